@@ -1,0 +1,60 @@
+"""Command lines: `--config FILE`, typed overrides `--config.key=value`, and a few options of the machine."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import tyro
+
+from sr_jax import config as configs
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """What the command line says."""
+
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")]
+    """Config file: configs/x2.py, or the config.json of a work directory. Without it the defaults below."""
+    config: configs.Config
+    workdir: Path | None = None
+    """Where everything is written, and resumed from. By default runs/ and the name of the config file."""
+    cache_dir: Path | None = None
+    """Compiled programs and prepared images. By default sr_jax in the user's cache folder."""
+
+    @property
+    def directory(self) -> Path:
+        """The work directory."""
+        return self.workdir or Path("runs") / (self.config_file.stem if self.config_file else "default")
+
+    @property
+    def cache(self) -> Path:
+        """The cache folder."""
+        return self.cache_dir or platformdirs.user_cache_path("sr_jax")
+
+
+def parse(argv: Sequence[str] | None = None, *, prog: str, description: str) -> Arguments:
+    """Reads the command line; the keys of the config file are the defaults of the overrides.
+
+    An unknown key or a value of the wrong type ends the program with status 2 and a message that names the nearest right key.
+
+    Raises:
+      InputError: if the config file is missing or wrong.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", type=Path)
+    path = finder.parse_known_args(argv)[0].config
+    base = configs.load(path) if path else configs.Config()
+    return tyro.cli(
+        Arguments,
+        prog=prog,
+        description=description,
+        args=argv,
+        default=Arguments(path, base),
+        use_underscores=True,
+        config=(tyro.conf.FlagConversionOff,),
+    )

@@ -1,0 +1,94 @@
+"""Image files to uint8 arrays."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image as PILImage
+from PIL import ImageCms, ImageOps, UnidentifiedImageError
+
+from sr_jax.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+class Image(NamedTuple):
+    """A decoded image: `pixels` is h w 1 (gray) or h w 3 (RGB)."""
+
+    name: str
+    pixels: UInt8[np.ndarray, "h w c"]
+
+
+def read_image(path: str | Path) -> UInt8[np.ndarray, "h w c"]:
+    """`decode_image` of a file."""
+    return decode_image(Path(path).read_bytes(), str(path))
+
+
+def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
+    """Decodes an image file of any usual format to uint8: h w 1 for gray, h w 3 for RGB.
+
+    The camera's orientation tag is applied, palettes are expanded, an opaque alpha channel is dropped, 16-bit gray is
+    rounded to 8 bits, and CMYK goes to sRGB through the colour profile that the file carries.
+
+    Raises:
+      InputError: naming the image, if it is no image, is damaged, or cannot be read *properly*: truly transparent pixels (what
+        colour they have is anybody's guess), CMYK without a profile, 16-bit colour (Pillow drops the low byte), float, animation.
+    """
+    try:
+        with PILImage.open(io.BytesIO(data)) as image:
+            if _is_16_bit_colour(image):
+                raise _Unusable("16-bit colour is not supported; convert it to 8 bits")
+            image.load()
+            return _to_uint8(image)
+    except UnidentifiedImageError:
+        raise InputError(f"{name}: not an image that Pillow can read") from None
+    except _Unusable as error:
+        raise InputError(f"{name}: {error}") from None
+    except (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError) as error:
+        raise InputError(f"{name}: damaged image ({error})") from None
+
+
+class _Unusable(ValueError):
+    pass
+
+
+def _to_uint8(image: PILImage.Image) -> np.ndarray:
+    if getattr(image, "n_frames", 1) > 1:
+        raise _Unusable(f"an animation or stack of {getattr(image, 'n_frames', 0)} images; give one file for each image")
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        image = image.convert("LA" if image.mode.startswith("L") else "RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            raise _Unusable("has transparent pixels; flatten it onto a background first")
+        image = image.convert(image.mode[:-1])
+    if image.mode == "CMYK":
+        image = _cmyk_to_srgb(image)
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N") or (image.mode == "I" and image.format == "PNG"):
+        wide = np.asarray(image).astype(np.uint32)
+        return ((wide * 255 + 32767) // 65535).astype(np.uint8)[..., None]
+    if image.mode not in ("L", "RGB"):
+        raise _Unusable(f"colour mode {image.mode} is not supported; convert it to 8-bit gray or RGB")
+    pixels = np.asarray(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _is_16_bit_colour(image: PILImage.Image) -> bool:
+    """Whether Pillow is about to read 16-bit colour as 8 bits; only an image that is not yet loaded tells."""
+    layouts = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in image.tile if tile[3]]
+    return image.mode in ("RGB", "RGBA") and any(";16" in str(layout) for layout in layouts)
+
+
+def _cmyk_to_srgb(image: PILImage.Image) -> PILImage.Image:
+    profile = image.info.get("icc_profile")
+    if not profile:
+        raise _Unusable("CMYK without a colour profile has no defined colours; convert it to RGB")
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    assert converted is not None
+    return converted

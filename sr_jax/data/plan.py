@@ -1,0 +1,66 @@
+"""The sampling plan: which patch of which image, turned which way, for every example of every step.
+
+A pure function of (seed, step): no iterator state, so a run resumes at any step, and a batch is reproduced from two integers,
+on any number of processes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int32
+
+from sr_jax.errors import InputError
+
+
+class Plan(NamedTuple):
+    """One row for each example of a global batch."""
+
+    image: Int32[np.ndarray, "*n"]
+    top: Int32[np.ndarray, "*n"]
+    """First row of the HR patch [HR pixels], a multiple of the scale."""
+    left: Int32[np.ndarray, "*n"]
+    """First column of the HR patch [HR pixels], a multiple of the scale."""
+    transform: Int32[np.ndarray, "*n"]
+    """0 to 7, one of the eight symmetries of the square; see `sr_jax.data.degrade.transform`."""
+
+
+class Sampler:
+    """Draws plans: every aligned patch position of every image, and every symmetry, is equally likely.
+
+    Args:
+      sizes: height and width of each image [HR pixels].
+      patch: height and width of an HR patch, a multiple of `scale`.
+      scale: positions are multiples of it, so that a patch lies on the LR grid.
+      names: for error messages.
+
+    Raises:
+      InputError: if a patch does not fit into the smallest image.
+    """
+
+    def __init__(self, sizes: list[tuple[int, int]], *, patch: int, scale: int, batch: int, seed: int, names: list[str]):
+        smallest = min(range(len(sizes)), key=lambda i: min(sizes[i]))
+        if min(sizes[smallest]) < patch:
+            h, w = sizes[smallest]
+            raise InputError(
+                f"data.patch={patch} does not fit into the smallest image, {names[smallest]} (height {h}, width {w}); "
+                f"use at most {min(h, w) // scale * scale}, or data.bad_images=skip to leave out smaller images"
+            )
+        self._scale, self._batch, self._seed = scale, batch, seed
+        grid = (np.array(sizes, np.int64) - patch) // scale + 1  # rows and columns of positions in each image
+        self._columns = grid[:, 1]
+        self._ends = np.cumsum(grid.prod(1))
+
+    def plan(self, step: int) -> Plan:
+        """The plan of a step (counted from 0).
+
+        The numbers are raw output of the counter-based generator Philox-4x64, whose stream NumPy guarantees not to change.
+        """
+        raw = np.random.Philox(key=self._seed, counter=[0, step, 0, 0]).random_raw(2 * self._batch)
+        position = (raw[: self._batch] % np.uint64(self._ends[-1])).astype(np.int64)
+        image = np.searchsorted(self._ends, position, side="right")
+        row, column = np.divmod(position - (self._ends[image] - self._count(image)), self._columns[image])
+        transform = raw[self._batch :] % np.uint64(8)
+        return Plan(*(a.astype(np.int32) for a in (image, row * self._scale, column * self._scale, transform)))
+
+    def _count(self, image: np.ndarray) -> np.ndarray:
+        return np.diff(self._ends, prepend=0)[image]

@@ -1,0 +1,95 @@
+"""Pictures of a run: sample sheets, pixel for pixel, and the training curve."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+
+from sr_jax import metrics
+from sr_jax.evaluate import Sample
+
+DETAIL = 64
+"""Height and width of the magnified detail [HR pixels]."""
+GAP = 8
+CAPTION = 26
+
+
+def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
+    """LR, bicubic, SR and HR side by side, and below each a magnified detail, where bicubic errs most.
+
+    Nothing is interpolated: LR and the details are magnified by repeating pixels.
+    """
+    scale = sample.hr.shape[0] // sample.lr.shape[0]
+    lr = np.repeat(np.repeat(sample.lr, scale, 0), scale, 1)
+    height, width = sample.hr.shape[:2]
+    y, x, size = _hardest(sample)
+    y, x = y // scale * scale, x // scale * scale
+    magnification = max(1, width // size)
+    columns = [
+        (f"LR {sample.lr.shape[1]}x{sample.lr.shape[0]}", lr),
+        (f"bicubic {_decibels(sample.bicubic, sample.hr, scale)}", sample.bicubic),
+        (f"{method} {_decibels(sample.sr, sample.hr, scale)}", sample.sr),
+        (f"HR {width}x{height}", sample.hr),
+    ]
+    pitch = max(width, magnification * size) + GAP
+    sheet = PILImage.new("RGB", (GAP + len(columns) * pitch, height + magnification * size + 2 * GAP + CAPTION), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=16)
+    for index, (caption, pixels) in enumerate(columns):
+        left = GAP + index * pitch
+        rgb = np.broadcast_to(pixels, (height, width, 3))
+        detail = rgb[y : y + size, x : x + size].repeat(magnification, 0).repeat(magnification, 1)
+        draw.text((left, 3), caption, fill="black", font=font)
+        sheet.paste(PILImage.fromarray(np.ascontiguousarray(rgb)), (left, CAPTION))
+        draw.rectangle((left + x - 1, CAPTION + y - 1, left + x + size, CAPTION + y + size), outline="red", width=2)
+        sheet.paste(PILImage.fromarray(detail), (left, CAPTION + height + GAP))
+    return np.asarray(sheet)
+
+
+def _hardest(sample: Sample) -> tuple[int, int, int]:
+    """Top left corner and size of the square in which bicubic's squared error is largest."""
+    error = (metrics.luma(sample.bicubic) - metrics.luma(sample.hr))[..., 0] ** 2
+    size = min(DETAIL, *error.shape)
+    total = np.pad(error.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums = total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
+    y, x = np.unravel_index(sums.argmax(), sums.shape)
+    return int(y), int(x), size
+
+
+def _decibels(image: np.ndarray, hr: np.ndarray, border: int) -> str:
+    a, b = (metrics.luma(metrics.shave(pixels, border)) for pixels in (image, hr))
+    return f"{metrics.psnr(a, b):.2f} dB"
+
+
+def save_png(pixels: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
+    PILImage.fromarray(pixels).save(path)
+
+
+def training_curve(history: Sequence[dict[str, Any]], path: Path, *, bicubic: float, method: str) -> None:
+    """Loss, and Y-PSNR of the evaluations with bicubic's as a line, over the steps.
+
+    Args:
+      history: the lines of `metrics.jsonl`.
+      bicubic: mean Y-PSNR of bicubic [dB].
+    """
+    from matplotlib.figure import Figure  # slow to import, and wanted at the end alone
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
+    scores = [(row["step"], row["psnr_y"]) for row in history if "psnr_y" in row]
+    if losses:
+        left.semilogy(*zip(*losses, strict=True))
+    left.set(xlabel="step", ylabel="training loss", title="Loss")
+    if scores:
+        right.plot(*zip(*scores, strict=True), marker="o", markersize=3, label=method)
+    right.axhline(bicubic, color="gray", linestyle="--", label="bicubic")
+    right.set(xlabel="step", ylabel="mean Y-PSNR [dB]", title="Evaluation (EMA weights)")
+    right.legend()
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)

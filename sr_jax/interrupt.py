@@ -1,0 +1,30 @@
+"""Stopping at a good moment: SIGTERM (preemption) and SIGINT (Ctrl-C) wait for the end of a dispatch."""
+
+import signal
+from types import FrameType
+
+
+class StopSignals:
+    """While it is entered, the first SIGTERM or SIGINT is noted in `received`; a second one acts as usual."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> "StopSignals":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.received = signal.Signals(number)
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+        self._before.clear()

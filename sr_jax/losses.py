@@ -1,0 +1,19 @@
+"""Losses between a super-resolved and a true image, both in [0, 1]."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def l1(sr: Float[Array, "b h w c"], hr: Float[Array, "b h w c"]) -> Float[Array, ""]:
+    """Mean absolute error."""
+    return jnp.mean(jnp.abs(sr - hr))
+
+
+def mse(sr: Float[Array, "b h w c"], hr: Float[Array, "b h w c"]) -> Float[Array, ""]:
+    """Mean squared error."""
+    return jnp.mean(jnp.square(sr - hr))
+
+
+LOSSES: dict[str, Callable[[Array, Array], Array]] = {"l1": l1, "mse": mse}

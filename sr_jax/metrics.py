@@ -1,0 +1,61 @@
+"""PSNR and SSIM of 8-bit images, as the papers' MATLAB code computes them.
+
+NumPy, in float64, on the host: the same decibels whatever accelerator made the image.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Num, UInt8
+
+PEAK = 255.0
+SSIM_WINDOW = 11
+SSIM_SIGMA = 1.5
+SSIM_C1 = (0.01 * PEAK) ** 2
+SSIM_C2 = (0.03 * PEAK) ** 2
+
+
+def luma(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 1"]:
+    """The Y channel of an RGB image as MATLAB's `rgb2ycbcr` gives it for uint8: rounded grey levels. A gray image is its own Y."""
+    if image.shape[-1] == 1:
+        return image.astype(np.float64)
+    weights = np.array([65.481, 128.553, 24.966]) / 255
+    return np.floor(image.astype(np.float64) @ weights + 16.5)[..., None]
+
+
+def shave(image: Num[np.ndarray, "h w c"], border: int) -> Num[np.ndarray, "h2 w2 c"]:
+    """Cuts `border` pixels from every side: the protocol of the papers, which shave as many as the scale."""
+    return image[border:-border, border:-border] if border else image
+
+
+def psnr(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
+    """Peak signal-to-noise ratio [dB] of images in [0, 255]; infinite for equal ones."""
+    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
+    return 10 * math.log10(PEAK**2 / error) if error else math.inf
+
+
+def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
+    """Structural similarity (Wang et al. 2004) of images in [0, 255], mean over channels.
+
+    As in the authors' `ssim_index.m`: an 11x11 Gaussian window with sigma 1.5, its valid region only, K = (0.01, 0.03).
+
+    Raises:
+      ValueError: if an image is smaller than the window.
+    """
+    if min(a.shape[:2]) < SSIM_WINDOW:
+        raise ValueError(f"SSIM needs images of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, not {a.shape[0]}x{a.shape[1]}")
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    mean_a, mean_b = _window_mean(a), _window_mean(b)
+    var_a = _window_mean(a * a) - mean_a**2
+    var_b = _window_mean(b * b) - mean_b**2
+    covariance = _window_mean(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + SSIM_C1) / (mean_a**2 + mean_b**2 + SSIM_C1)
+    return float(np.mean(luminance * (2 * covariance + SSIM_C2) / (var_a + var_b + SSIM_C2)))
+
+
+def _window_mean(x: np.ndarray) -> np.ndarray:
+    taps = np.exp(-((np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2))
+    taps /= taps.sum()
+    h, w = x.shape[0] - SSIM_WINDOW + 1, x.shape[1] - SSIM_WINDOW + 1
+    x = sum(t * x[i : i + h] for i, t in enumerate(taps))
+    return sum(t * x[:, i : i + w] for i, t in enumerate(taps))

@@ -1,0 +1,83 @@
+"""FSRCNN: Dong, Loy, Tang, "Accelerating the Super-Resolution Convolutional Neural Network", ECCV 2016.
+
+Structure, FSRCNN(d, s, m) on the Y channel, PReLU after every convolution:
+
+    Conv(5, d, 1) - Conv(1, s, d) - m x Conv(3, s, s) - Conv(1, d, s) - DeConv(9, 1, d)
+
+FSRCNN(56, 12, 4) has 12,464 weights, as published (+ 173 biases, + 172 slopes: one for each channel of each PReLU).
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from sr_jax.errors import InputError
+from sr_jax.layers import Deconvolution, PReLU
+
+KERNEL_SIZE = 9  # of the deconvolution
+SLOPE = 0.25  # initial slope of the PReLUs
+
+
+class FSRCNN(nnx.Module):
+    """Maps the Y channel of an LR image to that of the HR image; values in [0, 1], borders padded with zeros.
+
+    Initialisation: He's for PReLU, and N(0, 0.001^2) for the deconvolution, as in the paper, except on channel 0, which
+    begins as an identity from input to deconvolution, whose kernel there is the bilinear one. So the network starts as
+    bilinear interpolation, and learns within minutes what takes the paper's random start hours.
+
+    Raises:
+      InputError: if `scale` is not one of `FSRCNN.scales`.
+    """
+
+    scales = (2, 3, 4)
+
+    def __init__(self, *, scale: int, d: int = 56, s: int = 12, m: int = 4, rngs: nnx.Rngs):
+        if scale not in self.scales:
+            raise InputError(f"scale={scale}: FSRCNN knows the scales {', '.join(map(str, self.scales))}")
+        self.feature_extraction = _conv(1, d, 5, rngs)
+        self.feature_activation = PReLU(d, slope=SLOPE)
+        self.shrinking = _conv(d, s, 1, rngs)
+        self.shrinking_activation = PReLU(s, slope=SLOPE)
+        self.mapping = nnx.List([_conv(s, s, 3, rngs) for _ in range(m)])
+        self.mapping_activations = nnx.List([PReLU(s, slope=SLOPE) for _ in range(m)])
+        self.expanding = _conv(s, d, 1, rngs)
+        self.expanding_activation = PReLU(d, slope=SLOPE)
+        padding = (KERNEL_SIZE - scale + 1) // 2
+        output_padding = scale - KERNEL_SIZE + 2 * padding
+        self.deconvolution = Deconvolution(
+            d, 1, KERNEL_SIZE, scale, padding, output_padding, kernel_init=_deconvolution_init(scale, padding), rngs=rngs
+        )
+
+    def __call__(self, lr: Float[Array, "b h w 1"]) -> Float[Array, "b h_out w_out 1"]:
+        x = self.feature_activation(self.feature_extraction(lr))
+        x = self.shrinking_activation(self.shrinking(x))
+        for conv, activation in zip(self.mapping, self.mapping_activations, strict=True):
+            x = activation(conv(x))
+        x = self.expanding_activation(self.expanding(x))
+        return self.deconvolution(x)
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(in_channels, out_channels, (kernel_size, kernel_size), kernel_init=_conv_init, rngs=rngs)
+
+
+def _conv_init(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+    """N(0, 2 / ((1 + slope^2) fan_in)) (He et al. 2015, equation 15); channel 0 copies channel 0."""
+    variance = jax.nn.initializers.variance_scaling(2 / (1 + SLOPE**2), "fan_in", "normal")
+    centre = shape[0] // 2
+    return variance(key, shape, dtype).at[..., 0].set(0).at[centre, centre, 0, 0].set(1)
+
+
+def _deconvolution_init(scale: int, padding: int) -> jax.nn.initializers.Initializer:
+    """N(0, 0.001^2); from channel 0 the kernel of bilinear interpolation with half-pixel centres."""
+    # Tap t of input i lands on output scale * i + t - padding, whose centre lies this far from the input's [input pixels].
+    offset = (np.arange(KERNEL_SIZE) - padding + 0.5) / scale - 0.5
+    bilinear = np.maximum(0, 1 - np.abs(offset))
+
+    def init(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+        kernel = 0.001 * jax.random.normal(key, shape, dtype)
+        return kernel.at[:, :, 0, 0].set(np.outer(bilinear, bilinear))
+
+    return init

@@ -1,0 +1,76 @@
+"""The training step of one device, and the same for several steps in a row."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jaxtyping import Array, Float
+
+from sr_jax.data.degrade import Batch, degrade
+from sr_jax.ops.color import rgb_to_y, to_float
+from sr_jax.state import State
+
+AXIS = "data"
+"""Name of the axis over which the batch is spread."""
+
+Metrics = dict[str, Float[Array, "..."]]
+
+
+def make_step(
+    model: Callable[[Any, Array], Array],
+    loss: Callable[[Array, Array], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    scale: int,
+    ema_decay: float,
+    compute_dtype: jnp.dtype = jnp.dtype(jnp.float32),
+) -> Callable[[State, Batch], tuple[State, Metrics]]:
+    """Builds `step(state, batch) -> (state, metrics)`, to run on every device of the axis `AXIS`.
+
+    Args:
+      model: `(params, LR Y channel) -> HR Y channel`, in [0, 1].
+      loss: of (SR, HR), a mean over the examples.
+      ema_decay: final decay of the average; earlier it is `(1 + step) / (10 + step)`, so that the start is soon forgotten.
+      compute_dtype: in which the network computes; parameters, loss, gradients and averages stay float32.
+
+    Returns:
+      the step; its metrics are `loss` and `grad_norm`, scalars over the global batch.
+    """
+
+    def loss_of(params: Any, lr: Array, hr: Array) -> Array:
+        cast = jax.tree.map(lambda p: p.astype(compute_dtype), params)
+        return loss(model(cast, lr.astype(compute_dtype)).astype(jnp.float32), hr)
+
+    def step(state: State, batch: Batch) -> tuple[State, Metrics]:
+        lr, hr = (rgb_to_y(to_float(x)) for x in degrade(batch, scale=scale))
+        value, gradients = jax.value_and_grad(loss_of)(state.params, lr, hr)
+        value, gradients = lax.pmean((value, gradients), AXIS)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
+        ema = jax.tree.map(lambda e, p: decay * e + (1 - decay) * p, state.ema, params)
+        metrics = {"loss": value, "grad_norm": optax.tree.norm(gradients)}
+        return State(state.step + 1, params, ema, opt_state), metrics
+
+    return step
+
+
+def make_dispatch(
+    step: Callable[[State, Batch], tuple[State, Metrics]], fetch: Callable[[Any, Any], Batch]
+) -> Callable[[State, Any, Any], tuple[State, Metrics]]:
+    """Builds `dispatch(state, images, items)`, which runs one step for each item along the leading axis of `items`.
+
+    Args:
+      fetch: from (images, item) to a batch: cuts windows (resident pipeline), or returns the item (host pipeline).
+
+    Returns:
+      the dispatch; its metrics have one entry for each step.
+    """
+
+    def dispatch(state: State, images: Any, items: Any) -> tuple[State, Metrics]:
+        return lax.scan(lambda state, item: step(state, fetch(images, item)), state, items)
+
+    return dispatch

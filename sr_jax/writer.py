@@ -1,0 +1,130 @@
+"""What a run writes for people and plots: JSON lines, TensorBoard events, results, progress."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from sr_jax.evaluate import Row
+
+
+class Writer:
+    """Appends scalars to `metrics.jsonl` and to TensorBoard events.
+
+    Args:
+      directory: the work directory.
+      step: the step that the run goes on from; what was written of later steps, before a crash, is dropped.
+    """
+
+    def __init__(self, directory: Path, *, step: int):
+        self._path = directory / "metrics.jsonl"
+        kept = [row for row in self.history() if row["step"] <= step]
+        replace_text(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        self._lines = self._path.open("a")
+        self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1, write_to_disk=True)
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        self._lines.write(json.dumps({"step": step, **values}) + "\n")
+        self._lines.flush()
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+
+    def picture(self, step: int, name: str, pixels: np.ndarray) -> None:
+        """A picture for TensorBoard, uint8 h w 3."""
+        self._events.add_image(name, pixels, step, dataformats="HWC")
+
+    def history(self) -> list[dict[str, Any]]:
+        """All lines of `metrics.jsonl`; one that a crash cut short is left out."""
+        if not self._path.exists():
+            return []
+        rows = []
+        for line in self._path.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return rows
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lines.close()
+        self._events.close()
+
+
+def write_results(directory: Path, rows: Sequence[Row], markdown: str) -> None:
+    """Writes `results.json` (a list of rows; an infinite PSNR is null) and `results.md`."""
+    plain = [
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row._asdict().items()}
+        for row in rows
+    ]
+    replace_text(directory / "results.json", json.dumps(plain, indent=1) + "\n")
+    replace_text(directory / "results.md", markdown)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+class Progress:
+    """A progress bar on a terminal, plain lines elsewhere.
+
+    Args:
+      total: steps of the whole run.
+      done: steps done before.
+      terminal: whether to draw a bar; by default, whether standard error is a terminal.
+    """
+
+    def __init__(self, *, total: int, done: int, terminal: bool | None = None):
+        terminal = sys.stderr.isatty() if terminal is None else terminal
+        self._total, self._done, self._first, self._start = total, done, done, time.monotonic()
+        layout = "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}  {postfix}  {elapsed} gone, {remaining} left"
+        self._bar = tqdm(total=total, initial=done, bar_format=layout, dynamic_ncols=True) if terminal else None
+
+    def advance(self, step: int) -> None:
+        self._done = step
+        if self._bar is not None:
+            self._bar.update(step - self._bar.n)
+
+    def report(self, figures: dict[str, float]) -> None:
+        """Shows the present loss, images_per_s and wait_share."""
+        text = (
+            f"loss {figures['loss']:.5f}  {figures['images_per_s']:,.0f} images/s  "
+            f"waiting for data {figures['wait_share']:.1%}"
+        )
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+        else:
+            self.say(f"step {self._done}/{self._total}  {text}  {self._left()} left")
+
+    def say(self, text: str) -> None:
+        """Prints a line that stays."""
+        if self._bar is not None:
+            self._bar.write(text)
+        else:
+            print(text, flush=True)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _left(self) -> str:
+        done = self._done - self._first
+        if not done:
+            return "?"
+        seconds = (time.monotonic() - self._start) / done * (self._total - self._done)
+        return tqdm.format_interval(round(seconds))
