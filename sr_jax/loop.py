@@ -92,7 +92,7 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
         sampler = make_sampler(config, packed, images)
         fetch_on_host, fetch_on_device, resident = make_pipeline(config, packed)
         spread = Spread(
-            make_dispatch(step_function, fetch_on_device),
+            make_dispatch(step_function, fetch_on_device, unroll=jax.default_backend() == "cpu"),
             kind=config.parallel,
             batch=config.data.batch,
             devices=jax.devices(),
@@ -123,7 +123,7 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
             losses, meter, rows = Losses(describe), Meter(config.data.batch), []
             with Writer(directory, step=start) as writer, Progress(total=config.steps, done=start) as progress:
                 for first in range(start, config.steps, config.steps_per_dispatch):
-                    with meter.waiting():
+                    with meter.waiting(busy=losses.pending):
                         item = next(items)
                     state, metrics = spread(state, resident, spread.put(item))
                     losses.add(first, metrics["loss"])

@@ -59,18 +59,30 @@ def make_step(
 
 
 def make_dispatch(
-    step: Callable[[State, Batch], tuple[State, Metrics]], fetch: Callable[[Any, Any], Batch]
+    step: Callable[[State, Batch], tuple[State, Metrics]], fetch: Callable[[Any, Any], Batch], *, unroll: bool
 ) -> Callable[[State, Any, Any], tuple[State, Metrics]]:
     """Builds `dispatch(state, images, items)`, which runs one step for each item along the leading axis of `items`.
 
     Args:
       fetch: from (images, item) to a batch: cuts windows (resident pipeline), or returns the item (host pipeline).
+      unroll: repeat the step in the program instead of looping over it. For CPUs, where XLA runs convolutions inside a loop
+        on one thread and by a slow path: FSRCNN's step takes 110 ms in `lax.scan` and 18 ms outside.
 
     Returns:
       the dispatch; its metrics have one entry for each step.
     """
 
-    def dispatch(state: State, images: Any, items: Any) -> tuple[State, Metrics]:
-        return lax.scan(lambda state, item: step(state, fetch(images, item)), state, items)
+    def body(state: State, images: Any, item: Any) -> tuple[State, Metrics]:
+        return step(state, fetch(images, item))
 
-    return dispatch
+    def looped(state: State, images: Any, items: Any) -> tuple[State, Metrics]:
+        return lax.scan(lambda state, item: body(state, images, item), state, items)
+
+    def unrolled(state: State, images: Any, items: Any) -> tuple[State, Metrics]:
+        metrics = []
+        for index in range(len(jax.tree.leaves(items)[0])):
+            state, values = body(state, images, jax.tree.map(lambda a: a[index], items))
+            metrics.append(values)
+        return state, jax.tree.map(lambda *values: jnp.stack(values), *metrics)
+
+    return unrolled if unroll else looped

@@ -31,6 +31,10 @@ class Losses:
         self.settle()
         self._in_flight = (first_step, losses)
 
+    def pending(self) -> bool:
+        """Whether the devices are still at work on the dispatch added last."""
+        return self._in_flight is not None and not self._in_flight[1].is_ready()
+
     def settle(self) -> None:
         """Waits for the dispatch in flight and checks it. To be called before anything is built on the state.
 
@@ -56,7 +60,10 @@ class Losses:
 
 
 class Meter:
-    """Measures images per second and the share of time that the run waits for data; evaluations do not count."""
+    """Measures images per second, and the share of time in which the devices idle because the next item is not there.
+
+    Evaluations and checkpoints do not count.
+    """
 
     def __init__(self, batch: int):
         self._batch = batch
@@ -74,10 +81,11 @@ class Meter:
             self._resumed = None
 
     @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self, busy: Callable[[], bool]) -> Iterator[None]:
+        """Around fetching the next item. It counts as waiting unless the devices are still `busy` once the item is there."""
         begin = time.monotonic()
         yield
-        if self._resumed is not None:
+        if self._resumed is not None and not busy():
             self.waited += time.monotonic() - begin
 
     @contextlib.contextmanager
