@@ -14,6 +14,10 @@ from sr_jax.state import State
 METRIC = "psnr_y"
 
 
+def _score(metrics: dict[str, float]) -> float:
+    return metrics[METRIC]
+
+
 class Checkpoints:
     """The checkpoints of a work directory: the latest few, and the one with the best mean Y-PSNR.
 
@@ -22,9 +26,11 @@ class Checkpoints:
 
     def __init__(self, directory: str | Path, *, keep: int):
         logging.set_verbosity(logging.ERROR)  # Orbax reports every file at INFO and odd defaults at WARNING
-        latest = policies.LatestN(keep)
-        best = policies.BestN(get_metric_fn=lambda metrics: metrics[METRIC], n=1, keep_checkpoints_without_metrics=False)
-        options = ocp.CheckpointManagerOptions(preservation_policy=policies.AnyPreservationPolicy([latest, best]))
+        best = policies.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
+            best_fn=_score,  # without it the scores are not read back when a run resumes
+        )
         self._manager = ocp.CheckpointManager(Path(directory).absolute(), options=options)
 
     def __enter__(self) -> "Checkpoints":

@@ -2,7 +2,7 @@
 
 Protocol `rgb-uint8`: HR is cropped to multiples of the scale; LR is MATLAB's bicubic reduction of its 8-bit RGB; what is
 scored is the 8-bit RGB image that a user would save, `scale` pixels shaved from every side; PSNR and SSIM are of Y (BT.601,
-rounded) and of RGB. Bicubic and the networks are scored by the same function.
+not rounded) and of RGB. So the networks since EDSR are scored. Bicubic and the networks pass through the same function.
 """
 
 import functools

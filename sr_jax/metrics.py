@@ -16,11 +16,11 @@ SSIM_C2 = (0.03 * PEAK) ** 2
 
 
 def luma(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 1"]:
-    """The Y channel of an RGB image as MATLAB's `rgb2ycbcr` gives it for uint8: rounded grey levels. A gray image is its own Y."""
+    """The Y channel (BT.601, as MATLAB's `rgb2ycbcr`) in grey levels, not rounded. A gray image is its own Y."""
     if image.shape[-1] == 1:
         return image.astype(np.float64)
     weights = np.array([65.481, 128.553, 24.966]) / 255
-    return np.floor(image.astype(np.float64) @ weights + 16.5)[..., None]
+    return (image.astype(np.float64) @ weights + 16)[..., None]
 
 
 def shave(image: Num[np.ndarray, "h w c"], border: int) -> Num[np.ndarray, "h2 w2 c"]:

@@ -60,8 +60,9 @@ class Spread:
             self._run = jax.jit(mapped, donate_argnums=0)
 
     def replicate(self, tree: Any) -> Any:
-        """Copies host arrays to every device."""
-        return jax.device_put(tree, self.replicated)
+        """Copies arrays to every device. A dispatch may consume the copy: it shares no memory with a JAX array given here."""
+        host = jax.tree.map(lambda a: np.array(a) if isinstance(a, jax.Array) else a, tree)
+        return jax.device_put(host, self.replicated)
 
     def put(self, items: Any) -> Any:
         """Sends this process's part of a dispatch's items (steps, examples, ...) to its devices."""

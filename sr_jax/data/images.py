@@ -89,6 +89,9 @@ def _cmyk_to_srgb(image: PILImage.Image) -> PILImage.Image:
     if not profile:
         raise _Unusable("CMYK without a colour profile has no defined colours; convert it to RGB")
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    try:
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except ImageCms.PyCMSError as error:
+        raise _Unusable(f"its colour profile cannot be applied to CMYK ({error}); convert it to RGB") from None
     assert converted is not None
     return converted

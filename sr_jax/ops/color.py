@@ -13,25 +13,31 @@ _OFFSET = np.array([16.0, 128.0, 128.0])
 _INVERSE = np.linalg.inv(_FORWARD)
 
 
-def _combine(x: Array, matrix: np.ndarray) -> list[Array]:
-    """`matrix` applied to the last axis as plain products and sums: float32 on every backend, never a reduced matmul."""
-    return [sum(float(w) * x[..., i] for i, w in enumerate(row)) for row in matrix]
+def _combine(channels: list[Array], matrix: np.ndarray, offset: np.ndarray) -> list[Array]:
+    """`matrix @ channels + offset` as plain products and sums: float32 on every backend, never a reduced matmul."""
+    return [
+        sum((float(w) * x for w, x in zip(row, channels, strict=True)), start=float(o))
+        for row, o in zip(matrix, offset, strict=True)
+    ]
 
 
 def rgb_to_y(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
     """The Y channel of an RGB image; both in [0, 1]."""
-    (y,) = _combine(rgb, _FORWARD[:1] / 255)
-    return (y + _OFFSET[0] / 255)[..., None]
+    return _combine(_channels(rgb), _FORWARD[:1] / 255, _OFFSET[:1] / 255)[0][..., None]
 
 
 def rgb_to_ycbcr(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
     """RGB in [0, 1] to YCbCr in [0, 1], studio range, not rounded."""
-    return jnp.stack([c + o / 255 for c, o in zip(_combine(rgb, _FORWARD / 255), _OFFSET, strict=True)], -1)
+    return jnp.stack(_combine(_channels(rgb), _FORWARD / 255, _OFFSET / 255), -1)
 
 
 def ycbcr_to_rgb(ycbcr: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
     """The inverse of `rgb_to_ycbcr`; what leaves the RGB gamut lies outside [0, 1] and is not clipped."""
-    return jnp.stack(_combine(255 * ycbcr - _OFFSET.astype(ycbcr.dtype), _INVERSE), -1)
+    return jnp.stack(_combine(_channels(ycbcr), _INVERSE * 255, -_INVERSE @ _OFFSET), -1)
+
+
+def _channels(image: Array) -> list[Array]:
+    return [image[..., i] for i in range(image.shape[-1])]
 
 
 def to_float(image: Array) -> Array:

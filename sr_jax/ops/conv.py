@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -50,7 +50,7 @@ def conv_transpose2d(
     return depth_to_space(out, stride)[:, : sizes[0], : sizes[1]]
 
 
-def depth_to_space(x: Float[Array, "b h w c"], scale: int) -> Float[Array, "b h_out w_out c_out"]:
+def depth_to_space(x: Num[Array, "b h w c"], scale: int) -> Num[Array, "b h_out w_out c_out"]:
     """Channel `(r * scale + q) * c_out + c` at (y, x) becomes channel c at `(scale * y + r, scale * x + q)`."""
     b, h, w, c = x.shape
     x = x.reshape(b, h, w, scale, scale, c // scale**2)

@@ -1,0 +1,119 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from sr_jax.data.images import decode_image, read_image
+from sr_jax.errors import InputError
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def png_of_16_bits(pixels: np.ndarray) -> bytes:
+    """A 16-bit PNG, written by hand because Pillow cannot write colour with 16 bits."""
+    h, w, channels = pixels.shape
+    raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", w, h, 16, {1: 0, 3: 2}[channels], 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    packed = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.fixture
+def rgb(rng) -> np.ndarray:
+    return rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)
+
+
+def test_rgb_and_gray(rgb):
+    np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(rgb)), "a"), rgb)
+    np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(rgb[..., 0])), "a"), rgb[..., :1])
+
+
+def test_opaque_alpha_is_dropped(rgb):
+    rgba = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+    np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(rgba)), "a"), rgb)
+    gray_alpha = Image.merge("LA", [Image.fromarray(rgb[..., 0]), Image.new("L", (7, 9), 255)])
+    np.testing.assert_array_equal(decode_image(encoded(gray_alpha), "a"), rgb[..., :1])
+
+
+def test_transparency_is_refused(rgb):
+    rgba = np.dstack([rgb, np.full(rgb.shape[:2], 254, np.uint8)])
+    with pytest.raises(InputError, match=r"b\.png: has transparent pixels"):
+        decode_image(encoded(Image.fromarray(rgba)), "b.png")
+
+
+def test_palette_is_expanded(rgb):
+    palette = Image.fromarray(rgb).quantize(16)
+    np.testing.assert_array_equal(decode_image(encoded(palette), "a"), np.asarray(palette.convert("RGB")))
+
+
+def test_palette_with_transparent_entry_is_refused(rgb):
+    palette = Image.fromarray(rgb).quantize(16)
+    used = int(np.asarray(palette)[0, 0])
+    with pytest.raises(InputError, match="transparent"):
+        decode_image(encoded(palette, transparency=used), "a")
+
+
+def test_one_bit():
+    bits = np.array([[True, False], [False, True]])
+    np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(bits)), "a")[..., 0], [[255, 0], [0, 255]])
+
+
+def test_16_bit_gray_is_rounded():
+    values = np.array([[0, 128, 129, 257, 65535]], np.uint16)  # 257 is one step of 8 bits
+    np.testing.assert_array_equal(decode_image(png_of_16_bits(values[..., None]), "a")[0, :, 0], [0, 0, 1, 1, 255])
+
+
+def test_16_bit_colour_is_refused(rng):
+    with pytest.raises(InputError, match=r"deep\.png: 16-bit colour"):
+        decode_image(png_of_16_bits(rng.integers(0, 2**16, (4, 4, 3))), "deep.png")
+
+
+def test_cmyk_without_profile_is_refused(rgb):
+    with pytest.raises(InputError, match=r"c\.jpg: CMYK without a colour profile"):
+        decode_image(encoded(Image.fromarray(rgb).convert("CMYK"), "JPEG"), "c.jpg")
+
+
+def test_cmyk_with_a_profile_that_does_not_fit_is_refused(rgb):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with pytest.raises(InputError, match=r"c\.jpg: its colour profile"):
+        decode_image(encoded(Image.fromarray(rgb).convert("CMYK"), "JPEG", icc_profile=profile), "c.jpg")
+
+
+def test_orientation_tag_is_applied(rgb):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    data = encoded(Image.fromarray(rgb), exif=exif)
+    np.testing.assert_array_equal(decode_image(data, "a"), np.rot90(rgb, -1))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_truncated_file_is_named(rng, kind):
+    data = encoded(Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)), kind)
+    with pytest.raises(InputError, match="half: damaged image"):
+        decode_image(data[: len(data) // 2], "half")
+
+
+def test_text_is_no_image(tmp_path):
+    path = tmp_path / "notes.png"
+    path.write_text("not an image")
+    with pytest.raises(InputError, match=r"notes\.png: not an image"):
+        read_image(path)
+
+
+def test_animation_is_refused(rgb):
+    frames = [Image.fromarray(rgb), Image.fromarray(255 - rgb)]
+    with pytest.raises(InputError, match="2 images"):
+        decode_image(encoded(frames[0], "TIFF", save_all=True, append_images=frames[1:]), "stack.tif")
+
+
+def test_float_tiff_is_refused():
+    with pytest.raises(InputError, match="colour mode F"):
+        decode_image(encoded(Image.fromarray(np.zeros((3, 3), np.float32)), "TIFF"), "a")

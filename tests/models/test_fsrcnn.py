@@ -1,0 +1,74 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from sr_jax.errors import InputError
+from sr_jax.models.fsrcnn import FSRCNN
+from tests.golden import load
+
+
+def parameters(model: FSRCNN) -> dict[str, jax.Array]:
+    flat, _ = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model, nnx.Param)))
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in flat}
+
+
+def from_torch(model: FSRCNN, weights: dict[str, np.ndarray]) -> None:
+    """Copies weights of tests/torch_models.py: alternating convolutions and PReLUs, then the deconvolution."""
+    convolutions = [model.feature_extraction, model.shrinking, *model.mapping, model.expanding]
+    activations = [
+        *(model.feature_activation, model.shrinking_activation),
+        *(*model.mapping_activations, model.expanding_activation),
+    ]
+    for i, (conv, activation) in enumerate(zip(convolutions, activations, strict=True)):
+        conv.kernel[...] = jnp.asarray(weights[f"body.{2 * i}.weight"].transpose(2, 3, 1, 0))
+        conv.bias[...] = jnp.asarray(weights[f"body.{2 * i}.bias"])
+        activation.slope[...] = jnp.asarray(weights[f"body.{2 * i + 1}.weight"])
+    model.deconvolution.kernel[...] = jnp.asarray(weights["deconvolution.weight"].transpose(2, 3, 0, 1))
+    model.deconvolution.bias[...] = jnp.asarray(weights["deconvolution.bias"])
+
+
+@pytest.mark.parametrize("scale", FSRCNN.scales)
+def test_published_number_of_weights(scale):
+    """12,464 weights (Table 1 of the paper); with 173 biases and 172 slopes 12,809 parameters."""
+    leaves = parameters(FSRCNN(scale=scale, rngs=nnx.Rngs(0)))
+    assert sum(p.size for name, p in leaves.items() if name.endswith("kernel")) == 12_464
+    assert sum(p.size for name, p in leaves.items() if name.endswith("bias")) == 173
+    assert sum(p.size for p in leaves.values()) == 12_809
+
+
+def test_structure():
+    """Conv(5, d, 1) - Conv(1, s, d) - m x Conv(3, s, s) - Conv(1, d, s) - DeConv(9, 1, d)."""
+    leaves = parameters(FSRCNN(scale=3, d=7, s=3, m=2, rngs=nnx.Rngs(0)))
+    kernels = {name.removesuffix(".kernel"): p.shape for name, p in leaves.items() if name.endswith("kernel")}
+    assert kernels == {
+        "feature_extraction": (5, 5, 1, 7),
+        "shrinking": (1, 1, 7, 3),
+        "mapping.0": (3, 3, 3, 3),
+        "mapping.1": (3, 3, 3, 3),
+        "expanding": (1, 1, 3, 7),
+        "deconvolution": (9, 9, 7, 1),
+    }
+
+
+@pytest.mark.parametrize("case", load("fsrcnn"), ids=lambda case: case["name"])
+def test_equals_pytorch(case):
+    model = FSRCNN(scale=int(case["name"][1:]), rngs=nnx.Rngs(0))
+    from_torch(model, case)
+    np.testing.assert_allclose(model(jnp.asarray(case["lr"])), case["sr"], atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", FSRCNN.scales)
+def test_starts_as_bilinear_interpolation(rng, scale):
+    model = FSRCNN(scale=scale, rngs=nnx.Rngs(1))
+    model.deconvolution.kernel[...] = model.deconvolution.kernel[...].at[:, :, 1:].set(0)  # without the small random rest
+    lr = jnp.asarray(rng.random((1, 8, 9, 1), dtype=np.float32))
+    bilinear = jax.image.resize(lr, (1, 8 * scale, 9 * scale, 1), "bilinear")
+    inside = np.s_[:, scale:-scale, scale:-scale]  # at the border the paper's zero padding shows
+    np.testing.assert_allclose(model(lr)[inside], bilinear[inside], atol=1e-6)
+
+
+def test_unknown_scale_is_refused():
+    with pytest.raises(InputError, match="scale=5: FSRCNN knows the scales 2, 3, 4"):
+        FSRCNN(scale=5, rngs=nnx.Rngs(0))

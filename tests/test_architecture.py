@@ -1,0 +1,91 @@
+"""Rules of the house that a reader can rely on, checked on the syntax trees."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "sr_jax"
+
+# What a part may import of the package. A folder stands for all that it holds, and may import itself.
+MAY_IMPORT = {
+    "errors": set(),
+    "config": {"errors"},
+    "ops": {"errors"},
+    "layers": {"ops", "errors"},
+    "models": {"layers", "ops", "errors"},
+    "losses": set(),
+    "metrics": set(),
+    "optim": set(),
+    "state": set(),
+    "interrupt": set(),
+    "data": {"ops", "errors"},
+    "step": {"data", "ops", "losses", "state"},
+    "parallel": {"step", "errors"},
+    "checkpoint": {"state", "errors"},
+    "evaluate": {"data", "ops", "metrics", "errors"},
+    "writer": {"evaluate"},
+    "figures": {"evaluate", "metrics"},
+    "watch": {"errors"},
+    "workdir": {"config", "errors", "writer"},
+    "cli": {"config", "errors"},
+    "loop": None,  # puts everything together
+    "train": {"cli", "errors", "loop"},
+}
+
+
+def part(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imported_parts(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "sr_jax":
+            below = node.module.split(".")[1:]
+            found |= {below[0]} if below else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("sr_jax.")}
+    return found
+
+
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_point_down(path):
+    allowed = MAY_IMPORT[part(path)]
+    others = imported_parts(path) - {part(path)}
+    assert "train" not in others
+    if allowed is not None:
+        assert others <= allowed, f"{path.name} may not import {others - allowed}"
+
+
+def test_configs_import_the_config_alone():
+    for path in sorted((ROOT / "configs").glob("*.py")):
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert [getattr(node, "module", None) for node in imports] == ["sr_jax.config"], path.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_key_comes_first(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            names = [argument.arg for argument in node.args.posonlyargs + node.args.args if argument.arg != "self"]
+            assert "key" not in names[1:], f"{path.name}: {node.name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_every_module_has_a_test_or_is_covered(path):
+    """tests/ mirrors sr_jax/: a module is tested in the file of its name, or in that of what it is a part of."""
+    covered_elsewhere = {
+        *("errors", "interrupt", "state", "loop"),  # test_train
+        "step",  # test_parallel
+        *("data/pack", "data/degrade"),  # data/test_pipelines
+        *("layers/activation", "layers/__init__", "models/__init__", "data/__init__", "ops/__init__"),
+    }
+    name = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    folder, _, stem = name.rpartition("/")
+    assert name in covered_elsewhere or (ROOT / "tests" / folder / f"test_{stem}.py").exists(), name

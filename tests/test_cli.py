@@ -1,0 +1,71 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from sr_jax import cli
+from sr_jax.config import Config, DataConfig, OptimConfig
+
+
+def parse(*argv):
+    return cli.parse(argv, prog="python -m sr_jax.train", description="Trains.")
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from sr_jax.config import *\nconfig = Config(steps=500, optim=OptimConfig(lr=0.5))\n")
+    return path
+
+
+def test_overrides_stand_on_the_file(file):
+    arguments = parse("--config", str(file), "--config.optim.lr=3e-4", "--config.data.batch", "8")
+    assert arguments.config == Config(steps=500, optim=OptimConfig(lr=3e-4), data=DataConfig(batch=8))
+    assert arguments.directory == Path("runs/mine")
+
+
+def test_without_a_file_the_defaults_hold():
+    assert parse().config == Config()
+
+
+def test_places(file):
+    arguments = parse(f"--config={file}", "--workdir", "here", "--cache_dir", "there")
+    assert (arguments.directory, arguments.cache) == (Path("here"), Path("there"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--config.optim.lrr=3", r"--config\.optim\.lr FLOAT"),
+        ("--config.optim.lr=fast", r"--config\.optim\.lr: could not convert string to float: 'fast'"),
+        ("--config.steps=1.5", r"--config\.steps: invalid literal"),
+        ("--config.optim.lr=-1", r"lr=-1\.0: input should be greater than 0"),
+        ("--config.parallel=pmpa", r"'pmpa'.*'pmap', 'shard_map'"),
+        ("--config.data.patch=7", r"data\.patch=7 is not a multiple of scale=2; use 6 or 8"),
+        ("--workdri=x", "--workdir"),
+    ],
+)
+def test_mistakes_end_with_status_2_and_a_hint(argument, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(argument)
+    assert stop.value.code == 2
+    text = re.sub(r"[│\s]+", " ", capsys.readouterr().err)
+    assert re.search(message, text), text
+
+
+def test_help_lists_every_key_with_default_and_meaning(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse("--help")
+    assert stop.value.code == 0
+    text = re.sub(r"[│\s]+", " ", capsys.readouterr().out)
+
+    def keys(value, prefix):
+        for name in type(value).__dataclass_fields__:
+            inner = getattr(value, name)
+            yield from keys(inner, f"{prefix}.{name}") if hasattr(inner, "__dataclass_fields__") else [f"{prefix}.{name}"]
+
+    options = re.split(r" (?=--[a-z])", text)
+    for key in [*keys(Config(), "--config"), "--workdir", "--cache_dir"]:
+        described = [option for option in options if option.startswith(key + " ")]
+        assert described, f"{key} is not in the help"
+        assert re.search(r"(INT|FLOAT|STR|PATH|\}|\]) .{8,}\(default: .+\)", described[0]), described[0]

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from sr_jax import config as configs
+from sr_jax.config import Config, DataConfig, OptimConfig
+from sr_jax.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda path: path.stem)
+def test_shipped_configs_load_and_survive_json(path):
+    config = configs.load(path)
+    assert configs.from_json(configs.to_json(config)) == config
+    assert path.stem == f"x{config.scale}"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "experiment.py"
+    path.write_text(f"from sr_jax.config import *\n{text}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("config = Config(optim=OptimConfig(lrr=1e-3))", "OptimConfig has no key 'lrr'; did you mean 'lr'"),
+        ("config = Config(setps=3)", "Config has no key 'setps'; did you mean 'steps'"),
+        ("config = Config(optim=OptimConfig(lr='fast'))", "lr='fast': input should be a valid number"),
+        ("config = Config(steps=10.5)", r"steps=10\.5: input should be a valid integer"),
+        ("config = Config(parallel='pmpa')", "parallel='pmpa': input should be 'pmap' or 'shard_map'"),
+        ("config = Config(data=DataConfig(batch=0))", "batch=0: input should be greater than 0"),
+        ("config = Config(scale=3, data=DataConfig(patch=50))", r"data\.patch=50 is not a multiple of scale=3; use 48 or 51"),
+        ("config = Config(scale=4, data=DataConfig(patch=4))", r"data\.patch=4 is too small for scale=4; use at least 8"),
+        ("config = Config(data=DataConfig(name='folder'))", r"data\.name=folder needs data\.dir"),
+        ("config = Config(data=DataConfig(dir='/x'))", r"data\.dir=/x is used with data\.name=folder alone"),
+        ("config = Config(steps=50)", r"optim\.warmup_steps=100 must be below steps=50"),
+        ("config = Config(steps_per_dispatch=30)", "steps=1000 is not a multiple of steps_per_dispatch=30"),
+        ("config = 3", "must define `config = Config"),
+        ("confg = Config()", "must define `config = Config"),
+        ("config = Config(", "SyntaxError"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        configs.load(write(tmp_path, text))
+
+
+def test_missing_file_names_the_nearest(tmp_path):
+    path = write(tmp_path, "config = Config()")
+    with pytest.raises(InputError, match=r"experimnet\.py: no such file; did you mean .*experiment\.py"):
+        configs.load(path.with_name("experimnet.py"))
+
+
+def test_json_with_an_unknown_key(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"optim": {"lrr": 1}}')
+    with pytest.raises(InputError, match=r"OptimConfig has no key 'optim\.lrr'; did you mean 'lr'"):
+        configs.load(path)
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Config().steps = 3
+
+
+def test_differences_name_the_keys():
+    ours = Config(data=DataConfig(batch=8), optim=OptimConfig(lr=0.1))
+    assert configs.differences(ours, Config()) == ["data.batch: 8, 16", "optim.lr: 0.1, 0.001"]
+    assert configs.differences(ours, ours) == []

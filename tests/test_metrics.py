@@ -1,0 +1,74 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from skimage import metrics as reference
+from skimage.color import rgb2ycbcr
+
+from sr_jax import metrics
+from sr_jax.data.images import read_image
+from sr_jax.data.pack import crop_to_multiple
+from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
+
+
+@pytest.fixture
+def pair(rng):
+    a = rng.integers(0, 256, (31, 40, 3), dtype=np.uint8)
+    noise = rng.integers(-20, 21, a.shape)
+    return a, np.clip(a + noise, 0, 255).astype(np.uint8)
+
+
+def test_psnr_agrees_with_scikit_image(pair):
+    assert metrics.psnr(*pair) == pytest.approx(reference.peak_signal_noise_ratio(*pair), abs=1e-12)
+
+
+def test_psnr_of_equal_images():
+    assert metrics.psnr(np.zeros((2, 2, 1)), np.zeros((2, 2, 1))) == math.inf
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ssim_agrees_with_scikit_image(pair, channels):
+    """With the options that scikit-image documents as those of Wang et al."""
+    a, b = (image[..., :channels] for image in pair)
+    expected = reference.structural_similarity(
+        a, b, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+    )
+    assert metrics.ssim(a, b) == pytest.approx(expected, abs=1e-10)
+
+
+def test_ssim_of_a_tiny_image():
+    with pytest.raises(ValueError, match="at least 11x11 pixels, not 10x12"):
+        metrics.ssim(np.zeros((10, 12, 1)), np.zeros((10, 12, 1)))
+
+
+def test_luma_is_the_y_of_scikit_image(pair):
+    np.testing.assert_allclose(metrics.luma(pair[0])[..., 0], rgb2ycbcr(pair[0])[..., 0], atol=1e-10)
+
+
+def test_a_gray_image_is_its_own_luma(pair):
+    np.testing.assert_array_equal(metrics.luma(pair[0][..., :1]), pair[0][..., :1])
+
+
+def test_shave():
+    x = np.arange(30).reshape(5, 6, 1)
+    np.testing.assert_array_equal(metrics.shave(x, 2), x[2:3, 2:4])
+    np.testing.assert_array_equal(metrics.shave(x, 0), x)
+
+
+@pytest.mark.parametrize(
+    ("scale", "psnr", "ssim"), [(2, 33.66, 0.9299), (3, 30.39, 0.8682), (4, 28.42, 0.8104)]
+)
+def test_published_bicubic_row_of_set5(research_images, scale, psnr, ssim):
+    """The papers' protocol: rounded Y, resized in float, rounded, shaved. Resize, PSNR and SSIM must all be right for it."""
+    scores = []
+    for path in sorted((research_images / "Set5/HR").glob("*.png")):
+        hr = np.floor(metrics.luma(crop_to_multiple(read_image(path), scale)) + 0.5)
+        with jax.enable_x64(True):
+            up = bicubic_upsample(bicubic_downsample(jnp.asarray(hr), scale), scale)
+        pair = [metrics.shave(y, scale) for y in (np.clip(np.floor(np.asarray(up) + 0.5), 0, 255), hr)]
+        scores.append((metrics.psnr(*pair), metrics.ssim(*pair)))
+    mean = np.mean(scores, 0)
+    assert mean[0] == pytest.approx(psnr, abs=0.005)
+    assert mean[1] == pytest.approx(ssim, abs=0.0001)

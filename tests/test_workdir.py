@@ -1,0 +1,59 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sr_jax import workdir
+from sr_jax.config import Config, OptimConfig
+from sr_jax.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_config_is_kept_and_compared(tmp_path):
+    with workdir.claimed(tmp_path / "run", Config()):
+        pass
+    with workdir.claimed(tmp_path / "run", Config()):
+        pass
+    other = Config(seed=1, optim=OptimConfig(lr=0.1))
+    with (
+        pytest.raises(InputError, match=r"(?s)belongs to a different config.*seed: 1, 0.*optim\.lr: 0\.1, 0\.001"),
+        workdir.claimed(tmp_path / "run", other),
+    ):
+        pass
+
+
+def test_one_live_run_at_a_time(tmp_path):
+    code = "import sys, pathlib; from sr_jax import workdir, config\nwith workdir.claimed(pathlib.Path(sys.argv[1]), config.Config()): print('in', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=-1, stdout=-1, text=True, cwd=ROOT) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "in\n"
+        with pytest.raises(InputError, match="in use by another run"), workdir.claimed(tmp_path, Config()):
+            pass
+        other.kill()  # whatever way the other one ends, its lock ends with it
+        other.wait()
+        with workdir.claimed(tmp_path, Config()):
+            pass
+
+
+def test_directory_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--workdir .*file/run cannot be written \(Not a directory\)"):
+        with workdir.claimed(tmp_path / "file" / "run", Config()):
+            pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_directory_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="Permission denied"), workdir.claimed(tmp_path / "run", Config()):
+        pass
+
+
+def test_images_that_changed(tmp_path):
+    workdir.check_data(tmp_path, images=3, digest="abc")
+    workdir.check_data(tmp_path, images=3, digest="abc")
+    with pytest.raises(InputError, match="training images have changed"):
+        workdir.check_data(tmp_path, images=4, digest="abd")
