@@ -35,7 +35,7 @@ test: $(VENV)/installed-test
 lint: $(VENV)/installed-lint
 	$(IN)/ruff format --check .
 	$(IN)/ruff check .
-	$(IN)/pyright
+	$(IN)/pyright --pythonpath $(IN)/python
 
 parity: $(VENV)/installed-torch
 	$(IN)/python -m pytest -q -m torch

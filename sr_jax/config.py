@@ -213,7 +213,7 @@ def _explain(error: ValidationError, group: type) -> str:
     return "; ".join(_explain_one(detail, group) for detail in error.errors())
 
 
-def _explain_one(detail: Any, group: type) -> str:
+def _explain_one(detail: Any, group: Any) -> str:
     *owners, key = detail["loc"] or ("",)
     for owner in owners:
         group = next((field.type for field in dataclasses.fields(group) if field.name == owner), group)
@@ -221,7 +221,9 @@ def _explain_one(detail: Any, group: type) -> str:
     if detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         names = [field.name for field in dataclasses.fields(group)]
         near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.3)
-        return f"{group.__name__} has no key {path!r}; " + (f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}")
+        return f"{group.__name__} has no key {path!r}; " + (
+            f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
+        )
     message = detail["msg"].removeprefix("Value error, ")
     return f"{path}={detail['input']!r}: {message[0].lower()}{message[1:]}" if key else message
 

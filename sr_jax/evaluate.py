@@ -51,10 +51,10 @@ class Sample(NamedTuple):
     hr: UInt8[np.ndarray, "sh sw c"]
 
 
-def make_upscaler(
-    model: Callable[[Any, Array], Array], *, scale: int
-) -> Callable[[Any, UInt8[Array, "h w c"]], UInt8[Array, "sh sw c"]]:
-    """Builds `upscale(params, lr)` of a network on the Y channel; in colour, CbCr is enlarged bicubically.
+def make_upscaler(model: Callable[[Any, Array], Array], *, scale: int) -> Callable[[Any, Any], Array]:
+    """Builds `upscale(params, lr) -> sr` of a network on the Y channel; in colour, CbCr is enlarged bicubically.
+
+    LR is uint8 of the shape h w c, SR uint8 of sh sw c; c is 1 or 3.
 
     It computes in full float32, also where the backend's default is less (bf16 on TPU, TF32 on GPU).
     """
@@ -85,7 +85,7 @@ class Evaluator:
       InputError: naming the image, if one is too small to be scored.
     """
 
-    def __init__(self, sets: dict[str, list[Image]], upscale: Callable[[Any, Array], Array], *, scale: int, method: str):
+    def __init__(self, sets: dict[str, list[Image]], upscale: Callable[[Any, Any], Array], *, scale: int, method: str):
         self._upscale, self._scale, self._method = upscale, scale, method
         self._baselines: list[Sample] = []
         least = metrics.SSIM_WINDOW + 2 * scale
@@ -141,12 +141,15 @@ def table(bicubic: Sequence[Row], ours: Sequence[Row]) -> str:
     """Y-PSNR and SSIM of bicubic and of the network, side by side, as Markdown."""
     method = ours[0].method
     lines = [
-        (b.set, f"**{b.image}**" if b.image == "mean" else b.image)
-        + (b.psnr_y, o.psnr_y, _gain(o.psnr_y, b.psnr_y), b.ssim_y, o.ssim_y)
+        (b.set, _emphasised(b.image), b.psnr_y, o.psnr_y, _gain(o.psnr_y, b.psnr_y), b.ssim_y, o.ssim_y)
         for b, o in zip(bicubic, ours, strict=True)
     ]
     header = ["set", "image", "bicubic [dB]", f"{method} [dB]", "gain [dB]", "bicubic SSIM", f"{method} SSIM"]
     return tabulate(lines, header, tablefmt="github", floatfmt=("", "", ".2f", ".2f", "+.2f", ".4f", ".4f"))
+
+
+def _emphasised(image: str) -> str:
+    return "**mean**" if image == "mean" else image
 
 
 def _gain(ours: float, theirs: float) -> float:

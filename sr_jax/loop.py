@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
+import optax
 from flax import nnx
 from jaxtyping import Array
 
@@ -73,20 +74,14 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
         workdir.check_data(directory, images=len(images), digest=pack.digest(images))
 
         # The step, spread over the devices, and the pipeline that feeds it.
-        learning_rate = optim.schedule(
-            lr=config.optim.lr,
-            warmup_steps=config.optim.warmup_steps,
-            final_lr=config.optim.final_lr,
-            steps=config.steps,
-        )
-        optimizer = optim.adam(learning_rate, b1=config.optim.b1, b2=config.optim.b2)
+        optimizer, learning_rate = make_optimizer(config)
         step_function = make_step(
             model,
             LOSSES[config.loss],
             optimizer,
             scale=config.scale,
             ema_decay=config.optim.ema_decay,
-            compute_dtype=jnp.dtype(config.compute),
+            compute_dtype=config.compute,
         )
         packed = pack.pack(images, scale=config.scale)
         sampler = make_sampler(config, packed, images)
@@ -141,7 +136,7 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
                     if step % config.log_every == 0 or is_last:
                         losses.settle()
                         report = {"loss": losses.take(), "grad_norm": float(metrics["grad_norm"][-1])}
-                        report |= {"lr": float(learning_rate(step)), **meter.read()}
+                        report |= {"lr": float(np.asarray(learning_rate(step))), **meter.read()}
                         writer.scalars(step, report)
                         progress.report(report)
 
@@ -153,7 +148,9 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
                                 rows, samples = evaluator(state.ema)
                                 scores = {METRIC: overall(rows), "gain": overall(rows) - baseline}
                                 writer.scalars(step, scores)
-                                progress.say(f"step {step}: Y-PSNR {scores[METRIC]:.2f} dB ({scores['gain']:+.2f} over bicubic)")
+                                progress.say(
+                                    f"step {step}: Y-PSNR {scores[METRIC]:.2f} dB ({scores['gain']:+.2f} over bicubic)"
+                                )
                                 draw_samples(samples[:MAX_SHEETS], directory, writer, step=step, method=config.model.name)
                             checkpoints.save(state, scores)
 
@@ -166,9 +163,7 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
                 if not rows:  # nothing was left to train
                     rows, samples = evaluator(state.ema)
                     draw_samples(samples[:MAX_SHEETS], directory, writer, step=start, method=config.model.name)
-                figures.training_curve(
-                    writer.history(), directory / "curve.png", bicubic=baseline, method=config.model.name
-                )
+                figures.training_curve(writer.history(), directory / "curve.png", bicubic=baseline, method=config.model.name)
         say_results(config, directory, evaluator.bicubic_rows, rows, meter)
         return [*evaluator.bicubic_rows, *rows]
 
@@ -197,6 +192,17 @@ def build_model(config: Config) -> tuple[Callable[[Any, Array], Array], Any]:
     return lambda params, lr: nnx.merge(graph, params)(lr), nnx.to_pure_dict(variables)
 
 
+def make_optimizer(config: Config) -> tuple[optax.GradientTransformation, optax.Schedule]:
+    """The optimiser and its learning rate over the steps."""
+    learning_rate = optim.schedule(
+        lr=config.optim.lr,
+        warmup_steps=config.optim.warmup_steps,
+        final_lr=config.optim.final_lr,
+        steps=config.steps,
+    )
+    return optim.adam(learning_rate, b1=config.optim.b1, b2=config.optim.b2), learning_rate
+
+
 def load_training_images(config: Config, cache: Path) -> list[Image]:
     """The training images; those smaller than a patch are left out if the config says so.
 
@@ -204,9 +210,7 @@ def load_training_images(config: Config, cache: Path) -> list[Image]:
       InputError: if there are none, or some cannot be used and the config does not say to skip them.
     """
     data = config.data
-    images = sources.load(
-        data.name, split="train", directory=data.dir, bad_images=data.bad_images, cache=cache / "prepared"
-    )
+    images = sources.load(data.name, split="train", directory=data.dir, bad_images=data.bad_images, cache=cache / "prepared")
     if data.bad_images == "refuse":
         return images  # the sampler will name an image that is too small
     too_small = {

@@ -57,5 +57,5 @@ def _window_mean(x: np.ndarray) -> np.ndarray:
     taps = np.exp(-((np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2))
     taps /= taps.sum()
     h, w = x.shape[0] - SSIM_WINDOW + 1, x.shape[1] - SSIM_WINDOW + 1
-    x = sum(t * x[i : i + h] for i, t in enumerate(taps))
-    return sum(t * x[:, i : i + w] for i, t in enumerate(taps))
+    x = np.sum([t * x[i : i + h] for i, t in enumerate(taps)], 0)
+    return np.sum([t * x[:, i : i + w] for i, t in enumerate(taps)], 0)

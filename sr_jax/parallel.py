@@ -3,7 +3,7 @@
 State and images are replicated; the items of a dispatch are (steps, examples, ...), and their examples are spread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
@@ -18,9 +18,9 @@ class Spread:
     """Spreads `dispatch(state, images, items) -> (state, metrics)` over devices.
 
     Args:
-      kind: `shard_map` is JAX's present way. `pmap` is the older one, in maintenance, kept for comparison; it gives equal results.
+      kind: `shard_map` is JAX's present way; `pmap`, the older one, is in maintenance. They give equal results.
       batch: examples in a global batch.
-      devices: all devices of all processes.
+      devices: all devices (`jax.Device`) of all processes.
 
     Raises:
       InputError: if the batch cannot be divided among the devices.
@@ -32,7 +32,7 @@ class Spread:
         *,
         kind: Literal["pmap", "shard_map"],
         batch: int,
-        devices: list[jax.Device],
+        devices: Sequence[Any],
     ):
         if batch % len(devices):
             below = batch // len(devices) * len(devices)

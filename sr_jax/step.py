@@ -1,5 +1,6 @@
 """The training step of one device, and the same for several steps in a row."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from sr_jax.data.degrade import Batch, degrade
@@ -26,7 +28,7 @@ def make_step(
     *,
     scale: int,
     ema_decay: float,
-    compute_dtype: jnp.dtype = jnp.dtype(jnp.float32),
+    compute_dtype: DTypeLike = jnp.float32,
 ) -> Callable[[State, Batch], tuple[State, Metrics]]:
     """Builds `step(state, batch) -> (state, metrics)`, to run on every device of the axis `AXIS`.
 
@@ -81,7 +83,8 @@ def make_dispatch(
     def unrolled(state: State, images: Any, items: Any) -> tuple[State, Metrics]:
         metrics = []
         for index in range(len(jax.tree.leaves(items)[0])):
-            state, values = body(state, images, jax.tree.map(lambda a: a[index], items))
+            item = jax.tree.map(operator.itemgetter(index), items)
+            state, values = body(state, images, item)
             metrics.append(values)
         return state, jax.tree.map(lambda *values: jnp.stack(values), *metrics)
 

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,7 +20,7 @@ class Losses:
 
     def __init__(self, describe: Callable[[int], str]):
         self._describe = describe
-        self._in_flight: tuple[int, jax.Array] | None = None
+        self._in_flight: tuple[int, Any] | None = None
         self._since_take: list[float] = []
 
     def add(self, first_step: int, losses: jax.Array) -> None:

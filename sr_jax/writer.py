@@ -100,8 +100,7 @@ class Progress:
     def report(self, figures: dict[str, float]) -> None:
         """Shows the present loss, images_per_s and wait_share."""
         text = (
-            f"loss {figures['loss']:.5f}  {figures['images_per_s']:,.0f} images/s  "
-            f"waiting for data {figures['wait_share']:.1%}"
+            f"loss {figures['loss']:.5f}  {figures['images_per_s']:,.0f} images/s  waiting for data {figures['wait_share']:.1%}"
         )
         if self._bar is not None:
             self._bar.set_postfix_str(text)

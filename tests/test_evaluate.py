@@ -59,7 +59,7 @@ def test_colour_comes_from_bicubic(rng):
 
 def test_a_gray_image_passes_the_network_as_it_is(rng):
     lr = rng.integers(0, 256, (10, 12, 1), dtype=np.uint8)
-    upscale = evaluate.make_upscaler(lambda params, y: jnp.repeat(jnp.repeat(y, 2, 1), 2, 2), scale=2)
+    upscale = evaluate.make_upscaler(lambda _, y: jnp.repeat(jnp.repeat(y, 2, 1), 2, 2), scale=2)
     np.testing.assert_array_equal(upscale({}, lr), np.repeat(np.repeat(lr, 2, 0), 2, 1))
 
 

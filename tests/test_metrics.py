@@ -57,9 +57,7 @@ def test_shave():
     np.testing.assert_array_equal(metrics.shave(x, 0), x)
 
 
-@pytest.mark.parametrize(
-    ("scale", "psnr", "ssim"), [(2, 33.66, 0.9299), (3, 30.39, 0.8682), (4, 28.42, 0.8104)]
-)
+@pytest.mark.parametrize(("scale", "psnr", "ssim"), [(2, 33.66, 0.9299), (3, 30.39, 0.8682), (4, 28.42, 0.8104)])
 def test_published_bicubic_row_of_set5(research_images, scale, psnr, ssim):
     """The papers' protocol: rounded Y, resized in float, rounded, shaved. Resize, PSNR and SSIM must all be right for it."""
     scores = []

@@ -42,9 +42,7 @@ def run(setting, *, kind="shard_map", devices=1, pipeline="resident", steps=4, p
         images = pack.for_device(packed, memory=None)
     else:
         on_host, on_device, images = functools.partial(pipelines.host_batch, packed, **cut), lambda _, batch: batch, ()
-    spread = Spread(
-        make_dispatch(step, on_device, unroll=unroll), kind=kind, batch=BATCH, devices=jax.devices()[:devices]
-    )
+    spread = Spread(make_dispatch(step, on_device, unroll=unroll), kind=kind, batch=BATCH, devices=jax.devices()[:devices])
     now, images = spread.replicate(state.create(params, optimizer)), spread.replicate(images)
     items = pipelines.dispatches(
         sampler, on_host, start=0, stop=steps, steps_per_dispatch=per_dispatch, rows=slice(0, BATCH), threads=1, prefetch=1
@@ -106,14 +104,22 @@ def test_step_against_optax_by_hand(setting):
 
     from sr_jax.data.degrade import degrade
 
-    lr, hr = (jnp.asarray(rgb2ycbcr(np.asarray(x))[..., :1] / 255, jnp.float32) for x in degrade(jax.tree.map(jnp.asarray, batch), scale=SCALE))
+    lr, hr = (
+        jnp.asarray(rgb2ycbcr(np.asarray(x))[..., :1] / 255, jnp.float32)
+        for x in degrade(jax.tree.map(jnp.asarray, batch), scale=SCALE)
+    )
     value, gradients = jax.value_and_grad(lambda p: jnp.mean(jnp.abs(model(p, lr) - hr)))(params)
     assert loss == pytest.approx(float(value), abs=1e-6)
     optimizer = optax.adam(1e-2)
     updates, _ = optimizer.update(gradients, optimizer.init(params), params)
     expected = optax.apply_updates(params, updates)
-    large = jax.tree.map(lambda g: jnp.abs(g) > 1e-4, gradients)  # Adam's first update is the gradient's sign: ill-defined near 0
-    pick = lambda tree: jax.tree.map(lambda a, use: jnp.where(use, a, 0), tree, large)
+    large = jax.tree.map(
+        lambda g: jnp.abs(g) > 1e-4, gradients
+    )  # Adam's first update is the gradient's sign: ill-defined near 0
+
+    def pick(tree):
+        return jax.tree.map(lambda a, use: jnp.where(use, a, 0), tree, large)
+
     assert_close(pick(after.params), pick(expected))
     ema = jax.tree.map(lambda p0, p1: 0.1 * p0 + 0.9 * p1, params, expected)  # decay (1 + 0) / (10 + 0)
     assert_close(pick(after.ema), pick(ema))
@@ -130,7 +136,7 @@ def test_ema_decay_ends_at_its_final_value(setting):
 
 
 def test_bfloat16_computes_in_bfloat16_and_keeps_float32(setting):
-    exact, exact_losses = run(setting)
+    _, exact_losses = run(setting)
     rough, rough_losses = run(setting, compute_dtype=jnp.dtype(jnp.bfloat16))
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((rough.params, rough.ema)))
     assert rough_losses[0] == pytest.approx(exact_losses[0], rel=2**-7)  # before the first update; bfloat16 has 8 bits

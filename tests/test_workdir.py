@@ -26,7 +26,10 @@ def test_the_config_is_kept_and_compared(tmp_path):
 
 
 def test_one_live_run_at_a_time(tmp_path):
-    code = "import sys, pathlib; from sr_jax import workdir, config\nwith workdir.claimed(pathlib.Path(sys.argv[1]), config.Config()): print('in', flush=True); input()"
+    code = (
+        "import sys, pathlib; from sr_jax import workdir, config\n"
+        "with workdir.claimed(pathlib.Path(sys.argv[1]), config.Config()): print('in', flush=True); input()"
+    )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=-1, stdout=-1, text=True, cwd=ROOT) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "in\n"
@@ -40,9 +43,11 @@ def test_one_live_run_at_a_time(tmp_path):
 
 def test_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--workdir .*file/run cannot be written \(Not a directory\)"):
-        with workdir.claimed(tmp_path / "file" / "run", Config()):
-            pass
+    with (
+        pytest.raises(InputError, match=r"--workdir .*file/run cannot be written \(Not a directory\)"),
+        workdir.claimed(tmp_path / "file" / "run", Config()),
+    ):
+        pass
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -60,8 +60,14 @@ def test_results(tmp_path):
     write_results(tmp_path, [row], "# table\n")
     assert json.loads((tmp_path / "results.json").read_text()) == [
         {
-            **{"set": "photographs", "image": "cat.png", "scale": 2, "method": "bicubic"},
-            **{"psnr_y": 30.5, "ssim_y": 0.9, "psnr_rgb": None, "ssim_rgb": 1.0},
+            "set": "photographs",
+            "image": "cat.png",
+            "scale": 2,
+            "method": "bicubic",
+            "psnr_y": 30.5,
+            "ssim_y": 0.9,
+            "psnr_rgb": None,
+            "ssim_rgb": 1.0,
         }
     ]
     assert (tmp_path / "results.md").read_text() == "# table\n"

@@ -1,6 +1,6 @@
 """From HR windows to pairs of LR and HR patches: pure functions, made to run inside the compiled step."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, UInt8
@@ -11,9 +11,9 @@ from sr_jax.ops.resize import SUPPORT, bicubic_downsample_window
 class Batch(NamedTuple):
     """What a pipeline delivers for one step."""
 
-    window: UInt8[Array, "b n n 3"]
+    window: Any  # UInt8 "*steps b n n 3", a NumPy or a JAX array
     """HR patches, RGB, with `margin(scale)` more pixels on every side."""
-    transform: Int32[Array, " b"]
+    transform: Any  # Int32 "*steps b"
     """Which symmetry of the square each example takes."""
 
 

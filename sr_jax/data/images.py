@@ -33,8 +33,9 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
     rounded to 8 bits, and CMYK goes to sRGB through the colour profile that the file carries.
 
     Raises:
-      InputError: naming the image, if it is no image, is damaged, or cannot be read *properly*: truly transparent pixels (what
-        colour they have is anybody's guess), CMYK without a profile, 16-bit colour (Pillow drops the low byte), float, animation.
+      InputError: naming the image, if it is no image, is damaged, or cannot be read *properly*: truly transparent pixels
+        (what colour they have is anybody's guess), CMYK without a profile, 16-bit colour (Pillow drops the low byte),
+        floating point, animations.
     """
     try:
         with PILImage.open(io.BytesIO(data)) as image:
@@ -80,7 +81,7 @@ def _to_uint8(image: PILImage.Image) -> np.ndarray:
 
 def _is_16_bit_colour(image: PILImage.Image) -> bool:
     """Whether Pillow is about to read 16-bit colour as 8 bits; only an image that is not yet loaded tells."""
-    layouts = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in image.tile if tile[3]]
+    layouts = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in getattr(image, "tile", []) if tile[3]]
     return image.mode in ("RGB", "RGBA") and any(";16" in str(layout) for layout in layouts)
 
 

@@ -44,7 +44,7 @@ def digest(images: list[Image]) -> str:
     total = hashlib.sha256()
     for image in images:
         total.update(f"{image.name}\0{image.pixels.shape}\n".encode())
-        total.update(np.ascontiguousarray(image.pixels))
+        total.update(image.pixels.tobytes())
     return total.hexdigest()
 
 
@@ -71,9 +71,7 @@ def for_device(host: Pack, *, memory: int | None) -> Pack:
     return Pack(host.pixels, *(np.asarray(a, np.int32) for a in host[1:]))
 
 
-def cut_windows(
-    images: Pack, plan: Plan, *, patch: int, margin: int, xp: ModuleType
-) -> UInt8[Array | np.ndarray, "b n n 3"]:
+def cut_windows(images: Pack, plan: Plan, *, patch: int, margin: int, xp: ModuleType) -> UInt8[Array | np.ndarray, "b n n 3"]:
     """The planned HR patches with `margin` more pixels on every side; beyond the image stands its symmetric reflection.
 
     Args:

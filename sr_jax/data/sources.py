@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import grain
 import tensorflow_datasets as tfds
@@ -103,7 +103,8 @@ def load(
         folder = _scikit_image_data()
         files = {key: {n: folder / n for n in names} for key, names in PHOTOGRAPHS._asdict().items()}
         return _read(_prepare(PhotographsBuilder, files, "Photographs of scikit-image", cache), split, "refuse")
-    assert name == "folder" and directory is not None
+    assert name == "folder"
+    assert directory is not None
     builder = _prepare(FolderBuilder, {"train": _list_folder(Path(directory))}, str(directory), cache)
     images = _read(builder, "train", bad_images)
     if not images:
@@ -136,9 +137,7 @@ def handle_bad_images(reasons: dict[str, str], policy: BadImages) -> None:
     more = f"\n  and {len(reasons) - len(shown)} more" if len(reasons) > len(shown) else ""
     lines = "".join(f"\n  {line}" for line in shown) + more
     if policy == "refuse":
-        raise InputError(
-            f"{len(reasons)} image(s) cannot be used (data.bad_images=skip goes on without them):{lines}"
-        )
+        raise InputError(f"{len(reasons)} image(s) cannot be used (data.bad_images=skip goes on without them):{lines}")
     warnings.warn(f"skipping {len(reasons)} image(s):{lines}", stacklevel=2)
 
 
@@ -162,7 +161,8 @@ def _prepare(
 
 def _read(builder: tfds.core.DatasetBuilder, split: str, bad_images: BadImages) -> list[Image]:
     """Reads a prepared split through Grain and decodes each image, once."""
-    source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    as_data_source: Any = builder.as_data_source  # its decorator hides the signature from type checkers
+    source = as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
 
     def decode(record: dict) -> Image | tuple[str, str]:
         name = record["name"].decode()

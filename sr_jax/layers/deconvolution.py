@@ -1,11 +1,15 @@
 """The transposed-convolution layer."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from sr_jax.ops.conv import conv_transpose2d
+
+HE_NORMAL = jax.nn.initializers.he_normal()
 
 
 class Deconvolution(nnx.Module):
@@ -23,7 +27,7 @@ class Deconvolution(nnx.Module):
         padding: int = 0,
         output_padding: int = 0,
         *,
-        kernel_init: jax.nn.initializers.Initializer = jax.nn.initializers.he_normal(),
+        kernel_init: Callable[..., Array] = HE_NORMAL,
         rngs: nnx.Rngs,
     ):
         shape = (kernel_size, kernel_size, in_channels, out_channels)

@@ -7,6 +7,7 @@ Structure, FSRCNN(d, s, m) on the Y channel, PReLU after every convolution:
 FSRCNN(56, 12, 4) has 12,464 weights, as published (+ 173 biases, + 172 slopes: one for each channel of each PReLU).
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -65,20 +66,20 @@ def _conv(in_channels: int, out_channels: int, kernel_size: int, rngs: nnx.Rngs)
     return nnx.Conv(in_channels, out_channels, (kernel_size, kernel_size), kernel_init=_conv_init, rngs=rngs)
 
 
-def _conv_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+def _conv_init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
     """N(0, 2 / ((1 + slope^2) fan_in)) (He et al. 2015, equation 15); channel 0 copies channel 0."""
     variance = jax.nn.initializers.variance_scaling(2 / (1 + SLOPE**2), "fan_in", "normal")
     centre = shape[0] // 2
     return variance(key, shape, dtype).at[..., 0].set(0).at[centre, centre, 0, 0].set(1)
 
 
-def _deconvolution_init(scale: int, padding: int) -> jax.nn.initializers.Initializer:
+def _deconvolution_init(scale: int, padding: int) -> Callable[..., Array]:
     """N(0, 0.001^2); from channel 0 the kernel of bilinear interpolation with half-pixel centres."""
     # Tap t of input i lands on output scale * i + t - padding, whose centre lies this far from the input's [input pixels].
     offset = (np.arange(KERNEL_SIZE) - padding + 0.5) / scale - 0.5
     bilinear = np.maximum(0, 1 - np.abs(offset))
 
-    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
         kernel = 0.001 * jax.random.normal(key, shape, dtype)
         return kernel.at[:, :, 0, 0].set(np.outer(bilinear, bilinear))
 

@@ -3,6 +3,9 @@
 Y lies in [16, 235] / 255, Cb and Cr in [16, 240] / 255, for R, G and B in [0, 1].
 """
 
+import functools
+import operator
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -16,7 +19,7 @@ _INVERSE = np.linalg.inv(_FORWARD)
 def _combine(channels: list[Array], matrix: np.ndarray, offset: np.ndarray) -> list[Array]:
     """`matrix @ channels + offset` as plain products and sums: float32 on every backend, never a reduced matmul."""
     return [
-        sum((float(w) * x for w, x in zip(row, channels, strict=True)), start=float(o))
+        functools.reduce(operator.add, (float(w) * x for w, x in zip(row, channels, strict=True))) + float(o)
         for row, o in zip(matrix, offset, strict=True)
     ]
 

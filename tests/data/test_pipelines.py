@@ -92,7 +92,9 @@ def test_processes_feed_parts_of_the_same_global_batch(images, processes):
     options = {"start": 3, "stop": 5, "steps_per_dispatch": 1, "threads": 1, "prefetch": 1}
     whole = list(pipelines.dispatches(sampler, fetch, rows=slice(0, 16), **options))
     share = 16 // processes
-    parts = [list(pipelines.dispatches(sampler, fetch, rows=slice(i * share, (i + 1) * share), **options)) for i in range(processes)]
+    parts = [
+        list(pipelines.dispatches(sampler, fetch, rows=slice(i * share, (i + 1) * share), **options)) for i in range(processes)
+    ]
     for step, batch in enumerate(whole):
         joined = np.concatenate([part[step].window for part in parts], 1)
         np.testing.assert_array_equal(joined, batch.window)

@@ -96,5 +96,5 @@ def test_bad_images_are_skipped_by_name(folder, cache):
 
 def test_nothing_left(tmp_path, cache):
     (tmp_path / "text.png").write_text("text")
-    with pytest.warns(UserWarning), pytest.raises(InputError, match="no usable image"):
+    with pytest.warns(UserWarning, match="skipping 1"), pytest.raises(InputError, match="no usable image"):
         load(tmp_path, cache, "skip")

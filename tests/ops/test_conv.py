@@ -23,7 +23,9 @@ def test_equals_pytorch(case):
     np.testing.assert_allclose(d_kernel, case["d_kernel"], atol=1e-12)
 
 
-@pytest.mark.parametrize(("size", "kernel", "stride", "padding", "output_padding"), [(5, 4, 2, 1, 0), (4, 9, 3, 3, 0), (3, 2, 3, 0, 2)])
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "output_padding"), [(5, 4, 2, 1, 0), (4, 9, 3, 3, 0), (3, 2, 3, 0, 2)]
+)
 def test_definition(rng, size, kernel, stride, padding, output_padding):
     """Every input pixel stamps its kernel."""
     x, w = rng.normal(size=(1, size, size, 2)), rng.normal(size=(kernel, kernel, 2, 3))

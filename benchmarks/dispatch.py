@@ -1,0 +1,123 @@
+"""How fast does each pipeline train, and what do several steps in one dispatch save?
+
+    python benchmarks/dispatch.py --config configs/x2.py --steps_per_dispatch 1 4
+
+Times the training loop's own parts on all devices of this machine, the variants in turn, round after round, and prints the
+median images/s of each and the median of its ratios to the first. `loop` is `lax.scan`, `unrolled` repeats the step in the
+program, as the training loop does on CPUs; for more than a few steps that takes long to compile.
+"""
+
+import argparse
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import platformdirs
+from tabulate import tabulate
+
+from sr_jax import config as configs
+from sr_jax import loop, state
+from sr_jax.config import Config
+from sr_jax.data import pack, pipelines
+from sr_jax.losses import LOSSES
+from sr_jax.parallel import Spread
+from sr_jax.step import make_dispatch, make_step
+
+
+def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) -> Callable[[], float]:
+    """A function that trains for some dispatches, data included, and returns the images per second."""
+    images = loop.load_training_images(config, cache)
+    packed = pack.pack(images, scale=config.scale)
+    sampler = loop.make_sampler(config, packed, images)
+    model, params = loop.build_model(config)
+    optimizer, _ = loop.make_optimizer(config)
+    step = make_step(
+        model,
+        LOSSES[config.loss],
+        optimizer,
+        scale=config.scale,
+        ema_decay=config.optim.ema_decay,
+        compute_dtype=config.compute,
+    )
+    on_host, on_device, resident = loop.make_pipeline(config, packed)
+    spread = Spread(
+        make_dispatch(step, on_device, unroll=unroll),
+        kind=config.parallel,
+        batch=config.data.batch,
+        devices=jax.devices(),
+    )
+    resident = spread.replicate(resident)
+    n = config.steps_per_dispatch
+    now = spread.replicate(state.create(params, optimizer))
+
+    def run() -> float:
+        nonlocal now
+        items = pipelines.dispatches(
+            sampler,
+            on_host,
+            start=0,
+            stop=(dispatches + 1) * n,
+            steps_per_dispatch=n,
+            rows=slice(0, config.data.batch),
+            threads=config.data.threads,
+            prefetch=config.data.prefetch,
+        )
+        now, metrics = spread(now, resident, spread.put(next(items)))
+        jax.block_until_ready(metrics)
+        begin = time.perf_counter()
+        for item in items:
+            before = metrics
+            now, metrics = spread(now, resident, spread.put(item))
+            jax.block_until_ready(before)  # one dispatch ahead, as in the training loop
+        jax.block_until_ready(metrics)
+        return config.data.batch * n * dispatches / (time.perf_counter() - begin)
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", default="configs/x2.py")
+    parser.add_argument("--steps_per_dispatch", type=int, nargs="+", default=[1, 100])
+    parser.add_argument("--batch", type=int, default=None, help="instead of the config's")
+    parser.add_argument("--steps", type=int, default=200, help="of each variant in each round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--loop_on_cpu", action="store_true", help="time lax.scan on a CPU too")
+    options = parser.parse_args()
+
+    cache = platformdirs.user_cache_path("sr_jax")
+    loop.use_compilation_cache(cache)
+    base = configs.load(options.config)
+    on_cpu = jax.default_backend() == "cpu"
+    variants = {}
+    for pipeline in ("resident", "host"):
+        for n in options.steps_per_dispatch:
+            data = dataclasses.replace(base.data, pipeline=pipeline, batch=options.batch or base.data.batch)
+            steps = -(-base.steps // n) * n
+            every = dataclasses.replace(base.eval, every=n)
+            config = dataclasses.replace(
+                base, data=data, steps=steps, steps_per_dispatch=n, eval=every, log_every=n, checkpoint_every=n
+            )
+            unrolls = [True, False] if on_cpu and options.loop_on_cpu else [on_cpu]
+            for unroll in unrolls:
+                name = (pipeline, n, "unrolled" if unroll else "loop")
+                variants[name] = make_variant(config, cache, unroll=unroll, dispatches=max(1, options.steps // n))
+    for run in variants.values():
+        run()  # compiles
+    rounds = [{name: run() for name, run in variants.items()} for _ in range(options.rounds)]
+    first = next(iter(variants))
+    lines = [
+        (*name, statistics.median(r[name] for r in rounds), statistics.median(r[name] / r[first] for r in rounds))
+        for name in variants
+    ]
+    device = jax.devices()[0]
+    print(f"{len(jax.devices())} x {device.device_kind}, jax {jax.__version__}, {options.config}, {base.compute}\n")
+    header = ["pipeline", "steps a dispatch", "as", "images/s", "ratio"]
+    print(tabulate(lines, header, "github", floatfmt=("", "", "", ".0f", ".2f")))
+
+
+if __name__ == "__main__":
+    main()

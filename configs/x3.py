@@ -1,0 +1,17 @@
+"""FSRCNN x3 on the photographs that scikit-image carries: a first network in minutes, on a laptop, without a network.
+
+    python -m sr_jax.train --config configs/x3.py
+
+Expected: +2.0 dB Y-PSNR over bicubic on the three held-out photographs, in about
+3 minutes on two CPU cores (configs/README.md).
+"""
+
+from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig
+
+config = Config(
+    scale=3,
+    steps=8000,
+    data=DataConfig(batch=16, patch=72),
+    optim=OptimConfig(lr=5e-3, b2=0.99),
+    eval=EvalConfig(every=2000),
+)

@@ -1,0 +1,252 @@
+"""Whole runs, as a user starts them."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from sr_jax import loop, state, train
+from sr_jax.checkpoint import Checkpoints
+from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig, to_json
+from sr_jax.errors import InputError, TrainingError
+
+ROOT = Path(__file__).parent.parent
+STEPS = 12
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """A folder of smooth random pictures, one of them gray."""
+    rng = np.random.default_rng(2)
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, shape in {"a": (6, 7, 3), "b": (7, 6, 3), "gray": (6, 6, 1)}.items():
+        coarse = rng.integers(0, 256, shape, dtype=np.uint8)
+        Image.fromarray(coarse.squeeze()).resize((48, 40), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    return folder
+
+
+def make_config(pictures: Path, **changes) -> Config:
+    data = {"name": "folder", "dir": str(pictures), "batch": 8, "patch": 16, "threads": 1, **changes.pop("data", {})}
+    defaults = {
+        "steps": STEPS,
+        "model": FSRCNNConfig(d=8, s=4, m=1),
+        "data": DataConfig(**data),
+        "optim": OptimConfig(lr=1e-3, warmup_steps=2),
+        "eval": EvalConfig(sets=(str(pictures),), every=6),
+        "log_every": 2,
+        "checkpoint_every": 4,
+        "keep": 10,
+    }
+    return Config(**(defaults | changes))
+
+
+def final_state(directory: Path, config: Config) -> state.State:
+    _, params = loop.build_model(config)
+    optimizer = loop.make_optimizer(config)[0]
+    with Checkpoints(directory / "checkpoints", keep=10) as checkpoints:
+        assert checkpoints.latest() == config.steps
+        return checkpoints.restore(state.create(params, optimizer))
+
+
+def logged(directory: Path) -> list[dict]:
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same_bytes(a: state.State, b: state.State) -> None:
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        assert np.asarray(x).tobytes() == np.asarray(y).tobytes()
+
+
+def forget_after(directory: Path, step: int) -> None:
+    """Puts a work directory back to where it was at `step`, as a crash would leave it."""
+    for path in (directory / "checkpoints").iterdir():
+        if path.name.isdigit() and int(path.name) > step:
+            shutil.rmtree(path)
+    for name in ("results.json", "results.md", "curve.png"):
+        (directory / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"parallel": "pmap", "data": {"pipeline": "host"}},
+        {"steps_per_dispatch": 2},
+        {"compute": "bfloat16"},
+    ],
+    ids=["default", "pmap and host", "two steps a dispatch", "bfloat16"],
+)
+def test_interrupted_runs_end_with_the_same_bytes(pictures, cache, tmp_path, changes):
+    config = make_config(pictures, **changes)
+    straight = loop.train(config, tmp_path / "straight", cache=cache)
+    shutil.copytree(tmp_path / "straight", tmp_path / "resumed")
+    forget_after(tmp_path / "resumed", 4)
+    resumed = loop.train(config, tmp_path / "resumed", cache=cache)
+    assert_same_bytes(final_state(tmp_path / "straight", config), final_state(tmp_path / "resumed", config))
+    assert straight == resumed
+
+    def timeless(directory):
+        return [{k: v for k, v in row.items() if k not in ("images_per_s", "wait_share")} for row in logged(directory)]
+
+    assert timeless(tmp_path / "straight") == timeless(tmp_path / "resumed")
+
+
+def test_the_work_directory(pictures, cache, tmp_path, capsys):
+    config = make_config(pictures)
+    rows = loop.train(config, tmp_path / "run", cache=cache)
+    out = capsys.readouterr().out
+
+    # What is said: devices, parameters, images, progress, evaluations, the table, and where everything lies.
+    assert "4 x cpu" in out
+    assert re.search(r"fsrcnn x2, [\d,]+ parameters", out)
+    assert "3 to train on" in out
+    assert re.search(r"step 4/12  loss 0\.\d+  [\d,]+ images/s  waiting for data [\d.]+%  \d\d:\d\d left", out)
+    assert re.search(r"step 6: Y-PSNR [\d.]+ dB \([+-][\d.]+ over bicubic\)", out)
+    assert re.search(r"\| pictures\w*\s*\| \*\*mean\*\*", out)
+
+    # What is written.
+    assert (tmp_path / "run/config.json").read_text() == to_json(config)
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert [{**row} for row in results] == [row._asdict() for row in rows]
+    assert [(row["image"], row["method"]) for row in results] == [
+        (image, method) for method in ("bicubic", "fsrcnn") for image in ("a.png", "b.png", "gray.png", "mean")
+    ]
+    assert (tmp_path / "run/results.md").read_text().count("|") > 20
+    assert len(list((tmp_path / "run/samples").glob("*.png"))) == 3
+    for path in [*(tmp_path / "run/samples").iterdir(), tmp_path / "run/curve.png"]:
+        with Image.open(path) as image:
+            image.load()
+    assert list((tmp_path / "run/tensorboard").iterdir())
+    assert [row["step"] for row in logged(tmp_path / "run")] == [2, 4, 6, 6, 8, 10, 12, 12]
+    with Checkpoints(tmp_path / "run/checkpoints", keep=10) as checkpoints:
+        assert checkpoints.steps() == [4, 6, 8, 12]
+
+    # Again: it says that it is finished, and evaluates to the same.
+    assert loop.train(config, tmp_path / "run", cache=cache) == rows
+    out = capsys.readouterr().out
+    assert "holds all 12 steps already; evaluating" in out
+    assert "first step" not in out
+
+
+def test_training_improves_on_bilinear(pictures, cache, tmp_path):
+    config = make_config(pictures, steps=60, optim=OptimConfig(lr=3e-3, warmup_steps=5), log_every=20, checkpoint_every=60)
+    loop.train(config, tmp_path / "run", cache=cache)
+    losses = [row["loss"] for row in logged(tmp_path / "run") if "loss" in row]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_infinite_loss_stops_the_run(pictures, cache, tmp_path):
+    config = make_config(pictures, optim=OptimConfig(lr=1e30, warmup_steps=0))
+    with pytest.raises(TrainingError, match=r"(?s)loss became \S+ in step 1; there is no checkpoint yet.*a\.png at row \d+"):
+        loop.train(config, tmp_path / "run", cache=cache)
+    assert not [path for path in (tmp_path / "run/checkpoints").iterdir() if path.name.isdigit()]
+
+
+def test_images_smaller_than_a_patch(pictures, cache, tmp_path):
+    folder = tmp_path / "some"
+    shutil.copytree(pictures, folder)
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    sets = EvalConfig(sets=(str(pictures),), every=6)
+    refusing = make_config(folder, eval=sets, steps=4)
+    with pytest.raises(InputError, match=r"data\.patch=16 does not fit into the smallest image, dot\.png"):
+        loop.train(refusing, tmp_path / "refused", cache=cache)
+    skipping = make_config(folder, eval=sets, steps=4, data={"bad_images": "skip"})
+    with pytest.warns(UserWarning, match=r"(?s)skipping 1 image.*dot\.png: 1x1 is smaller than data\.patch=16"):
+        loop.train(skipping, tmp_path / "skipped", cache=cache)
+
+
+def test_changed_images_are_noticed(pictures, cache, tmp_path):
+    folder = tmp_path / "mine"
+    shutil.copytree(pictures, folder)
+    config = make_config(folder, eval=EvalConfig(sets=(str(pictures),), every=6), steps=4)
+    loop.train(config, tmp_path / "run", cache=cache)
+    (folder / "a.png").unlink()
+    with pytest.raises(InputError, match="training images have changed"):
+        loop.train(config, tmp_path / "run", cache=cache)
+
+
+# As processes.
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "sr_jax.train", *arguments]
+
+
+ENVIRONMENT = os.environ | {"JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def test_sigterm_saves_and_the_same_command_goes_on(pictures, cache, tmp_path):
+    config = make_config(
+        pictures, steps=3000, checkpoint_every=3000, eval=EvalConfig(sets=(str(pictures),), every=3000), log_every=50
+    )
+    (tmp_path / "config.json").write_text(to_json(config))
+
+    def start(name):
+        argv = command("--config", str(tmp_path / "config.json"), "--workdir", str(tmp_path / name), "--cache_dir", str(cache))
+        return subprocess.Popen(argv, stdout=-1, stderr=-1, text=True, cwd=ROOT, env=ENVIRONMENT)
+
+    with start("stopped") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("step 100/"):
+                process.send_signal(signal.SIGTERM)
+                break
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    stopped = re.search(r"stopped by SIGTERM at step (\d+); all is saved", err)
+    assert stopped, err
+    assert 100 <= int(stopped[1]) < 3000
+
+    outputs = {}
+    for name in ("stopped", "straight"):
+        with start(name) as process:
+            outputs[name], err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    assert f"resuming    {tmp_path / 'stopped'} at step {int(stopped[1]):,}" in outputs["stopped"]
+    assert_same_bytes(final_state(tmp_path / "stopped", config), final_state(tmp_path / "straight", config))
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "configs/x9.py"], r"error: --config configs/x9\.py: no such file; did you mean configs/x\d\.py\?"),
+        (["--config.scale=5", "--config.data.patch=50"], r"error: scale=5: FSRCNN knows the scales 2, 3, 4"),
+        (["--config.data.name=folder", "--config.data.dir=nowhere"], r"error: data\.dir=nowhere: no such folder"),
+        (["--config.data.patch=400"], r"error: data\.patch=400 does not fit into the smallest image, coins\.png"),
+        (["--workdir", "README.md/run"], r"error: --workdir README\.md/run cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, message, tmp_path, cache):
+    if "--workdir" not in arguments:
+        arguments = [*arguments, "--workdir", str(tmp_path)]
+    result = run(*arguments, "--cache_dir", str(cache))
+    assert result.returncode == 2
+    assert re.fullmatch(message + r".*\n", result.stderr), result.stderr
+
+
+def test_help_does_not_import_jax():
+    """So it answers at once."""
+    code = (
+        "import sys; from sr_jax import train\ntry: train.main(['--help'])\nexcept SystemExit: assert 'jax' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
+
+
+def test_main_returns_the_status(tmp_path, capsys):
+    assert train.main(["--config", str(tmp_path / "none.py")]) == 2
+    assert "no such file" in capsys.readouterr().err
