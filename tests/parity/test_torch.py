@@ -29,7 +29,7 @@ def random_cases(count: int):
             yield case
 
 
-@pytest.mark.parametrize("case", random_cases(40), ids=lambda c: "-".join(map(str, c.values())).replace(" ", ""))
+@pytest.mark.parametrize("case", list(random_cases(40)), ids=lambda c: "-".join(map(str, c.values())).replace(" ", ""))
 def test_conv_transpose(case):
     """Forward and both gradients, float64 to 1e-12."""
     import torch
