@@ -71,7 +71,6 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
             method=config.model.name,
         )
         baseline = overall(evaluator.bicubic_rows)
-        workdir.check_data(directory, images=len(images), digest=pack.digest(images))
 
         # The step, spread over the devices, and the pipeline that feeds it.
         optimizer, learning_rate = make_optimizer(config)
@@ -93,6 +92,7 @@ def train(config: Config, directory: Path, *, cache: Path) -> list[Row]:
             devices=jax.devices(),
         )
         resident = spread.replicate(resident)
+        workdir.register(directory, config, images=len(images), digest=pack.digest(images))
         say_what_runs(config, params, images, evaluator)
 
         with Checkpoints(directory / "checkpoints", keep=config.keep) as checkpoints:
@@ -210,7 +210,10 @@ def load_training_images(config: Config, cache: Path) -> list[Image]:
       InputError: if there are none, or some cannot be used and the config does not say to skip them.
     """
     data = config.data
-    images = sources.load(data.name, split="train", directory=data.dir, bad_images=data.bad_images, cache=cache / "prepared")
+    if data.name == "photographs" or data.dir is None:
+        images = sources.load_photographs("train", cache=cache / "prepared")
+    else:
+        images = sources.load_folder(data.dir, bad_images=data.bad_images, cache=cache / "prepared")
     if data.bad_images == "refuse":
         return images  # the sampler will name an image that is too small
     too_small = {
@@ -228,14 +231,14 @@ def load_evaluation_sets(config: Config, cache: Path) -> dict[str, list[Image]]:
     """Name of each set -> its images: the held-out photographs, or all of a folder."""
     sets = {}
     for name in config.eval.sets:
-        is_folder = name != "photographs"
-        sets[Path(name).name if is_folder else name] = sources.load(
-            "folder" if is_folder else name,
-            split="test",
-            directory=name if is_folder else None,
-            bad_images=config.data.bad_images,
-            cache=cache / "prepared",
-        )
+        if name == "photographs":
+            sets[name] = sources.load_photographs("test", cache=cache / "prepared")
+        else:
+            short = Path(name).resolve().name
+            title = name if short in sets else short
+            sets[title] = sources.load_folder(
+                name, bad_images=config.data.bad_images, cache=cache / "prepared", key="eval.sets"
+            )
     return sets
 
 

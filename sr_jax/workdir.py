@@ -18,7 +18,7 @@ DATA = "data.json"
 
 @contextlib.contextmanager
 def claimed(directory: Path, config: Config) -> Iterator[None]:
-    """Creates or re-enters a work directory, and holds its lock.
+    """Creates or re-enters a work directory, and holds its lock. The directory becomes the config's by `register` alone.
 
     Raises:
       InputError: if it cannot be written, is in use by another run, or belongs to a different config.
@@ -32,13 +32,13 @@ def claimed(directory: Path, config: Config) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"--workdir {directory} cannot be written ({error.strerror}); take another directory") from None
     try:
-        _check_config(directory, config)
+        _compare_config(directory, config)
         yield
     finally:
         lock.release()
 
 
-def _check_config(directory: Path, config: Config) -> None:
+def _compare_config(directory: Path, config: Config) -> None:
     path = directory / CONFIG
     if path.exists():
         lines = configs.differences(config, configs.load(path))
@@ -48,16 +48,17 @@ def _check_config(directory: Path, config: Config) -> None:
                 f"--workdir {directory} belongs to a different config; take another directory, or the same values "
                 f"(key: asked for now, there):{listing}"
             )
-    else:
-        replace_text(path, configs.to_json(config))
 
 
-def check_data(directory: Path, *, images: int, digest: str) -> None:
-    """Notes the fingerprint of the training images at the first start, and compares it at every later one.
+def register(directory: Path, config: Config, *, images: int, digest: str) -> None:
+    """Notes the config and the fingerprint of the training images at the first start; compares the latter at a later one.
+
+    To be called when everything has been checked: a run that could not begin leaves the directory free for a better config.
 
     Raises:
       InputError: if the images are no longer those that the run began with: it could not go on exactly.
     """
+    replace_text(directory / CONFIG, configs.to_json(config))
     path = directory / DATA
     now = {"images": images, "sha256": digest}
     if not path.exists():

@@ -12,8 +12,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_config_is_kept_and_compared(tmp_path):
+    with workdir.claimed(tmp_path / "run", Config(seed=2)):
+        pass  # nothing was begun, so the directory is free for another config
     with workdir.claimed(tmp_path / "run", Config()):
-        pass
+        workdir.register(tmp_path / "run", Config(), images=1, digest="a")
     with workdir.claimed(tmp_path / "run", Config()):
         pass
     other = Config(seed=1, optim=OptimConfig(lr=0.1))
@@ -50,7 +52,7 @@ def test_directory_that_cannot_be_written(tmp_path):
 
 
 def test_images_that_changed(tmp_path):
-    workdir.check_data(tmp_path, images=3, digest="abc")
-    workdir.check_data(tmp_path, images=3, digest="abc")
+    workdir.register(tmp_path, Config(), images=3, digest="abc")
+    workdir.register(tmp_path, Config(), images=3, digest="abc")
     with pytest.raises(InputError, match="training images have changed"):
-        workdir.check_data(tmp_path, images=4, digest="abd")
+        workdir.register(tmp_path, Config(), images=4, digest="abd")

@@ -1,6 +1,6 @@
 """Where images come from: TFDS builders over image files, prepared as array_record, without TensorFlow.
 
-A builder hands TFDS the image *files*, byte for byte; nothing is re-encoded. `load` prepares a set where that has not been
+A builder hands TFDS the image *files*, byte for byte; nothing is re-encoded. Loading prepares a set where that has not been
 done yet, then reads it and decodes each image once. Images that cannot be used are found there, and named.
 """
 
@@ -84,31 +84,32 @@ class FolderBuilder(_ImageFiles):
     name = "sr_jax_folder"
 
 
-def load(
-    name: str, *, split: Literal["train", "test"], directory: str | Path | None = None, bad_images: BadImages, cache: str | Path
-) -> list[Image]:
-    """All images of a set, decoded.
+def load_photographs(split: Literal["train", "test"], *, cache: str | Path) -> list[Image]:
+    """The photographs of scikit-image, decoded; `test` are the three that are held out.
 
     Args:
-      name: `photographs` or `folder`.
-      split: for `photographs`; a folder has the one split `train`, which is given for either.
-      directory: the folder.
-      bad_images: `refuse` raises if any image of a folder cannot be used, `skip` warns and leaves those out.
       cache: folder for prepared sets.
+    """
+    folder = _scikit_image_data()
+    files = {key: {name: folder / name for name in names} for key, names in PHOTOGRAPHS._asdict().items()}
+    return _read(_prepare(PhotographsBuilder, files, "Photographs of scikit-image", cache), split, "refuse")
+
+
+def load_folder(directory: str | Path, *, bad_images: BadImages, cache: str | Path, key: str = "data.dir") -> list[Image]:
+    """All images below a folder, decoded, in the order of their names (the paths within the folder).
+
+    Args:
+      bad_images: `refuse` raises if any image cannot be used, `skip` warns and leaves those out.
+      cache: folder for prepared sets.
+      key: of the config, that names the folder; for error messages.
 
     Raises:
       InputError: naming the folder if it is missing or holds no usable image, or the images that cannot be used.
     """
-    if name == "photographs":
-        folder = _scikit_image_data()
-        files = {key: {n: folder / n for n in names} for key, names in PHOTOGRAPHS._asdict().items()}
-        return _read(_prepare(PhotographsBuilder, files, "Photographs of scikit-image", cache), split, "refuse")
-    assert name == "folder"
-    assert directory is not None
-    builder = _prepare(FolderBuilder, {"train": _list_folder(Path(directory))}, str(directory), cache)
-    images = _read(builder, "train", bad_images)
+    files = _list_folder(Path(directory), key)
+    images = _read(_prepare(FolderBuilder, {"train": files}, str(directory), cache), "train", bad_images)
     if not images:
-        raise InputError(f"data.dir={directory} holds no usable image: all were skipped")
+        raise InputError(f"{key}={directory} holds no usable image: all were skipped")
     return images
 
 
@@ -119,13 +120,13 @@ def _scikit_image_data() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def _list_folder(directory: Path) -> dict[str, Path]:
+def _list_folder(directory: Path, key: str) -> dict[str, Path]:
     if not directory.is_dir():
-        raise InputError(f"data.dir={directory}: " + ("not a folder" if directory.exists() else "no such folder"))
+        raise InputError(f"{key}={directory}: " + ("not a folder" if directory.exists() else "no such folder"))
     paths = sorted(path for path in directory.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     files = {path.relative_to(directory).as_posix(): path for path in paths if not path.name.startswith(".")}
     if not files:
-        raise InputError(f"data.dir={directory} holds no images (looked for {', '.join(SUFFIXES)}, in subfolders too)")
+        raise InputError(f"{key}={directory} holds no images (looked for {', '.join(SUFFIXES)}, in subfolders too)")
     return files
 
 

@@ -22,12 +22,12 @@ def folder(tmp_path, rng):
 
 
 def load(directory, cache, bad_images="refuse"):
-    return sources.load("folder", split="train", directory=directory, bad_images=bad_images, cache=cache)
+    return sources.load_folder(directory, bad_images=bad_images, cache=cache)
 
 
 def test_photographs_come_from_scikit_image(cache):
-    train = sources.load("photographs", split="train", bad_images="refuse", cache=cache)
-    test = sources.load("photographs", split="test", bad_images="refuse", cache=cache)
+    train = sources.load_photographs("train", cache=cache)
+    test = sources.load_photographs("test", cache=cache)
     assert [image.name for image in test] == ["astronaut.png", "chelsea.png", "coffee.png"]
     assert not {image.name for image in train} & {image.name for image in test}
     from skimage import data
@@ -65,6 +65,11 @@ def test_a_changed_file_is_seen(folder, cache):
 def test_missing_folder(tmp_path, cache):
     with pytest.raises(InputError, match=r"data\.dir=.*nowhere: no such folder"):
         load(tmp_path / "nowhere", cache)
+
+
+def test_the_key_that_names_the_folder_is_said(tmp_path, cache):
+    with pytest.raises(InputError, match=r"eval\.sets=.*nowhere: no such folder"):
+        sources.load_folder(tmp_path / "nowhere", bad_images="refuse", cache=cache, key="eval.sets")
 
 
 def test_file_instead_of_folder(tmp_path, cache):
