@@ -56,6 +56,8 @@ PIN_torch = torch==2.13.0
 $(STAMP):
 	@$(PYTHON) -c "$(NEW_ENOUGH)" 2>/dev/null || { \
 		echo "sr_jax needs Python 3.11 or newer: PYTHON=/path/to/python make env"; exit 1; }
+	@if [ -e $(VENV) ] && ! ls $(VENV)/made-by-* >/dev/null 2>&1; then \
+		echo "$(VENV) was not made by this Makefile; move it away, or name another: VENV=.venv-make make env"; exit 1; fi
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	@touch $@

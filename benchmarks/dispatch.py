@@ -18,8 +18,8 @@ import jax
 import platformdirs
 from tabulate import tabulate
 
+from sr_jax import build, state
 from sr_jax import config as configs
-from sr_jax import loop, state
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines
 from sr_jax.losses import LOSSES
@@ -29,11 +29,11 @@ from sr_jax.step import make_dispatch, make_step
 
 def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) -> Callable[[], float]:
     """A function that trains for some dispatches, data included, and returns the images per second."""
-    images = loop.load_training_images(config, cache)
+    images = build.load_training_images(config, cache)
     packed = pack.pack(images, scale=config.scale)
-    sampler = loop.make_sampler(config, packed, images)
-    model, params = loop.build_model(config)
-    optimizer, _ = loop.make_optimizer(config)
+    sampler = build.make_sampler(config, packed, images)
+    model, params = build.build_model(config)
+    optimizer, _ = build.make_optimizer(config)
     step = make_step(
         model,
         LOSSES[config.loss],
@@ -42,7 +42,7 @@ def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) 
         ema_decay=config.optim.ema_decay,
         compute_dtype=config.compute,
     )
-    on_host, on_device, resident = loop.make_pipeline(config, packed)
+    on_host, on_device, resident = build.make_pipeline(config, packed)
     spread = Spread(
         make_dispatch(step, on_device, unroll=unroll),
         kind=config.parallel,
@@ -89,7 +89,7 @@ def main() -> None:
     options = parser.parse_args()
 
     cache = platformdirs.user_cache_path("sr_jax")
-    loop.use_compilation_cache(cache)
+    build.use_compilation_cache(cache)
     base = configs.load(options.config)
     on_cpu = jax.default_backend() == "cpu"
     variants = {}

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import dataclasses
 import io
+import os
 import shutil
 import statistics
 import tempfile
@@ -52,7 +53,7 @@ def gain(files: tuple[str, ...], *, steps: int, seed: int) -> float:
             eval=dataclasses.replace(base.eval, every=steps),
         )
         with contextlib.redirect_stdout(io.StringIO()):
-            rows = loop.train(config, Path(scratch) / "run", cache=platformdirs.user_cache_path("sr_jax"))
+            rows = loop.train(config, Path(scratch) / "run", cache=Path(scratch))
     means = {row.method: row.psnr_y for row in rows if row.image == "mean"}
     return means.pop("fsrcnn") - means.pop("bicubic")
 
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(platformdirs.user_cache_path("sr_jax") / "compiled"))
     runs = [(name, seed) for seed in range(options.seeds) for name in CANDIDATES]
     gains: dict[str, list[float]] = {name: [] for name in CANDIDATES}
     for name, seed in tqdm(runs):

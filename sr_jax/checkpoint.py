@@ -18,6 +18,10 @@ def _score(metrics: dict[str, float]) -> float:
     return metrics[METRIC]
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
 class Checkpoints:
     """The checkpoints of a work directory: the latest few, and the one with the best mean Y-PSNR.
 
@@ -31,7 +35,10 @@ class Checkpoints:
             preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
             best_fn=_score,  # without it the scores are not read back when a run resumes
         )
-        self._manager = ocp.CheckpointManager(Path(directory).absolute(), options=options)
+        try:
+            self._manager = ocp.CheckpointManager(Path(directory).absolute(), options=options)
+        except (ValueError, OSError) as error:
+            raise InputError(f"the checkpoints of {directory} cannot be read: {_first_line(error)}") from error
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -64,8 +71,18 @@ class Checkpoints:
             restored: Any = self._manager.restore(step, args=ocp.args.StandardRestore(target))
         except (ValueError, OSError, KeyError) as error:
             place = Path(self._manager.directory) / str(step)
-            raise InputError(f"checkpoint {place} cannot be read ({error}); delete it to go on from an earlier one") from error
+            raise InputError(
+                f"checkpoint {place} cannot be read: {_first_line(error)}. "
+                "If it is damaged, move it away to go on from an earlier one"
+            ) from error
         return State(**restored)
+
+    def drop_from(self, step: int) -> None:
+        """Deletes the checkpoints of `step` and later ones."""
+        self.wait()
+        for later in self.steps():
+            if later >= step:
+                self._manager.delete(later)
 
     def wait(self) -> None:
         """Returns when everything is written."""

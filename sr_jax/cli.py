@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import platformdirs
 import tyro
 
 from sr_jax import config as configs
+from sr_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,34 +23,40 @@ class Arguments:
     """Config file: configs/x2.py, or the config.json of a work directory. Without it the defaults below."""
     config: configs.Config
     workdir: Path | None = None
-    """Where everything is written, and resumed from. By default runs/ and the name of the config file."""
+    """Where everything is written, and resumed from. By default runs/ and the name of the config file, or the folder of a
+    config.json."""
     cache_dir: Path | None = None
     """Compiled programs and prepared images. By default sr_jax in the user's cache folder."""
 
     @property
     def directory(self) -> Path:
         """The work directory."""
-        return self.workdir or Path("runs") / (self.config_file.stem if self.config_file else "default")
+        if self.workdir:
+            return self.workdir.expanduser()
+        if self.config_file and self.config_file.name == "config.json":  # that of a work directory
+            return self.config_file.parent
+        return Path("runs") / (self.config_file.stem if self.config_file else "default")
 
     @property
     def cache(self) -> Path:
         """The cache folder."""
-        return self.cache_dir or platformdirs.user_cache_path("sr_jax")
+        return self.cache_dir.expanduser() if self.cache_dir else platformdirs.user_cache_path("sr_jax")
 
 
 def parse(argv: Sequence[str] | None = None, *, prog: str, description: str) -> Arguments:
     """Reads the command line; the keys of the config file are the defaults of the overrides.
 
-    An unknown key or a value of the wrong type ends the program with status 2 and a message that names the nearest right key.
+    A value of the wrong type ends the program with status 2 and a message.
 
     Raises:
-      InputError: if the config file is missing or wrong.
+      InputError: if the config file is missing or wrong, or a key is unknown; it names the nearest right one.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--config", type=Path)
     path = finder.parse_known_args(argv)[0].config
     base = configs.load(path) if path else configs.Config()
+    _check_keys(argv, list(configs.flat(base)))
     return tyro.cli(
         Arguments,
         prog=prog,
@@ -58,3 +66,14 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str) -> 
         use_underscores=True,
         config=(tyro.conf.FlagConversionOff,),
     )
+
+
+def _check_keys(argv: Sequence[str], keys: list[str]) -> None:
+    for argument in argv:
+        key = argument.partition("=")[0].removeprefix("--config.")
+        if not argument.startswith("--config.") or key in keys:
+            continue
+        same_name = [k for k in keys if k.rpartition(".")[2] == key.rpartition(".")[2]]
+        near = same_name or difflib.get_close_matches(key, keys, n=1, cutoff=0.4)
+        hint = f"did you mean --config.{near[0]}?" if near else "--help lists all keys"
+        raise InputError(f"--config.{key}: no such key; {hint}")

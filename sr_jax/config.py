@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import pydantic.dataclasses
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from sr_jax.errors import InputError
 
 T = TypeVar("T")
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
@@ -79,11 +80,11 @@ class DataConfig:
 class OptimConfig:
     """Adam with linear warm-up and cosine decay, and an exponential moving average (EMA) of the parameters."""
 
-    lr: PositiveFloat = 1e-3
+    lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1e-3
     """Peak learning rate."""
     warmup_steps: NonNegativeInt = 100
     """Steps over which the learning rate rises from 0 to its peak."""
-    final_lr: NonNegativeFloat = 1e-5
+    final_lr: Rate = 1e-5
     """Learning rate at the last step."""
     b1: Fraction = 0.9
     """Adam's decay of the first moment."""
@@ -111,7 +112,7 @@ class Config:
     """Super-resolution factor."""
     steps: PositiveInt = 1000
     """Training steps."""
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the initialisation and of the sampling plan."""
     model: FSRCNNConfig = FSRCNNConfig()
     loss: Literal["l1", "mse"] = "l1"
@@ -145,6 +146,8 @@ class Config:
             raise ValueError("data.name=folder needs data.dir, the folder of images")
         if self.data.name != "folder" and self.data.dir is not None:
             raise ValueError(f"data.dir={self.data.dir} is used with data.name=folder alone, but data.name={self.data.name}")
+        if self.optim.final_lr > self.optim.lr:
+            raise ValueError(f"optim.final_lr={self.optim.final_lr} must not be above optim.lr={self.optim.lr}")
         if self.optim.warmup_steps >= self.steps:
             raise ValueError(
                 f"optim.warmup_steps={self.optim.warmup_steps} must be below steps={self.steps}, "
@@ -168,6 +171,8 @@ def load(path: str | Path) -> Config:
       InputError: if there is no such file, or what it holds is not a valid Config.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"--config {path}: is a folder, not a file")
     if not path.is_file():
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], n=1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
@@ -176,7 +181,7 @@ def load(path: str | Path) -> Config:
         if path.suffix == ".json":
             return from_json(path.read_text())
         config = runpy.run_path(str(path)).get("config")
-    except (ValueError, TypeError, SyntaxError, ImportError, NameError, AttributeError) as error:
+    except Exception as error:  # whatever the user's file raises
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         raise InputError(f"--config {path}: {kind}{error}") from error
     if not isinstance(config, Config):
@@ -202,10 +207,15 @@ def from_json(text: str) -> Config:
 
 def differences(ours: Config, theirs: Config) -> list[str]:
     """The keys in which two configs differ, each as a line `key: ours, theirs`."""
-    a, b = _flat(dataclasses.asdict(ours)), _flat(dataclasses.asdict(theirs))
-    missing = "(no such key)"
+    a, b = flat(ours), flat(theirs)
+    missing = "(no such key)"  # where the models differ, so do their keys
     keys = [*a, *(key for key in b if key not in a)]
     return [f"{key}: {a.get(key, missing)}, {b.get(key, missing)}" for key in keys if a.get(key) != b.get(key)]
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Every key, with dots, and its value."""
+    return _flatten(dataclasses.asdict(config), "")
 
 
 def _explain(error: ValidationError, group: type) -> str:
@@ -228,8 +238,8 @@ def _explain_one(detail: Any, group: Any) -> str:
     return f"{path}={detail['input']!r}: {message[0].lower()}{message[1:]}" if key else message
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
     for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
+        pairs |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return pairs

@@ -6,7 +6,6 @@ not rounded) and of RGB. So the networks since EDSR are scored. Bicubic and the 
 """
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -82,22 +81,18 @@ class Evaluator:
       method: name of the network in the rows.
 
     Raises:
-      InputError: naming the image, if one is too small to be scored.
+      InputError: naming the image, if one is `unusable`.
     """
 
     def __init__(self, sets: dict[str, list[Image]], upscale: Callable[[Any, Any], Array], *, scale: int, method: str):
         self._upscale, self._scale, self._method = upscale, scale, method
         self._baselines: list[Sample] = []
-        least = metrics.SSIM_WINDOW + 2 * scale
         down, up = (jax.jit(functools.partial(f, scale=scale)) for f in (bicubic_downsample, bicubic_upsample))
         for name, images in sets.items():
             for image in images:
+                if reason := unusable(image, scale=scale):
+                    raise InputError(f"{name}: {reason}")
                 hr = crop_to_multiple(image.pixels, scale)
-                if min(hr.shape[:2]) < least:
-                    raise InputError(
-                        f"{name}: {image.name} is {hr.shape[0]}x{hr.shape[1]}, too small to be scored at x{scale}; "
-                        f"it needs at least {least}x{least}"
-                    )
                 lr = np.asarray(down(hr))
                 bicubic = np.asarray(up(lr))
                 self._baselines.append(Sample(name, image.name, lr, bicubic, bicubic, hr))
@@ -112,6 +107,18 @@ class Evaluator:
     def _rows(self, samples: list[Sample], method: str) -> list[Row]:
         rows = [Row(s.set, s.image, self._scale, method, *score(s.sr, s.hr, border=self._scale)) for s in samples]
         return rows + mean_rows(rows)
+
+
+def unusable(image: Image, *, scale: int) -> str | None:
+    """Why an image cannot be scored, if so: it is too small, or so flat that its PSNR is infinite."""
+    hr = crop_to_multiple(image.pixels, scale)
+    least = metrics.SSIM_WINDOW + 2 * scale
+    if min(hr.shape[:2]) < least:
+        h, w = image.pixels.shape[:2]
+        return f"{image.name}: {h}x{w} is too small to be scored at x{scale}; it needs {least}x{least} and multiples of {scale}"
+    if np.ptp(hr, (0, 1)).max() == 0:
+        return f"{image.name}: all its pixels are equal, so that PSNR is infinite"
+    return None
 
 
 def score(sr: UInt8[np.ndarray, "h w c"], hr: UInt8[np.ndarray, "h w c"], *, border: int) -> tuple[float, float, float, float]:
@@ -141,7 +148,7 @@ def table(bicubic: Sequence[Row], ours: Sequence[Row]) -> str:
     """Y-PSNR and SSIM of bicubic and of the network, side by side, as Markdown."""
     method = ours[0].method
     lines = [
-        (b.set, _emphasised(b.image), b.psnr_y, o.psnr_y, _gain(o.psnr_y, b.psnr_y), b.ssim_y, o.ssim_y)
+        (b.set, _emphasised(b.image), b.psnr_y, o.psnr_y, o.psnr_y - b.psnr_y, b.ssim_y, o.ssim_y)
         for b, o in zip(bicubic, ours, strict=True)
     ]
     header = ["set", "image", "bicubic [dB]", f"{method} [dB]", "gain [dB]", "bicubic SSIM", f"{method} SSIM"]
@@ -150,7 +157,3 @@ def table(bicubic: Sequence[Row], ours: Sequence[Row]) -> str:
 
 def _emphasised(image: str) -> str:
     return "**mean**" if image == "mean" else image
-
-
-def _gain(ours: float, theirs: float) -> float:
-    return ours - theirs if math.isfinite(theirs) else 0.0

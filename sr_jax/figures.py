@@ -80,8 +80,7 @@ def training_curve(history: Sequence[dict[str, Any]], path: Path, *, bicubic: fl
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
-    scores = [(row["step"], row["psnr_y"]) for row in history if "psnr_y" in row]
+    losses, scores = ([(row["step"], row[name]) for row in history if row.get(name) is not None] for name in ("loss", "psnr_y"))
     if losses:
         left.semilogy(*zip(*losses, strict=True))
     left.set(xlabel="step", ylabel="training loss", title="Loss")

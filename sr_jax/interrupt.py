@@ -1,6 +1,7 @@
 """Stopping at a good moment: SIGTERM (preemption) and SIGINT (Ctrl-C) wait for the end of a dispatch."""
 
 import signal
+import sys
 from types import FrameType
 
 
@@ -13,7 +14,8 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._note)
+            if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -22,6 +24,7 @@ class StopSignals:
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.received = signal.Signals(number)
+        print(f"\n{self.received.name}: saving after this step; once more stops at once", file=sys.stderr, flush=True)
         self._restore()
 
     def _restore(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from sr_jax.errors import InputError
 from sr_jax.step import AXIS
@@ -39,7 +39,7 @@ class Spread:
             choices = [str(b) for b in (below, below + len(devices)) if b]
             raise InputError(f"data.batch={batch} cannot be divided among {len(devices)} devices; use {' or '.join(choices)}")
         self._kind = kind
-        mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+        mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))  # make_mesh could reorder the devices
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self._examples = NamedSharding(mesh, PartitionSpec(None, AXIS))
         self._local = [d for d in devices if d.process_index == jax.process_index()]

@@ -40,8 +40,14 @@ def claimed(directory: Path, config: Config) -> Iterator[None]:
 
 def _compare_config(directory: Path, config: Config) -> None:
     path = directory / CONFIG
+    if not path.exists() and any((directory / "checkpoints").glob("[0-9]*")):
+        raise InputError(f"--workdir {directory} holds checkpoints but no {CONFIG} that says whose; take another directory")
     if path.exists():
-        lines = configs.differences(config, configs.load(path))
+        try:
+            theirs = configs.from_json(path.read_text())
+        except (InputError, OSError) as error:
+            raise InputError(f"--workdir {directory}: {CONFIG} cannot be read ({error}); take another directory") from None
+        lines = configs.differences(config, theirs)
         if lines:
             listing = "".join(f"\n  {line}" for line in lines)
             raise InputError(
@@ -58,15 +64,12 @@ def register(directory: Path, config: Config, *, images: int, digest: str) -> No
     Raises:
       InputError: if the images are no longer those that the run began with: it could not go on exactly.
     """
-    replace_text(directory / CONFIG, configs.to_json(config))
     path = directory / DATA
-    now = {"images": images, "sha256": digest}
-    if not path.exists():
-        replace_text(path, json.dumps(now) + "\n")
-        return
-    then = json.loads(path.read_text())
-    if then != now:
+    now = json.dumps({"images": images, "sha256": digest}) + "\n"
+    if path.exists() and path.read_text() != now:
         raise InputError(
-            f"the training images have changed since --workdir {directory} was begun ({then['images']} images then, "
-            f"{images} now, or other pixels); put them back or take another directory"
+            f"the training images have changed since --workdir {directory} was begun: it notes {path.read_text().strip()}, "
+            f"now there are {now.strip()}; put them back or take another directory"
         )
+    replace_text(path, now)
+    replace_text(directory / CONFIG, configs.to_json(config))

@@ -31,7 +31,7 @@ class Writer:
         self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1, write_to_disk=True)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        self._lines.write(json.dumps({"step": step, **values}) + "\n")
+        self._lines.write(json.dumps({"step": step, **_plain(values)}) + "\n")
         self._lines.flush()
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
@@ -62,12 +62,13 @@ class Writer:
 
 def write_results(directory: Path, rows: Sequence[Row], markdown: str) -> None:
     """Writes `results.json` (a list of rows; an infinite PSNR is null) and `results.md`."""
-    plain = [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row._asdict().items()}
-        for row in rows
-    ]
-    replace_text(directory / "results.json", json.dumps(plain, indent=1) + "\n")
+    replace_text(directory / "results.json", json.dumps([_plain(row._asdict()) for row in rows], indent=1) + "\n")
     replace_text(directory / "results.md", markdown)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity: null stands for it."""
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -88,12 +89,14 @@ class Progress:
 
     def __init__(self, *, total: int, done: int, terminal: bool | None = None):
         terminal = sys.stderr.isatty() if terminal is None else terminal
-        self._total, self._done, self._first, self._start = total, done, done, time.monotonic()
+        self._total, self._done = total, done
+        self._first: tuple[int, float] | None = None  # step and time of the first advance: compiling does not count
         layout = "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}  {postfix}  {elapsed} gone, {remaining} left"
         self._bar = tqdm(total=total, initial=done, bar_format=layout, dynamic_ncols=True) if terminal else None
 
     def advance(self, step: int) -> None:
         self._done = step
+        self._first = self._first or (step, time.monotonic())
         if self._bar is not None:
             self._bar.update(step - self._bar.n)
 
@@ -122,8 +125,8 @@ class Progress:
             self._bar.close()
 
     def _left(self) -> str:
-        done = self._done - self._first
-        if not done:
+        if self._first is None or self._done == self._first[0]:
             return "?"
-        seconds = (time.monotonic() - self._start) / done * (self._total - self._done)
+        step, began = self._first
+        seconds = (time.monotonic() - began) / (self._done - step) * (self._total - self._done)
         return tqdm.format_interval(round(seconds))

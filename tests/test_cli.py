@@ -5,6 +5,7 @@ import pytest
 
 from sr_jax import cli
 from sr_jax.config import Config, DataConfig, OptimConfig
+from sr_jax.errors import InputError
 
 
 def parse(*argv):
@@ -36,7 +37,6 @@ def test_places(file):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--config.optim.lrr=3", r"--config\.optim\.lr FLOAT"),
         ("--config.optim.lr=fast", r"--config\.optim\.lr: could not convert string to float: 'fast'"),
         ("--config.steps=1.5", r"--config\.steps: invalid literal"),
         ("--config.optim.lr=-1", r"lr=-1\.0: input should be greater than 0"),
@@ -51,6 +51,30 @@ def test_mistakes_end_with_status_2_and_a_hint(argument, message, capsys):
     assert stop.value.code == 2
     text = re.sub(r"[│\s]+", " ", capsys.readouterr().err)
     assert re.search(message, text), text
+
+
+@pytest.mark.parametrize(
+    ("argument", "nearest"),
+    [
+        ("--config.optim.lrr=3", "--config.optim.lr"),
+        ("--config.lr=3", "--config.optim.lr"),
+        ("--config.patch", "--config.data.patch"),
+        ("--config.optim.steps=3", "--config.steps"),
+        ("--config.modle.d=3", "--config.model.d"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(argument, nearest):
+    with pytest.raises(InputError, match=re.escape(f"no such key; did you mean {nearest}?")):
+        parse(argument)
+
+
+def test_a_work_directorys_config_goes_on_there(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    assert parse("--config", str(tmp_path / "config.json")).directory == tmp_path
+
+
+def test_home_is_found():
+    assert parse("--workdir=~/x", "--cache_dir=~/y").directory == Path.home() / "x"
 
 
 def test_help_lists_every_key_with_default_and_meaning(capsys):

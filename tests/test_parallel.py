@@ -125,14 +125,16 @@ def test_step_against_optax_by_hand(setting):
     assert_close(pick(after.ema), pick(ema))
 
 
-def test_ema_decay_ends_at_its_final_value(setting):
-    """With decay 0 from the first step on, the average is the parameters themselves."""
+@pytest.mark.parametrize(("steps_done", "decay"), [(0, 1 / 10), (8, 9 / 18), (10**6, 0.9)])
+def test_ema_decay_grows_to_its_final_value(setting, steps_done, decay):
     packed, sampler, model, params = setting
-    step = make_step(model, losses.l1, optax.sgd(0.1), scale=SCALE, ema_decay=0.0)
+    step = make_step(model, losses.l1, optax.sgd(0.1), scale=SCALE, ema_decay=0.9)
     batch = jax.tree.map(jnp.asarray, pipelines.host_batch(packed, sampler.plan(0), patch=PATCH, scale=SCALE))
     one = jax.vmap(step, in_axes=(None, 0), axis_name="data")
-    after, _ = one(state.create(params, optax.sgd(0.1)), jax.tree.map(lambda a: a[None], batch))
-    assert_same(after.ema, after.params)
+    before = state.create(params, optax.sgd(0.1))._replace(step=jnp.int32(steps_done))
+    after, _ = one(before, jax.tree.map(lambda a: a[None], batch))
+    after = jax.tree.map(lambda a: a[0], after)
+    assert_close(after.ema, jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, params, after.params))
 
 
 def test_bfloat16_computes_in_bfloat16_and_keeps_float32(setting):

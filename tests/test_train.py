@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_jax import loop, state, train
+from sr_jax import build, loop, state, train
 from sr_jax.checkpoint import Checkpoints
 from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig, to_json
 from sr_jax.errors import InputError, TrainingError
@@ -50,8 +50,8 @@ def make_config(pictures: Path, **changes) -> Config:
 
 
 def final_state(directory: Path, config: Config) -> state.State:
-    _, params = loop.build_model(config)
-    optimizer = loop.make_optimizer(config)[0]
+    _, params = build.build_model(config)
+    optimizer = build.make_optimizer(config)[0]
     with Checkpoints(directory / "checkpoints", keep=10) as checkpoints:
         assert checkpoints.latest() == config.steps
         return checkpoints.restore(state.create(params, optimizer))
@@ -85,12 +85,14 @@ def forget_after(directory: Path, step: int) -> None:
     ],
     ids=["default", "pmap and host", "two steps a dispatch", "bfloat16"],
 )
-def test_interrupted_runs_end_with_the_same_bytes(pictures, cache, tmp_path, changes):
+def test_interrupted_runs_end_with_the_same_bytes(pictures, cache, tmp_path, changes, capsys):
     config = make_config(pictures, **changes)
     straight = loop.train(config, tmp_path / "straight", cache=cache)
     shutil.copytree(tmp_path / "straight", tmp_path / "resumed")
     forget_after(tmp_path / "resumed", 4)
+    capsys.readouterr()
     resumed = loop.train(config, tmp_path / "resumed", cache=cache)
+    assert f"resuming    {tmp_path / 'resumed'} at step 4\n" in capsys.readouterr().out
     assert_same_bytes(final_state(tmp_path / "straight", config), final_state(tmp_path / "resumed", config))
     assert straight == resumed
 
@@ -137,7 +139,7 @@ def test_the_work_directory(pictures, cache, tmp_path, capsys):
     assert "first step" not in out
 
 
-def test_training_improves_on_bilinear(pictures, cache, tmp_path):
+def test_training_improves_on_the_start(pictures, cache, tmp_path):
     config = make_config(pictures, steps=60, optim=OptimConfig(lr=3e-3, warmup_steps=5), log_every=20, checkpoint_every=60)
     loop.train(config, tmp_path / "run", cache=cache)
     losses = [row["loss"] for row in logged(tmp_path / "run") if "loss" in row]
@@ -146,12 +148,47 @@ def test_training_improves_on_bilinear(pictures, cache, tmp_path):
 
 def test_infinite_loss_stops_the_run(pictures, cache, tmp_path):
     config = make_config(pictures, optim=OptimConfig(lr=1e30, warmup_steps=0))
-    with pytest.raises(TrainingError, match=r"(?s)loss became \S+ in step 1; there is no checkpoint yet.*a\.png at row \d+"):
+    with pytest.raises(TrainingError, match=r"(?s)loss became \S+ in step 1; there is no good checkpoint.*a\.png at row \d+"):
         loop.train(config, tmp_path / "run", cache=cache)
     assert not [path for path in (tmp_path / "run/checkpoints").iterdir() if path.name.isdigit()]
 
 
-def test_images_smaller_than_a_patch(pictures, cache, tmp_path):
+def test_a_state_that_leads_to_an_infinite_loss_is_not_kept(pictures, cache, tmp_path):
+    """The warm-up makes step 0 harmless and step 1 fatal: the state after it is saved before anybody can know."""
+    optimizer = OptimConfig(lr=1e30, warmup_steps=1)
+    config = make_config(pictures, optim=optimizer, checkpoint_every=1, eval=EvalConfig(sets=(str(pictures),), every=12))
+    with pytest.raises(TrainingError, match=r"in step 2; the last good checkpoint is that of step 1\."):
+        loop.train(config, tmp_path / "run", cache=cache)
+    assert [path.name for path in (tmp_path / "run/checkpoints").iterdir() if path.name.isdigit()] == ["1"]
+
+
+def test_a_mistake_leaves_the_work_directory_free(pictures, cache, tmp_path):
+    with pytest.raises(InputError, match="does not fit"):
+        loop.train(make_config(pictures, data={"patch": 100}), tmp_path / "run", cache=cache)
+    with pytest.raises(InputError, match="no such folder"):
+        loop.train(make_config(pictures, data={"dir": "nowhere"}), tmp_path / "run", cache=cache)
+    loop.train(make_config(pictures, steps=4), tmp_path / "run", cache=cache)
+
+
+def test_sets_of_one_name_are_refused(pictures, cache, tmp_path):
+    shutil.copytree(pictures, tmp_path / "other" / pictures.name)
+    sets = (str(pictures), str(tmp_path / "other" / pictures.name))
+    with pytest.raises(InputError, match=f"two sets are called {pictures.name}"):
+        loop.train(make_config(pictures, eval=EvalConfig(sets=sets, every=6)), tmp_path / "run", cache=cache)
+
+
+def test_sheets_have_names_of_their_own(pictures, cache, tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "a").mkdir(parents=True)
+    shutil.copy(pictures / "a.png", folder / "a_b.png")
+    shutil.copy(pictures / "b.png", folder / "a" / "b.png")
+    Image.open(pictures / "a.png").save(folder / f"{'x' * 90}.png")
+    config = make_config(pictures, steps=4, eval=EvalConfig(sets=(str(folder),), every=4))
+    loop.train(config, tmp_path / "run", cache=cache)
+    assert len(list((tmp_path / "run/samples").glob("*.png"))) == 3
+
+
+def test_images_smaller_than_a_patch(pictures, cache, tmp_path, capsys):
     folder = tmp_path / "some"
     shutil.copytree(pictures, folder)
     Image.new("RGB", (1, 1)).save(folder / "dot.png")
@@ -160,8 +197,16 @@ def test_images_smaller_than_a_patch(pictures, cache, tmp_path):
     with pytest.raises(InputError, match=r"data\.patch=16 does not fit into the smallest image, dot\.png"):
         loop.train(refusing, tmp_path / "refused", cache=cache)
     skipping = make_config(folder, eval=sets, steps=4, data={"bad_images": "skip"})
-    with pytest.warns(UserWarning, match=r"(?s)skipping 1 image.*dot\.png: 1x1 is smaller than data\.patch=16"):
-        loop.train(skipping, tmp_path / "skipped", cache=cache)
+    loop.train(skipping, tmp_path / "skipped", cache=cache)
+    assert "dot.png (1x1) is smaller than data.patch=16" in capsys.readouterr().err
+
+    # The same folder to evaluate on.
+    scoring = make_config(pictures, eval=EvalConfig(sets=(str(folder),), every=6), steps=4)
+    with pytest.raises(InputError, match=r"dot\.png: 1x1 is too small to be scored"):
+        loop.train(scoring, tmp_path / "scored", cache=cache)
+    scoring = make_config(pictures, eval=EvalConfig(sets=(str(folder),), every=6), steps=4, data={"bad_images": "skip"})
+    rows = loop.train(scoring, tmp_path / "scored", cache=cache)
+    assert "dot.png" not in {row.image for row in rows}
 
 
 def test_changed_images_are_noticed(pictures, cache, tmp_path):
@@ -242,7 +287,8 @@ def test_bad_input_is_one_line_and_status_2(arguments, message, tmp_path, cache)
 def test_help_does_not_import_jax():
     """So it answers at once."""
     code = (
-        "import sys; from sr_jax import train\ntry: train.main(['--help'])\nexcept SystemExit: assert 'jax' not in sys.modules"
+        "import sys; from sr_jax import train\n"
+        "try: train.main(['--help'])\nexcept SystemExit: sys.exit('jax' in sys.modules)\nsys.exit(2)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
 

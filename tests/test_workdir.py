@@ -26,6 +26,18 @@ def test_the_config_is_kept_and_compared(tmp_path):
         pass
 
 
+def test_checkpoints_of_nobody(tmp_path):
+    (tmp_path / "checkpoints/100").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"holds checkpoints but no config\.json"), workdir.claimed(tmp_path, Config()):
+        pass
+
+
+def test_damaged_config(tmp_path):
+    (tmp_path / "config.json").write_text('{"steps": ')
+    with pytest.raises(InputError, match=r"--workdir .*config\.json cannot be read"), workdir.claimed(tmp_path, Config()):
+        pass
+
+
 def test_one_live_run_at_a_time(tmp_path):
     code = (
         "import sys, pathlib; from sr_jax import workdir, config\n"

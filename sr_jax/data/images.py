@@ -1,7 +1,6 @@
 """Image files to uint8 arrays."""
 
 import io
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from sr_jax.errors import InputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class Image(NamedTuple):
@@ -19,11 +18,6 @@ class Image(NamedTuple):
 
     name: str
     pixels: UInt8[np.ndarray, "h w c"]
-
-
-def read_image(path: str | Path) -> UInt8[np.ndarray, "h w c"]:
-    """`decode_image` of a file."""
-    return decode_image(Path(path).read_bytes(), str(path))
 
 
 def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
@@ -47,7 +41,7 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
         raise InputError(f"{name}: not an image that Pillow can read") from None
     except _Unusable as error:
         raise InputError(f"{name}: {error}") from None
-    except (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's decoders raise all kinds for a damaged file
         raise InputError(f"{name}: damaged image ({error})") from None
 
 
@@ -56,11 +50,13 @@ class _Unusable(ValueError):
 
 
 def _to_uint8(image: PILImage.Image) -> np.ndarray:
-    if getattr(image, "n_frames", 1) > 1:
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # MPO: a camera's JPEG with a preview behind it
         raise _Unusable(f"an animation or stack of {getattr(image, 'n_frames', 0)} images; give one file for each image")
     image = ImageOps.exif_transpose(image)
+    if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
+        image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
     if image.mode == "P":
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+        image = image.convert("RGB")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
         image = image.convert("LA" if image.mode.startswith("L") else "RGBA")
         if image.getchannel("A").getextrema() != (255, 255):

@@ -31,7 +31,7 @@ class Sampler:
       sizes: height and width of each image [HR pixels].
       patch: height and width of an HR patch, a multiple of `scale`.
       scale: positions are multiples of it, so that a patch lies on the LR grid.
-      names: for error messages.
+      names: of the images, with their sizes, for error messages.
 
     Raises:
       InputError: if a patch does not fit into the smallest image.
@@ -40,10 +40,11 @@ class Sampler:
     def __init__(self, sizes: list[tuple[int, int]], *, patch: int, scale: int, batch: int, seed: int, names: list[str]):
         smallest = min(range(len(sizes)), key=lambda i: min(sizes[i]))
         if min(sizes[smallest]) < patch:
-            h, w = sizes[smallest]
+            fitting = min(sizes[smallest]) // scale * scale
+            smaller = f"use at most {fitting}, or " if fitting >= 2 * scale else ""
             raise InputError(
-                f"data.patch={patch} does not fit into the smallest image, {names[smallest]} (height {h}, width {w}); "
-                f"use at most {min(h, w) // scale * scale}, or data.bad_images=skip to leave out smaller images"
+                f"data.patch={patch} does not fit into the smallest image, {names[smallest]}; "
+                f"{smaller}data.bad_images=skip to leave out smaller images"
             )
         self._scale, self._batch, self._seed = scale, batch, seed
         grid = (np.array(sizes, np.int64) - patch) // scale + 1  # rows and columns of positions in each image

@@ -9,7 +9,8 @@ import hashlib
 import importlib.util
 import io
 import os
-import warnings
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -31,7 +32,7 @@ class Photographs(NamedTuple):
     test: tuple[str, ...]
 
 
-# Which of scikit-image's images train, and which are left out, is measured in benchmarks/photographs.py.
+# What is left out, and why, is measured by benchmarks/photographs.py and told in docs/decisions.md.
 PHOTOGRAPHS = Photographs(
     train=(
         "brick.png",
@@ -84,7 +85,7 @@ class FolderBuilder(_ImageFiles):
     name = "sr_jax_folder"
 
 
-def load_photographs(split: Literal["train", "test"], *, cache: str | Path) -> list[Image]:
+def load_photographs(split: Literal["train", "test"], *, cache: Path) -> list[Image]:
     """The photographs of scikit-image, decoded; `test` are the three that are held out.
 
     Args:
@@ -92,25 +93,43 @@ def load_photographs(split: Literal["train", "test"], *, cache: str | Path) -> l
     """
     folder = _scikit_image_data()
     files = {key: {name: folder / name for name in names} for key, names in PHOTOGRAPHS._asdict().items()}
-    return _read(_prepare(PhotographsBuilder, files, "Photographs of scikit-image", cache), split, "refuse")
+    return _load(PhotographsBuilder, files, split, folder, cache, "refuse")
 
 
-def load_folder(directory: str | Path, *, bad_images: BadImages, cache: str | Path, key: str = "data.dir") -> list[Image]:
+def load_folder(directory: str | Path, *, bad_images: BadImages, cache: Path, config_key: str = "data.dir") -> list[Image]:
     """All images below a folder, decoded, in the order of their names (the paths within the folder).
 
     Args:
-      bad_images: `refuse` raises if any image cannot be used, `skip` warns and leaves those out.
+      bad_images: `refuse` raises if any image cannot be used, `skip` says which and leaves them out.
       cache: folder for prepared sets.
-      key: of the config, that names the folder; for error messages.
+      config_key: of the config, that names the folder; for error messages.
 
     Raises:
       InputError: naming the folder if it is missing or holds no usable image, or the images that cannot be used.
     """
-    files = _list_folder(Path(directory), key)
-    images = _read(_prepare(FolderBuilder, {"train": files}, str(directory), cache), "train", bad_images)
+    folder = Path(directory).expanduser()
+    files = _list_folder(folder, config_key)
+    reasons = {name: reason for name, path in files.items() if (reason := _unreadable(name, path))}
+    handle_bad_images(reasons, bad_images)
+    files = {name: path for name, path in files.items() if name not in reasons}
+    images = _load(FolderBuilder, {"train": files}, "train", folder, cache, bad_images) if files else []
     if not images:
-        raise InputError(f"{key}={directory} holds no usable image: all were skipped")
+        raise InputError(f"{config_key}={directory} holds no usable image: all were skipped")
     return images
+
+
+def handle_bad_images(reasons: dict[str, str], policy: BadImages) -> None:
+    """Refuses the named images, or says that they are skipped. `reasons`: name -> what is wrong, with the name in it."""
+    if not reasons:
+        return
+    lines = [f"\n  {reason}" for reason in reasons.values()]
+    if policy == "skip":
+        print(f"skipping {len(reasons)} image(s):{''.join(lines)}", file=sys.stderr)
+        return
+    more = f"\n  and {len(lines) - 10} more" if len(lines) > 10 else ""
+    raise InputError(
+        f"{len(reasons)} image(s) cannot be used (data.bad_images=skip goes on without them):{''.join(lines[:10])}{more}"
+    )
 
 
 def _scikit_image_data() -> Path:
@@ -120,43 +139,85 @@ def _scikit_image_data() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def _list_folder(directory: Path, key: str) -> dict[str, Path]:
-    if not directory.is_dir():
-        raise InputError(f"{key}={directory}: " + ("not a folder" if directory.exists() else "no such folder"))
-    paths = sorted(path for path in directory.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    files = {path.relative_to(directory).as_posix(): path for path in paths if not path.name.startswith(".")}
-    if not files:
-        raise InputError(f"{key}={directory} holds no images (looked for {', '.join(SUFFIXES)}, in subfolders too)")
-    return files
+def _list_folder(folder: Path, config_key: str) -> dict[str, Path]:
+    """Name -> path of all image files below a folder, but for hidden files and folders; links are followed."""
+    if not folder.is_dir():
+        raise InputError(f"{config_key}={folder}: " + ("not a folder" if folder.exists() else "no such folder"))
+
+    def fail(error: OSError) -> None:
+        raise InputError(f"{config_key}={folder}: {error.filename} cannot be read ({error.strerror})")
+
+    found, seen = {}, set()
+    for place, subfolders, names in os.walk(folder, followlinks=True, onerror=fail):
+        real = os.path.realpath(place)
+        subfolders[:] = [] if real in seen else [name for name in subfolders if not name.startswith(".")]
+        if real in seen:
+            continue
+        seen.add(real)
+        for name in names:
+            path = Path(place, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                found[path.relative_to(folder).as_posix()] = path
+    if not found:
+        raise InputError(f"{config_key}={folder} holds no images (looked for {', '.join(SUFFIXES)}, in subfolders too)")
+    return dict(sorted(found.items()))
 
 
-def handle_bad_images(reasons: dict[str, str], policy: BadImages) -> None:
-    """Refuses the named images, or warns that they are skipped. `reasons`: name -> what is wrong."""
-    if not reasons:
-        return
-    shown = list(reasons.values())[:10]
-    more = f"\n  and {len(reasons) - len(shown)} more" if len(reasons) > len(shown) else ""
-    lines = "".join(f"\n  {line}" for line in shown) + more
-    if policy == "refuse":
-        raise InputError(f"{len(reasons)} image(s) cannot be used (data.bad_images=skip goes on without them):{lines}")
-    warnings.warn(f"skipping {len(reasons)} image(s):{lines}", stacklevel=2)
+def _unreadable(name: str, path: Path) -> str | None:
+    """Why a file cannot even be copied, if so."""
+    try:
+        name.encode()
+        with path.open("rb"):
+            return None
+    except UnicodeEncodeError:
+        return f"{name.encode(errors='backslashreplace').decode()}: its name is not UTF-8; rename it"
+    except OSError as error:
+        return f"{name}: cannot be read ({error.strerror})"
+
+
+def _load(
+    builder_class: type[_ImageFiles],
+    files: dict[str, dict[str, Path]],
+    split: str,
+    source: Path,
+    cache: Path,
+    bad_images: BadImages,
+) -> list[Image]:
+    """Prepares the files if that has not been done, or if they have changed since; reads and decodes a split."""
+    place = cache / f"{builder_class.name}-{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:16]}"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{place}.lock"):
+            builder = _prepare(builder_class, files, source, place)
+            try:
+                return _read(builder, split, bad_images)
+            except InputError:
+                raise
+            except Exception:  # the prepared copy is damaged; nothing is lost by making it again
+                shutil.rmtree(place)
+                return _read(_prepare(builder_class, files, source, place), split, bad_images)
+    except OSError as error:
+        raise InputError(f"--cache_dir: {place} cannot be written ({error.strerror or error}); give another folder") from error
 
 
 def _prepare(
-    builder_class: type[_ImageFiles], files: dict[str, dict[str, Path]], source: str, cache: str | Path
+    builder_class: type[_ImageFiles], files: dict[str, dict[str, Path]], source: Path, place: Path
 ) -> tfds.core.DatasetBuilder:
-    """The builder of exactly these files, prepared. A change to any of them makes another prepared set."""
+    """The builder of exactly these files, prepared in `place`."""
     fingerprint = hashlib.sha256()
     for split, named in files.items():
         for name, path in named.items():
             stat = path.stat()
-            fingerprint.update(f"{split}\0{name}\0{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    data_dir = Path(cache) / fingerprint.hexdigest()[:16]
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(data_dir / "prepare.lock"), contextlib.redirect_stdout(io.StringIO()):
+            fingerprint.update(f"{split}\0{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    note = place / "files.sha256"
+    if place.exists() and not (note.exists() and note.read_text() == fingerprint.hexdigest()):
+        shutil.rmtree(place)
+    place.mkdir(exist_ok=True)
+    with contextlib.redirect_stdout(io.StringIO()):
         tfds.disable_progress_bar()
-        builder = builder_class(files=files, source=source, data_dir=str(data_dir), file_format="array_record")
+        builder = builder_class(files=files, source=str(source), data_dir=str(place), file_format="array_record")
         builder.download_and_prepare()
+    note.write_text(fingerprint.hexdigest())
     return builder
 
 

@@ -1,12 +1,14 @@
+import contextlib
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from sr_jax.data.images import decode_image, read_image
+from sr_jax.data.images import decode_image
 from sr_jax.errors import InputError
 
 
@@ -101,11 +103,39 @@ def test_truncated_file_is_named(rng, kind):
         decode_image(data[: len(data) // 2], "half")
 
 
-def test_text_is_no_image(tmp_path):
-    path = tmp_path / "notes.png"
-    path.write_text("not an image")
+def test_text_is_no_image():
     with pytest.raises(InputError, match=r"notes\.png: not an image"):
-        read_image(path)
+        decode_image(b"not an image", "notes.png")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_one_colour_that_means_transparent_is_refused(rgb, mode):
+    image = Image.fromarray(rgb).convert(mode)
+    with pytest.raises(InputError, match="transparent"):
+        decode_image(encoded(image, transparency=image.getpixel((0, 0))), "a")
+
+
+def test_a_cameras_jpeg_with_a_preview_is_its_first_image(rng):
+    smooth = [Image.fromarray(rng.integers(0, 256, (2, 2, 3), dtype=np.uint8)).resize((32, 32)) for _ in range(2)]
+    data = encoded(smooth[0], "MPO", save_all=True, append_images=smooth[1:], quality=100, subsampling=0)
+    assert np.abs(decode_image(data, "a").astype(int) - np.asarray(smooth[0])).max() < 10
+
+
+def test_random_damage_is_always_named(rng):
+    """Whatever a decoder raises, the user hears which image it was."""
+    pixels = Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
+    refused = 0
+    for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP"):
+        data = encoded(pixels, kind)
+        for _ in range(150):
+            broken = bytearray(data)
+            for position in rng.integers(0, min(len(data), 200), 4):
+                broken[position] = rng.integers(256)
+            with warnings.catch_warnings(action="ignore"), contextlib.suppress(InputError):
+                decode_image(bytes(broken), "broken")
+                continue
+            refused += 1
+    assert refused > 100
 
 
 def test_animation_is_refused(rgb):

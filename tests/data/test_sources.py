@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,7 +71,7 @@ def test_missing_folder(tmp_path, cache):
 
 def test_the_key_that_names_the_folder_is_said(tmp_path, cache):
     with pytest.raises(InputError, match=r"eval\.sets=.*nowhere: no such folder"):
-        sources.load_folder(tmp_path / "nowhere", bad_images="refuse", cache=cache, key="eval.sets")
+        sources.load_folder(tmp_path / "nowhere", bad_images="refuse", cache=cache, config_key="eval.sets")
 
 
 def test_file_instead_of_folder(tmp_path, cache):
@@ -91,15 +93,51 @@ def test_bad_images_are_refused_by_name(folder, cache):
         load(directory, cache)
 
 
-def test_bad_images_are_skipped_by_name(folder, cache):
+def test_bad_images_are_skipped_by_name(folder, cache, capsys):
     directory, _ = folder
     (directory / "text.png").write_text("text")
-    with pytest.warns(UserWarning, match=r"(?s)skipping 1 image.*text\.png: not an image"):
-        images = load(directory, cache, "skip")
+    (directory / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
+    (directory / "gone.png").symlink_to("nowhere")
+    images = load(directory, cache, "skip")
+    err = capsys.readouterr().err
+    assert "text.png: not an image" in err
+    assert "caf\\udce9.png: its name is not UTF-8" in err
+    assert "gone.png: cannot be read (No such file or directory)" in err
     assert [image.name for image in images] == ["a.png", "b.png", "sub/c.bmp"]
 
 
 def test_nothing_left(tmp_path, cache):
     (tmp_path / "text.png").write_text("text")
-    with pytest.warns(UserWarning, match="skipping 1"), pytest.raises(InputError, match="no usable image"):
+    with pytest.raises(InputError, match="no usable image"):
         load(tmp_path, cache, "skip")
+
+
+def test_a_damaged_prepared_set_is_made_again(folder, tmp_path):
+    directory, pixels = folder
+    load(directory, tmp_path / "cache")
+    (record,) = (tmp_path / "cache").rglob("*array_record*")
+    record.write_bytes(record.read_bytes()[:100])
+    np.testing.assert_array_equal(load(directory, tmp_path / "cache")[0].pixels, pixels["a.png"])
+
+
+def test_a_changed_folder_replaces_its_prepared_set(folder, tmp_path):
+    directory, _ = folder
+    load(directory, tmp_path / "cache")
+    (directory / "b.png").unlink()
+    assert [image.name for image in load(directory, tmp_path / "cache")] == ["a.png", "sub/c.bmp"]
+    assert len(list((tmp_path / "cache").rglob("*array_record*"))) == 1
+
+
+def test_hidden_folders_are_left_alone_and_links_followed(folder, tmp_path, cache):
+    directory, _ = folder
+    save(directory / ".thumbnails/small.png", np.zeros((4, 4, 3), np.uint8))
+    save(tmp_path / "elsewhere/d.png", np.zeros((4, 4, 3), np.uint8))
+    (directory / "linked").symlink_to(tmp_path / "elsewhere")
+    (directory / "sub/loop").symlink_to(directory)
+    assert [image.name for image in load(directory, cache)] == ["a.png", "b.png", "linked/d.png", "sub/c.bmp"]
+
+
+def test_cache_that_cannot_be_written(folder, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--cache_dir: .*file/sr_jax_folder.* cannot be written"):
+        load(folder[0], tmp_path / "file")
