@@ -30,7 +30,7 @@ train: $(VENV)/installed
 	$(IN)/python -m sr_jax.train --config configs/x2.py
 
 test: $(VENV)/installed-test
-	$(IN)/python -m pytest -q -m "not torch"
+	$(IN)/python -m pytest -q -m "not torch" -n auto --maxprocesses 4
 
 lint: $(VENV)/installed-lint
 	$(IN)/ruff format --check .
@@ -38,7 +38,7 @@ lint: $(VENV)/installed-lint
 	$(IN)/pyright --pythonpath $(IN)/python
 
 parity: $(VENV)/installed-torch
-	$(IN)/python -m pytest -q -m torch
+	$(IN)/python -m pytest -q -m torch -n auto --maxprocesses 4
 
 env: $(VENV)/installed
 

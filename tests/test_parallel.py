@@ -106,9 +106,9 @@ def test_step_against_optax_by_hand(setting):
 
     lr, hr = (
         jnp.asarray(rgb2ycbcr(np.asarray(x))[..., :1] / 255, jnp.float32)
-        for x in degrade(jax.tree.map(jnp.asarray, batch), scale=SCALE)
+        for x in jax.jit(functools.partial(degrade, scale=SCALE))(jax.tree.map(jnp.asarray, batch))
     )
-    value, gradients = jax.value_and_grad(lambda p: jnp.mean(jnp.abs(model(p, lr) - hr)))(params)
+    value, gradients = jax.jit(jax.value_and_grad(lambda p: jnp.mean(jnp.abs(model(p, lr) - hr))))(params)
     assert loss == pytest.approx(float(value), abs=1e-6)
     optimizer = optax.adam(1e-2)
     updates, _ = optimizer.update(gradients, optimizer.init(params), params)
@@ -130,7 +130,7 @@ def test_ema_decay_grows_to_its_final_value(setting, steps_done, decay):
     packed, sampler, model, params = setting
     step = make_step(model, losses.l1, optax.sgd(0.1), scale=SCALE, ema_decay=0.9)
     batch = jax.tree.map(jnp.asarray, pipelines.host_batch(packed, sampler.plan(0), patch=PATCH, scale=SCALE))
-    one = jax.vmap(step, in_axes=(None, 0), axis_name="data")
+    one = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name="data"))
     before = state.create(params, optax.sgd(0.1))._replace(step=jnp.int32(steps_done))
     after, _ = one(before, jax.tree.map(lambda a: a[None], batch))
     after = jax.tree.map(lambda a: a[0], after)
