@@ -114,5 +114,5 @@ class Meter:
 
     @property
     def wait_share(self) -> float:
-        """Over the whole run."""
+        """Since the start of this session of the run."""
         return self.waited / self.seconds if self.seconds else 0.0
