@@ -91,7 +91,7 @@ class Progress:
         terminal = sys.stderr.isatty() if terminal is None else terminal
         self._total, self._done = total, done
         self._first: tuple[int, float] | None = None  # step and time of the first advance: compiling does not count
-        layout = "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}  {postfix}  {elapsed} gone, {remaining} left"
+        layout = "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}{postfix}  {elapsed} gone, {remaining} left"
         self._bar = tqdm(total=total, initial=done, bar_format=layout, dynamic_ncols=True) if terminal else None
 
     def advance(self, step: int) -> None:
