@@ -3,7 +3,7 @@
     python -m sr_jax.train --config configs/x3.py
 
 Expected: +1.3 dB Y-PSNR over bicubic on the three held-out photographs, in about
-4 minutes on two CPU cores (configs/README.md).
+3 minutes on two CPU cores (configs/README.md).
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig
