@@ -22,9 +22,8 @@ from sr_jax import build, state
 from sr_jax import config as configs
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines
-from sr_jax.losses import LOSSES
 from sr_jax.parallel import Spread
-from sr_jax.step import make_dispatch, make_step
+from sr_jax.step import make_dispatch
 
 
 def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) -> Callable[[], float]:
@@ -34,14 +33,7 @@ def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) 
     sampler = build.make_sampler(config, packed, images)
     model, params = build.build_model(config)
     optimizer, _ = build.make_optimizer(config)
-    step = make_step(
-        model,
-        LOSSES[config.loss],
-        optimizer,
-        scale=config.scale,
-        ema_decay=config.optim.ema_decay,
-        compute_dtype=config.compute,
-    )
+    step = build.make_train_step(config, model, optimizer)
     on_host, on_device, resident = build.make_pipeline(config, packed)
     spread = Spread(
         make_dispatch(step, on_device, unroll=unroll),

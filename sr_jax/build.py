@@ -15,11 +15,15 @@ from jaxtyping import Array
 from sr_jax import optim
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines, sources
+from sr_jax.data.degrade import Batch
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
 from sr_jax.errors import InputError
 from sr_jax.evaluate import unusable
+from sr_jax.losses import LOSSES
 from sr_jax.models import MODELS
+from sr_jax.state import State
+from sr_jax.step import Metrics, make_step
 
 
 def use_compilation_cache(cache: Path) -> None:
@@ -55,6 +59,20 @@ def make_optimizer(config: Config) -> tuple[optax.GradientTransformation, optax.
         steps=config.steps,
     )
     return optim.adam(learning_rate, b1=config.optim.b1, b2=config.optim.b2), learning_rate
+
+
+def make_train_step(
+    config: Config, model: Callable[[Any, Array], Array], optimizer: optax.GradientTransformation
+) -> Callable[[State, Batch], tuple[State, Metrics]]:
+    """The training step of one device."""
+    return make_step(
+        model,
+        LOSSES[config.loss],
+        optimizer,
+        scale=config.scale,
+        ema_decay=config.optim.ema_decay,
+        compute_dtype=config.compute,
+    )
 
 
 def load_training_images(config: Config, cache: Path) -> list[Image]:

@@ -22,7 +22,7 @@ from sr_jax.errors import InputError
 from sr_jax.ops.color import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
 
-PROTOCOL = "rgb-uint8 (LR: MATLAB bicubic of 8-bit RGB; scored: 8-bit RGB, {scale} px shaved; Y: BT.601)"
+PROTOCOL = "rgb-uint8 (LR: MATLAB bicubic of 8-bit RGB; scored: 8-bit RGB, {scale} px shaved; Y: BT.601, not rounded)"
 
 
 class Row(NamedTuple):

@@ -19,9 +19,8 @@ from sr_jax.data.plan import Sampler
 from sr_jax.errors import Interrupted
 from sr_jax.evaluate import PROTOCOL, Evaluator, Row, Sample, make_upscaler, overall, table
 from sr_jax.interrupt import StopSignals
-from sr_jax.losses import LOSSES
 from sr_jax.parallel import Spread
-from sr_jax.step import make_dispatch, make_step
+from sr_jax.step import make_dispatch
 from sr_jax.watch import Losses, Meter
 from sr_jax.writer import Progress, Writer, write_results
 
@@ -70,19 +69,12 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
 
         # The step, spread over the devices, and the pipeline that feeds it.
         optimizer, learning_rate = build.make_optimizer(config)
-        step_function = make_step(
-            model,
-            LOSSES[config.loss],
-            optimizer,
-            scale=config.scale,
-            ema_decay=config.optim.ema_decay,
-            compute_dtype=config.compute,
-        )
+        train_step = build.make_train_step(config, model, optimizer)
         packed = pack.pack(images, scale=config.scale)
         sampler = build.make_sampler(config, packed, images)
         fetch_on_host, fetch_on_device, resident = build.make_pipeline(config, packed)
         spread = Spread(
-            make_dispatch(step_function, fetch_on_device, unroll=jax.default_backend() == "cpu"),
+            make_dispatch(train_step, fetch_on_device, unroll=jax.default_backend() == "cpu"),
             kind=config.parallel,
             batch=config.data.batch,
             devices=jax.devices(),
@@ -132,7 +124,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                     step = first + config.steps_per_dispatch
                     progress.advance(step)
                     is_last = step == config.steps
-                    must_stop = stop.received is not None and not is_last
+                    must_stop = None if is_last else stop.received
 
                     if step % config.log_every == 0 or is_last:
                         losses.settle()
@@ -156,12 +148,10 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                             if scores:
                                 draw_samples(samples, directory, writer, step=step, method=config.model.name)
 
-                    if must_stop and stop.received:
+                    if must_stop:
                         checkpoints.wait()
-                        raise Interrupted(
-                            f"stopped by {stop.received.name} at step {step}; all is saved, the same command goes on",
-                            stop.received,
-                        )
+                        message = f"stopped by {must_stop.name} at step {step}; all is saved, the same command goes on"
+                        raise Interrupted(message, must_stop)
                 if not rows:  # nothing was left to train
                     rows, samples = evaluator(state.ema)
                     draw_samples(samples, directory, writer, step=start, method=config.model.name)

@@ -38,11 +38,14 @@ def test_conv_transpose(case):
     options = {key: case[key] for key in ("stride", "padding", "output_padding")}
     x = rng.normal(size=(2, *case["size"], case["channels"][0]))
     kernel = rng.normal(size=(case["kernel"], case["kernel"], *case["channels"]))
-    tx = torch.tensor(x.transpose(0, 3, 1, 2), requires_grad=True)
-    tk = torch.tensor(kernel.transpose(2, 3, 0, 1), requires_grad=True)
+    # Contiguous: PyTorch's own weight gradient demands it.
+    tx = torch.tensor(np.ascontiguousarray(x.transpose(0, 3, 1, 2)), requires_grad=True)
+    tk = torch.tensor(np.ascontiguousarray(kernel.transpose(2, 3, 0, 1)), requires_grad=True)
     expected = torch.nn.functional.conv_transpose2d(tx, tk, **options)
     cotangent = rng.normal(size=expected.permute(0, 2, 3, 1).shape)
-    dx, dk = torch.autograd.grad((expected * torch.tensor(cotangent.transpose(0, 3, 1, 2))).sum(), (tx, tk))
+    dx, dk = torch.autograd.grad(
+        (expected * torch.tensor(np.ascontiguousarray(cotangent.transpose(0, 3, 1, 2)))).sum(), (tx, tk)
+    )
     with jax.enable_x64(True):
         out, back = jax.vjp(lambda x, k: conv_transpose2d(x, k, **options), jnp.asarray(x), jnp.asarray(kernel))
         d_x, d_kernel = back(jnp.asarray(cotangent))
