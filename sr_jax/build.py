@@ -25,6 +25,9 @@ from sr_jax.models import MODELS
 from sr_jax.state import State
 from sr_jax.step import Metrics, make_step
 
+MAX_UNROLLED = 8
+"""More steps in one dispatch are looped on CPUs too: 100 unrolled ones would compile for minutes and take gigabytes."""
+
 
 def use_compilation_cache(cache: Path) -> None:
     """Keeps compiled programs in `cache`, unless JAX_COMPILATION_CACHE_DIR names another place.
@@ -59,6 +62,11 @@ def make_optimizer(config: Config) -> tuple[optax.GradientTransformation, optax.
         steps=config.steps,
     )
     return optim.adam(learning_rate, b1=config.optim.b1, b2=config.optim.b2), learning_rate
+
+
+def unrolls(config: Config) -> bool:
+    """Whether the steps of a dispatch are repeated in the program: on CPUs, as long as that compiles in reasonable time."""
+    return jax.default_backend() == "cpu" and config.steps_per_dispatch <= MAX_UNROLLED
 
 
 def make_train_step(

@@ -16,6 +16,8 @@ DETAIL = 64
 """Height and width of the magnified detail [HR pixels]."""
 GAP = 8
 CAPTION = 26
+COLUMN = 180
+"""Least width of a column, so that captions do not overlap [pixels]."""
 
 
 def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
@@ -35,7 +37,7 @@ def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
         (f"{method} {_decibels(sample.sr, sample.hr, scale)}", sample.sr),
         (f"HR {width}x{height}", sample.hr),
     ]
-    pitch = max(width, magnification * size) + GAP
+    pitch = max(width, magnification * size, COLUMN) + GAP
     sheet = PILImage.new("RGB", (GAP + len(columns) * pitch, height + magnification * size + 2 * GAP + CAPTION), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=16)

@@ -74,7 +74,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         sampler = build.make_sampler(config, packed, images)
         fetch_on_host, fetch_on_device, resident = build.make_pipeline(config, packed)
         spread = Spread(
-            make_dispatch(train_step, fetch_on_device, unroll=jax.default_backend() == "cpu"),
+            make_dispatch(train_step, fetch_on_device, unroll=build.unrolls(config)),
             kind=config.parallel,
             batch=config.data.batch,
             devices=jax.devices(),
@@ -200,9 +200,11 @@ def say_where_it_begins(directory: Path, step: int, steps: int) -> None:
     if step == steps:
         print(f"finished    {directory} holds all {steps:,} steps already; evaluating", flush=True)
     elif step:
-        print(f"resuming    {directory} at step {step:,}", flush=True)
+        print(f"resuming    {directory} at step {step:,}")
     else:
-        print(f"writing to  {directory}", flush=True)
+        print(f"writing to  {directory}")
+    if step < steps:
+        print("compiling   the training step, unless the cache holds it", flush=True)
 
 
 def say_results(config: Config, directory: Path, bicubic: list[Row], ours: list[Row], meter: Meter) -> None:

@@ -12,7 +12,7 @@ def test_sheet_shows_pixels_as_they_are(rng):
     bicubic = hr.copy()
     bicubic[8:72, 20:84] ^= np.uint8(64)  # so this square is the hardest one
     sheet = figures.sample_sheet(Sample("set", "name", lr, bicubic, sr, hr), method="net")
-    top, pitch = figures.CAPTION, 100 + figures.GAP
+    top, pitch = figures.CAPTION, figures.COLUMN + figures.GAP
     for index, image in enumerate((lr.repeat(2, 0).repeat(2, 1), bicubic, sr, hr)):
         left = figures.GAP + index * pitch
         shown = sheet[top : top + 80, left : left + 100]
