@@ -19,7 +19,6 @@ from sr_jax.errors import InputError
 
 T = TypeVar("T")
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
@@ -84,7 +83,7 @@ class OptimConfig:
     """Peak learning rate."""
     warmup_steps: NonNegativeInt = 100
     """Steps over which the learning rate rises from 0 to its peak."""
-    final_lr: Rate = 1e-5
+    final_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
     """Learning rate at the last step."""
     b1: Fraction = 0.9
     """Adam's decay of the first moment."""

@@ -150,10 +150,11 @@ def _list_folder(folder: Path, config_key: str) -> dict[str, Path]:
     found, seen = {}, set()
     for place, subfolders, names in os.walk(folder, followlinks=True, onerror=fail):
         real = os.path.realpath(place)
-        subfolders[:] = [] if real in seen else [name for name in subfolders if not name.startswith(".")]
-        if real in seen:
+        if real in seen:  # a link led back
+            subfolders.clear()
             continue
         seen.add(real)
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in names:
             path = Path(place, name)
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
