@@ -1,57 +1,323 @@
 """Transposed convolution."""
 
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float
+
+from sr_jax.ops.subpixel import depth_to_space, interleave
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+# Up to so many products, the sums that make an output are written out in the program instead of looped over (on CPUs).
+MAX_WRITTEN_OUT = 320
+
+Pair = tuple[int, int]
 
 
 def conv_transpose2d(
     x: Float[Array, "b h w i"],
-    kernel: Float[Array, "k k i o"],
+    w: Float[Array, "kh kw i o_group"],
     *,
-    stride: int,
-    padding: int = 0,
-    output_padding: int = 0,
+    stride: int | Pair,
+    padding: int | Pair,
+    output_padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
 ) -> Float[Array, "b h_out w_out o"]:
-    """PyTorch's `conv_transpose2d`: `out[stride * y + t - padding] += x[y] @ kernel[t]` for every input y and tap t.
+    """PyTorch's `conv_transpose2d` on NHWC: `out[stride * y + dilation * t - padding] += x[y] @ w[t]` for all y and taps t.
 
-    Height and width become `(n - 1) * stride - 2 * padding + k + output_padding`.
+    Every option is an integer or a pair (vertical, horizontal). Height and width become
 
-    It is computed as one ordinary convolution that yields all stride^2 output phases as channels, and a depth-to-space
-    (Shi et al. 2016, arXiv 1609.07009). That is exact, and several times faster than dilating the input with zeros.
+        (n - 1) * stride - 2 * padding + dilation * (k - 1) + output_padding + 1
+
+    `w` is PyTorch's weight `(in, out / groups, kh, kw)` with its axes in the order HWIO: `weight.permute(2, 3, 0, 1)`. Group
+    g reads the g-th of `groups` equal parts of the input channels and writes that of the output channels.
+
+    It is computed as one ordinary convolution that yields all output phases as channels, and a depth-to-space (Shi et al.
+    2016, arXiv 1609.07009), which is exact; `docs/deconvolution.md` says where another form is faster, and
+    `benchmarks/ops.py` measures it. Derivatives of any order, forward and reverse, are efficient in reverse mode.
 
     Raises:
-      ValueError: if `output_padding` is not below `stride`, or the output would be empty.
+      ValueError: if the output would be empty, `groups` does not divide the channels, `output_padding` is not below the
+        stride or the dilation, an option is not an integer or a pair of them, or `w` does not fit `x`.
     """
-    k = kernel.shape[0]
-    sizes = [(n - 1) * stride - 2 * padding + k + output_padding for n in x.shape[1:3]]
-    if not 0 <= output_padding < max(stride, 1):
-        raise ValueError(f"output_padding={output_padding} must lie in [0, stride), stride={stride}")
-    if min(sizes) < 1:
+    g = _geometry(x, w, stride, padding, output_padding, dilation, groups)
+    return _conv_transpose2d(x, w, g)  # pyright: ignore[reportCallIssue]  (it does not see the third argument)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One spatial axis: all of its sizes, in pixels of the input unless said otherwise."""
+
+    size: int
+    kernel: int  # taps
+    stride: int
+    padding: int
+    dilation: int
+    out: int  # output pixels
+
+    @property
+    def taps(self) -> int:
+        """Input pixels that reach one output, ceil(extent / stride)."""
+        return -(-self.extent // self.stride)
+
+    @property
+    def extent(self) -> int:
+        """Outputs that one input pixel reaches over."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    # Before it is cropped by `padding`, the output is cut into cells of `stride` outputs; cell j takes x[j - m], 0 <= m < taps.
+    @property
+    def first_cell(self) -> int:
+        return self.padding // self.stride
+
+    @property
+    def cells(self) -> int:
+        return (self.padding + self.out - 1) // self.stride - self.first_cell + 1
+
+    @property
+    def crop(self) -> int:
+        """Outputs to cut from the first cell."""
+        return self.padding - self.first_cell * self.stride
+
+    @property
+    def pads(self) -> Pair:
+        """Zeros to put before and after x (or, negative, pixels to drop), so that windows of `taps` give the cells."""
+        return self.taps - 1 - self.first_cell, self.first_cell + self.cells - self.size
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    y: _Axis
+    x: _Axis
+    groups: int
+
+    @property
+    def phases(self) -> int:
+        return self.y.stride * self.x.stride
+
+
+def _geometry(x, w, stride, padding, output_padding, dilation, groups) -> _Geometry:
+    stride, dilation = _pair("stride", stride, minimum=1), _pair("dilation", dilation, minimum=1)
+    if not isinstance(groups, int) or groups < 1:
+        raise ValueError(f"groups={groups!r} must be an integer of at least 1")
+    padding, output_padding = _pair("padding", padding, minimum=0), _pair("output_padding", output_padding, minimum=0)
+    kernel, i = w.shape[:2], w.shape[2]
+    if x.shape[3] != i or i % groups or min(kernel) < 1:
+        hint = f", or does not divide by groups={groups}" if groups > 1 else ""
         raise ValueError(
-            f"a {x.shape[1]}x{x.shape[2]} input gives an empty output of {sizes[0]}x{sizes[1]}: "
-            f"lower padding={padding} or enlarge the kernel ({k}x{k})"
+            f"a kernel of shape {w.shape}, (kh, kw, in, out / groups), does not fit an input of {x.shape[3]} channels{hint}"
         )
-    # Output stride * i + r takes x[i + m] through tap t = r + padding - stride * m, wherever 0 <= t < k.
-    first = -((k - 1 - padding) // stride)
-    last = (stride - 1 + padding) // stride
-    shifts = np.arange(first, last + 1)
-    taps = np.arange(stride) + padding - stride * shifts[:, None]
-    taps = np.where((taps >= 0) & (taps < k), taps, k)  # tap k is a zero
-    padded = jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
-    phases = padded[taps[:, None, :, None], taps[None, :, None, :]]  # (shift, shift, phase, phase, in, out)
-    filters = phases.transpose(0, 1, 4, 2, 3, 5).reshape(len(shifts), len(shifts), x.shape[3], -1)
-    counts = [-(-size // stride) for size in sizes]  # outputs of each phase
-    pads = [(-first, count - 1 + last - (n - 1)) for count, n in zip(counts, x.shape[1:3], strict=True)]
-    out = lax.conv_general_dilated(x, filters, (1, 1), pads, dimension_numbers=LAYOUT)
-    return depth_to_space(out, stride)[:, : sizes[0], : sizes[1]]
+    axes = []
+    for axis, n in enumerate(x.shape[1:3]):
+        k, s, p, extra, d = kernel[axis], stride[axis], padding[axis], output_padding[axis], dilation[axis]
+        if extra >= max(s, d):
+            raise ValueError(f"output_padding={extra} must be below the stride ({s}) or the dilation ({d})")
+        axes.append(_Axis(n, k, s, p, d, out=(n - 1) * s - 2 * p + d * (k - 1) + extra + 1))
+    if min(axis.out for axis in axes) < 1:
+        raise ValueError(
+            f"a {x.shape[1]}x{x.shape[2]} input gives an empty output of {axes[0].out}x{axes[1].out}: "
+            f"lower padding={padding} or enlarge the kernel ({kernel[0]}x{kernel[1]})"
+        )
+    return _Geometry(*axes, groups)
 
 
-def depth_to_space(x: Num[Array, "b h w c"], scale: int) -> Num[Array, "b h_out w_out c_out"]:
-    """Channel `(r * scale + q) * c_out + c` at (y, x) becomes channel c at `(scale * y + r, scale * x + q)`."""
-    b, h, w, c = x.shape
-    x = x.reshape(b, h, w, scale, scale, c // scale**2)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h * scale, w * scale, c // scale**2)
+def _pair(name: str, value: int | Pair, *, minimum: int) -> Pair:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(n, int) and n >= minimum for n in pair):
+        raise ValueError(f"{name}={value!r} must be an integer of at least {minimum}, or a pair of them")
+    return pair
+
+
+_Form = Callable[[Array, Array, _Geometry], Array]
+
+# The operator is linear in x and in w, so it is its own derivative, and reverse mode transposes whichever form the derivative
+# is written in. `_by_input` and `_by_kernel` choose the form whose transpose is fast.
+
+
+def _forward(x: Array, w: Array, g: _Geometry) -> Array:
+    # Both multiply by zeros: the dilated form by those of x, the other by those that fill a kernel up to whole cells. With
+    # stride 1 there are none, and the dilated form is a plain convolution.
+    default = _dilated if w.shape[0] * w.shape[1] <= g.y.taps * g.x.taps else _phases
+    cpu = _channelwise if _is_depthwise(w, g) else _planes if w.size <= MAX_WRITTEN_OUT else default
+    return _on_cpu_or_elsewhere(cpu, default, x, w, g)
+
+
+def _derivative(g: _Geometry, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    x, w = primals
+    dx, dw = tangents
+    zero = jax.custom_derivatives.SymbolicZero
+    out = _conv_transpose2d(x, w, g)
+    terms = []
+    if not isinstance(dx, zero):
+        terms.append(_by_input(dx, w, g))
+    if not isinstance(dw, zero):
+        terms.append(_by_kernel(x, dw, g))
+    return out, functools.reduce(jnp.add, terms) if terms else jnp.zeros_like(out)
+
+
+_conv_transpose2d = jax.custom_jvp(_forward, nondiff_argnums=(2,))
+_conv_transpose2d.defjvp(_derivative, symbolic_zeros=True)
+
+
+def _by_kernel(x: Array, w: Array, g: _Geometry) -> Array:
+    """The form to differentiate by w: XLA's own gradient of a convolution's kernel is several times slower on CPUs."""
+    thin = g.groups == 1 and g.phases * w.shape[3] < w.shape[2]
+    cpu = _channelwise if _is_depthwise(w, g) else _scattered if thin else _gathered
+    return _on_cpu_or_elsewhere(cpu, _dilated, x, w, g)
+
+
+def _by_input(x: Array, w: Array, g: _Geometry) -> Array:
+    """The form to differentiate by x: transposed, the dilated form is an ordinary convolution with a stride."""
+    return _on_cpu_or_elsewhere(_channelwise if _is_depthwise(w, g) else _dilated, _dilated, x, w, g)
+
+
+def _is_depthwise(w: Array, g: _Geometry) -> bool:
+    """One filter for each channel; XLA's own convolutions of this kind are 25 times slower on CPUs than `_channelwise`."""
+    return g.groups == w.shape[2] and w.shape[3] == 1 and w.shape[0] * w.shape[1] <= MAX_WRITTEN_OUT
+
+
+def _on_cpu_or_elsewhere(cpu: _Form, elsewhere: _Form, x: Array, w: Array, g: _Geometry) -> Array:
+    if cpu is elsewhere:
+        return cpu(x, w, g)
+    return lax.platform_dependent(x, w, cpu=lambda x, w: cpu(x, w, g), default=lambda x, w: elsewhere(x, w, g))
+
+
+def _dilated(x: Array, w: Array, g: _Geometry) -> Array:
+    """The definition, as an ordinary convolution of x with stride - 1 zeros between its pixels."""
+    kh, kw, i, o = w.shape
+    w = w[::-1, ::-1].reshape(kh, kw, g.groups, i // g.groups, o).transpose(0, 1, 3, 2, 4)
+    axes = (g.y, g.x)
+    return lax.conv_general_dilated(
+        x,
+        w.reshape(kh, kw, i // g.groups, g.groups * o),
+        window_strides=(1, 1),
+        padding=[(a.extent - 1 - a.padding, a.out + a.padding - 1 - (a.size - 1) * a.stride) for a in axes],
+        lhs_dilation=[a.stride for a in axes],
+        rhs_dilation=[a.dilation for a in axes],
+        dimension_numbers=LAYOUT,
+        feature_group_count=g.groups,
+    )
+
+
+def _phases(x: Array, w: Array, g: _Geometry) -> Array:
+    """One ordinary convolution with all phases as output channels."""
+    taps = _taps_and_phases(w, g)[::-1, :, ::-1]  # (m, r, n, q, in, out)
+    m, _, n, _, i, o = taps.shape
+    taps = taps.reshape(m, g.y.stride, n, g.x.stride, g.groups, i // g.groups, o).transpose(0, 2, 5, 4, 1, 3, 6)
+    filters = taps.reshape(m, n, i // g.groups, g.groups * g.phases * o)
+    cells = lax.conv_general_dilated(
+        x, filters, (1, 1), [g.y.pads, g.x.pads], dimension_numbers=LAYOUT, feature_group_count=g.groups
+    )
+    return _join(cells.reshape(*cells.shape[:3], g.groups, g.phases, o), g)
+
+
+def _gathered(x: Array, w: Array, g: _Geometry) -> Array:
+    """The input pixels that reach a cell side by side, times a matrix. For kernels with many outputs."""
+    taps = _taps_and_phases(w, g)
+    m, r, n, q, i, o = taps.shape
+    x = _pad(x, g.y.pads, g.x.pads)
+    x = x.reshape(*x.shape[:3], g.groups, i // g.groups)
+    windows = [x[:, m - 1 - t : m - 1 - t + g.y.cells, n - 1 - u : n - 1 - u + g.x.cells] for t in range(m) for u in range(n)]
+    windows = jnp.concatenate(windows, -1).reshape(-1, g.groups, m * n * i // g.groups)
+    matrix = taps.reshape(m, r, n, q, g.groups, i // g.groups, o).transpose(4, 0, 2, 5, 1, 3, 6)
+    matrix = matrix.reshape(g.groups, windows.shape[2], r * q * o)
+    cells = windows[:, 0] @ matrix[0] if g.groups == 1 else jnp.einsum("ngk,gko->ngo", windows, matrix)
+    return _join(cells.reshape(x.shape[0], g.y.cells, g.x.cells, g.groups, r * q, o), g)
+
+
+def _scattered(x: Array, w: Array, g: _Geometry) -> Array:
+    """Every input pixel times a matrix, and the products added up where they belong. For kernels with few outputs."""
+    taps = _taps_and_phases(w, g)
+    m, r, n, q, i, o = taps.shape
+    matrix = taps.transpose(0, 2, 1, 3, 5, 4).reshape(-1, i)
+    products = (matrix @ x.reshape(-1, i).T).reshape(m, n, r * q * o, *x.shape[:3])
+    rows = jnp.zeros((n, r * q * o, x.shape[0], g.y.cells, x.shape[2]), x.dtype)
+    for t, product in enumerate(jnp.split(products, m)):
+        rows += _pad(product[0], (g.y.pads[0] - (m - 1 - t), g.y.pads[1] - t), (0, 0), first=3)
+    cells = jnp.zeros((r * q * o, x.shape[0], g.y.cells, g.x.cells), x.dtype)
+    for u, row in enumerate(jnp.split(rows, n)):
+        cells += _pad(row[0], (0, 0), (g.x.pads[0] - (n - 1 - u), g.x.pads[1] - u), first=2)
+    return _join(cells.transpose(1, 2, 3, 0).reshape(*cells.shape[1:], 1, r * q, o), g)
+
+
+def _planes(x: Array, w: Array, g: _Geometry) -> Array:
+    """Channel by channel, every output plane as one written-out sum: as fast as memory allows while channels are few."""
+    i_group, o_group = w.shape[2] // g.groups, w.shape[3]
+
+    def cell(windows: list[tuple[int, int, Array]], zero: Array) -> Array:
+        planes = []
+        for group, o in itertools.product(range(g.groups), range(o_group)):
+            channels = range(i_group * group, i_group * (group + 1))
+            planes.append(sum((window[i] * w[t, u, i, o] for t, u, window in windows for i in channels), zero[0]))
+        return jnp.stack(planes, -1)
+
+    return _sum_of_windows(x.transpose(3, 0, 1, 2), cell, g, first=2)
+
+
+def _channelwise(x: Array, w: Array, g: _Geometry) -> Array:
+    """Depthwise: a written-out sum over the taps, for all channels at once."""
+
+    def cell(windows: list[tuple[int, int, Array]], zero: Array) -> Array:
+        return sum((window * jnp.broadcast_to(w[t, u, :, 0], zero.shape) for t, u, window in windows), zero)
+
+    return _sum_of_windows(x, cell, g, first=1)
+
+
+def _sum_of_windows(
+    x: Array, cell: Callable[[list[tuple[int, int, Array]], Array], Array], g: _Geometry, *, first: int
+) -> Array:
+    """The output whose phases `cell` computes, each from the shifted windows of x that reach it: (tap, tap, window)."""
+    axes = (g.y, g.x)
+    reach = [[_reach(axis, phase) for phase in range(axis.stride)] for axis in axes]
+    cells = [-(-axis.out // axis.stride) for axis in axes]
+    pads = []
+    for axis, phases, n in zip(axes, reach, cells, strict=True):
+        shifts = [shift for phase in phases for _, shift in phase]
+        pads.append((-min(shifts), n + max(shifts) - axis.size))
+    x = _pad(x, *pads, first=first)
+
+    def window(dy: int, dx: int) -> Array:
+        y, x_ = dy + pads[0][0], dx + pads[1][0]
+        rows = lax.slice_in_dim(x, y, y + cells[0], axis=first)
+        return lax.slice_in_dim(rows, x_, x_ + cells[1], axis=first + 1)
+
+    def phase(rows: list[Pair], columns: list[Pair]) -> Array:
+        windows = [(t, u, window(dy, dx)) for (t, dy), (u, dx) in itertools.product(rows, columns)]
+        return cell(windows, jnp.zeros_like(window(-pads[0][0], -pads[1][0])))
+
+    out = interleave([[phase(r, q) for q in reach[1]] for r in reach[0]])
+    return out[:, : g.y.out, : g.x.out]
+
+
+def _reach(axis: _Axis, phase: int) -> list[Pair]:
+    """The (tap, shift) through which output `stride * n + phase` takes input `n + shift`."""
+    offsets = [(t, phase + axis.padding - axis.dilation * t) for t in range(axis.kernel)]
+    return [(t, offset // axis.stride) for t, offset in offsets if offset % axis.stride == 0]
+
+
+def _taps_and_phases(w: Array, g: _Geometry) -> Array:
+    """The kernel as (taps, phases, taps, phases, in, out): tap m of phase r is `w[m * stride + r]`, zero beyond its end."""
+    edges = [(0, a.taps * a.stride - a.extent, a.dilation - 1) for a in (g.y, g.x)]
+    w = lax.pad(w, jnp.zeros((), w.dtype), [*edges, (0, 0, 0), (0, 0, 0)])
+    return w.reshape(g.y.taps, g.y.stride, g.x.taps, g.x.stride, *w.shape[2:])
+
+
+def _join(cells: Array, g: _Geometry) -> Array:
+    """(b, cells, cells, groups, phases, out / groups) to the output image."""
+    b, h, w, *_ = cells.shape
+    out = depth_to_space(cells.swapaxes(3, 4).reshape(b, h, w, -1), (g.y.stride, g.x.stride))
+    return out[:, g.y.crop : g.y.crop + g.y.out, g.x.crop : g.x.crop + g.x.out]
+
+
+def _pad(x: Array, y_pads: Pair, x_pads: Pair, *, first: int = 1) -> Array:
+    """Zeros around, or pixels cut from, the axes `first` and `first + 1`."""
+    edges = [(0, 0, 0)] * x.ndim
+    edges[first], edges[first + 1] = (*y_pads, 0), (*x_pads, 0)
+    return lax.pad(x, jnp.zeros((), x.dtype), edges)

@@ -1,0 +1,135 @@
+"""Blur and subsample, and its adjoint: the model `y = S(k * x)` that Fourier deconvolution inverts.
+
+Conventions, shared with `sr_jax.ops.fourier`:
+
+- `*` is true convolution, on a torus (circular boundary); S keeps the pixels 0, s, 2s, ... of each axis.
+- A kernel is `kh kw`, `kh kw c` (one for each channel) or `b kh kw c` (and for each image). Its tap `centre` lies on the kept
+  pixel: `y[i] = sum_t k[t] x[s i - (t - centre)]`.
+- By default `centre = (k + s - 2) / 2`: then pixel i of y lies in the middle of its s x s cell of x, as in every image that was
+  downsampled with half-pixel centres (MATLAB's `imresize`, mean pooling). That needs k and s of the same parity. For the
+  other convention, a kernel of odd size whose middle lies on pixel s i ("classical" degradations, USRNet), give
+  `centre=(k - 1) // 2`.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from sr_jax.ops.subpixel import interleave
+
+Pair = tuple[int, int]
+Kernel = Float[Array, "kh kw"] | Float[Array, "kh kw c_or_1"] | Float[Array, "b_or_1 kh kw c_or_1"]
+
+
+def blur_downsample(
+    x: Float[Array, "b sh sw c"], k: Kernel, *, scale: int, centre: int | Pair | None = None
+) -> Float[Array, "b h w c"]:
+    """A x = S(k * x), circular; values in any range.
+
+    Raises:
+      ValueError: if `scale` is no positive integer or does not divide the image, or the kernel does not fit it.
+    """
+    check_scale(scale)
+    if x.shape[1] % scale or x.shape[2] % scale:
+        raise ValueError(f"a {x.shape[1]}x{x.shape[2]} image cannot be subsampled by {scale}: crop it to a multiple")
+    k = as_batch(k, x.shape, scale=1)
+    size = (x.shape[1] // scale, x.shape[2] // scale)
+    centres = find_centre(k.shape[1:3], scale, centre)
+    pads = [(max(0, n - 1 - c), max(0, c - (scale - 1))) for n, c in zip(k.shape[1:3], centres, strict=True)]
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)), mode="wrap")
+    total = jnp.zeros((x.shape[0], *size, x.shape[3]), jnp.result_type(x, k))
+    for t, u in itertools.product(range(k.shape[1]), range(k.shape[2])):
+        first = (pads[0][0] + centres[0] - t, pads[1][0] + centres[1] - u)
+        last = [f + scale * (n - 1) + 1 for f, n in zip(first, size, strict=True)]
+        window = lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[3]), (1, scale, scale, 1))
+        total += window * k[:, t, u][:, None, None]
+    return total
+
+
+def blur_downsample_adjoint(
+    r: Float[Array, "b h w c"], k: Kernel, *, scale: int, centre: int | Pair | None = None
+) -> Float[Array, "b sh sw c"]:
+    """A^T r, the transpose of `blur_downsample`: `<A x, r> = <x, A^T r>`. A transposed convolution with k flipped.
+
+    Raises:
+      ValueError: as `blur_downsample`.
+    """
+    check_scale(scale)
+    k = as_batch(k, r.shape, scale=scale)
+    cy, cx = find_centre(k.shape[1:3], scale, centre)
+    # Pixel s j + phase takes tap t of r[j + shift] wherever t + phase - centre = s shift.
+    rows, columns = (
+        [phase_taps(n, scale, c, phase) for phase in range(scale)] for n, c in ((k.shape[1], cy), (k.shape[2], cx))
+    )
+    pads = []
+    for phases in (rows, columns):
+        shifts = [shift for taps in phases for _, shift in taps]
+        pads.append((max(0, -min(shifts)), max(0, max(shifts))))
+    padded = jnp.pad(r, ((0, 0), *pads, (0, 0)), mode="wrap")
+
+    def phase(rows: list[Pair], columns: list[Pair]) -> Array:
+        total = jnp.zeros(r.shape, jnp.result_type(r, k))
+        for (t, dy), (u, dx) in itertools.product(rows, columns):
+            y, x = dy + pads[0][0], dx + pads[1][0]
+            window = padded[:, y : y + r.shape[1], x : x + r.shape[2]]
+            total += window * k[:, t, u][:, None, None]
+        return total
+
+    return interleave([[phase(r, c) for c in columns] for r in rows])
+
+
+def find_centre(kernel_size: Sequence[int], scale: int, centre: int | Pair | None) -> Pair:
+    """The tap that lies on the kept pixel.
+
+    Raises:
+      ValueError: if it is not given and `(k + s - 2) / 2` is no integer, or it lies outside of the kernel.
+    """
+    if centre is None:
+        if any((k + scale) % 2 for k in kernel_size):
+            sizes = "x".join(map(str, kernel_size))
+            raise ValueError(
+                f"a {sizes} kernel has no tap at the centre (k + s - 2) / 2 of the cells of scale={scale}: "
+                f"use a kernel of {'even' if scale % 2 == 0 else 'odd'} size, or say which tap lies on the kept pixel, "
+                f"centre={tuple((k - 1) // 2 for k in kernel_size)} for a kernel centred there"
+            )
+        return (kernel_size[0] + scale - 2) // 2, (kernel_size[1] + scale - 2) // 2
+    cy, cx = (centre, centre) if isinstance(centre, int) else centre
+    # A centre beyond the last tap is right where the kernel is smaller than the cell.
+    if not all(0 <= c < k + scale - 1 for c, k in zip((cy, cx), kernel_size, strict=True)):
+        raise ValueError(f"centre={centre} is no tap of a {kernel_size[0]}x{kernel_size[1]} kernel")
+    return cy, cx
+
+
+def phase_taps(kernel_size: int, scale: int, centre: int, phase: int) -> list[Pair]:
+    """The (tap, shift) through which pixel `s j + phase` of x and pixel `j + shift` of y meet."""
+    offsets = [(t, t + phase - centre) for t in range(kernel_size)]
+    return [(t, offset // scale) for t, offset in offsets if offset % scale == 0]
+
+
+def as_batch(k: Array, image_shape: tuple[int, ...], *, scale: int) -> Float[Array, "b kh kw c"]:
+    """The kernel with all four axes, of size 1 where it is shared.
+
+    Raises:
+      ValueError: if it does not fit `image_shape` (b h w c), or is larger than `scale` times the image.
+    """
+    b, h, w, c = image_shape
+    if k.ndim not in (2, 3, 4):
+        raise ValueError(f"a kernel of shape {k.shape} is none of (kh, kw), (kh, kw, c), (b, kh, kw, c)")
+    full = k[None, :, :, None] if k.ndim == 2 else k[None] if k.ndim == 3 else k
+    if full.shape[0] not in (1, b) or full.shape[3] not in (1, c):
+        raise ValueError(f"a kernel of shape {k.shape} does not fit {b} images of {c} channels")
+    if not (0 < full.shape[1] <= h * scale and 0 < full.shape[2] <= w * scale):
+        raise ValueError(
+            f"a {full.shape[1]}x{full.shape[2]} kernel is larger than the {h * scale}x{w * scale} image: crop the kernel, or "
+            "use a larger image"
+        )
+    return full
+
+
+def check_scale(scale: object) -> None:
+    """Raises ValueError unless `scale` is an integer of at least 1."""
+    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
+        raise ValueError(f"scale={scale!r} must be an integer of at least 1")
