@@ -53,6 +53,31 @@ def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
     return float(np.mean(luminance * (2 * covariance + SSIM_C2) / (var_a + var_b + SSIM_C2)))
 
 
+def phase_errors(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, scale: int) -> Float[np.ndarray, "s s"]:
+    """The mean squared error of each output phase: element (r, q) is that of the pixels (scale * y + r, scale * x + q).
+
+    An upsampler whose phases differ draws a checkerboard (Odena et al., "Deconvolution and Checkerboard Artifacts", Distill
+    2016). Rows and columns beyond a multiple of `scale` are not counted.
+
+    Raises:
+      ValueError: if the images are smaller than one cell of scale x scale pixels.
+    """
+    h, w, c = (n // m * m for n, m in zip(a.shape, (scale, scale, 1), strict=True))
+    if not h or not w:
+        raise ValueError(f"a {a.shape[0]}x{a.shape[1]} image holds no cell of {scale}x{scale} pixels")
+    error = (a[:h, :w].astype(np.float64) - b[:h, :w].astype(np.float64)) ** 2
+    return error.reshape(h // scale, scale, w // scale, scale, c).mean((0, 2, 4))
+
+
+def checkerboard(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, scale: int) -> float:
+    """How unequal the output phases err: the standard deviation of `phase_errors` over their mean; 0 for equal images.
+
+    0 means no checkerboard. Natural images add a little by themselves, as bicubic interpolation shows.
+    """
+    errors = phase_errors(a, b, scale=scale)
+    return float(errors.std() / errors.mean()) if errors.any() else 0.0
+
+
 def _window_mean(x: np.ndarray) -> np.ndarray:
     taps = np.exp(-((np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2))
     taps /= taps.sum()

@@ -70,3 +70,16 @@ def test_published_bicubic_row_of_set5(research_images, scale, psnr, ssim):
     mean = np.mean(scores, 0)
     assert mean[0] == pytest.approx(psnr, abs=0.005)
     assert mean[1] == pytest.approx(ssim, abs=0.0001)
+
+
+def test_phase_errors(rng):
+    """An error in one phase of four shows there alone; a checkerboard of it is 100 %, and more when fewer phases err."""
+    a = rng.uniform(0, 255, size=(9, 8, 3))
+    b = a.copy()
+    b[1:8:2, ::2] += 3  # row phase 1, column phase 0 of the 8 x 8 pixels that make whole cells
+    np.testing.assert_allclose(metrics.phase_errors(a, b, scale=2), [[0, 0], [9, 0]])
+    assert metrics.checkerboard(a, b, scale=2) == pytest.approx(np.sqrt(3))
+    assert metrics.checkerboard(a, a + 2, scale=2) == pytest.approx(0)
+    assert metrics.checkerboard(a, a, scale=2) == 0
+    with pytest.raises(ValueError, match="9x8 image holds no cell of 9x9"):
+        metrics.phase_errors(a, b, scale=9)

@@ -1,6 +1,8 @@
 """Flax NNX modules made of `sr_jax.ops`."""
 
 from sr_jax.layers.activation import PReLU
-from sr_jax.layers.deconvolution import Deconvolution
+from sr_jax.layers.deconvolution import Deconvolution, ResizeConv, SubPixel
+from sr_jax.layers.fourier import Converse2D, FourierDeconv
+from sr_jax.layers.initializers import HE_NORMAL, bilinear, icnr
 
-__all__ = ["Deconvolution", "PReLU"]
+__all__ = ["HE_NORMAL", "Converse2D", "Deconvolution", "FourierDeconv", "PReLU", "ResizeConv", "SubPixel", "bilinear", "icnr"]

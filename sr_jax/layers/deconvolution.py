@@ -1,42 +1,111 @@
-"""The transposed-convolution layer."""
+"""The transposed-convolution layer, and its two rivals: sub-pixel convolution and resize-convolution."""
 
-from collections.abc import Callable
-
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from sr_jax.ops.conv import conv_transpose2d
-
-HE_NORMAL = jax.nn.initializers.he_normal()
+from sr_jax.layers.initializers import HE_NORMAL, Initializer, icnr
+from sr_jax.ops.conv import Pair, conv_transpose2d
+from sr_jax.ops.interpolate import enlarge
+from sr_jax.ops.subpixel import depth_to_space
 
 
 class Deconvolution(nnx.Module):
-    """A learned transposed convolution with a bias, with PyTorch's meaning of stride and padding, on NHWC.
+    """A learned transposed convolution with a bias: PyTorch's `ConvTranspose2d`, on NHWC.
 
-    Height and width become `(n - 1) * stride - 2 * padding + kernel_size + output_padding`.
+    Height and width become `(n - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1`. Every
+    option is an integer or a pair (vertical, horizontal). `kernel` is (kh, kw, in_channels, out_channels / groups).
+
+    Where kernel_size is not a multiple of stride, neighbouring outputs sum unequal numbers of taps, which shows as a
+    checkerboard (Odena et al. 2016); `sr_jax.metrics.checkerboard` measures it.
+
+    Raises:
+      ValueError: if `groups` does not divide the channels; when called, as `conv_transpose2d`.
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        output_padding: int = 0,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        output_padding: int | Pair = 0,
         *,
-        kernel_init: Callable[..., Array] = HE_NORMAL,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        use_bias: bool = True,
+        kernel_init: Initializer = HE_NORMAL,
         rngs: nnx.Rngs,
     ):
-        shape = (kernel_size, kernel_size, in_channels, out_channels)
-        self.kernel = nnx.Param(kernel_init(rngs.params(), shape, jnp.float32))
-        self.bias = nnx.Param(jnp.zeros((out_channels,)))
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
+        kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        self.kernel = nnx.Param(kernel_init(rngs.params(), (kh, kw, in_channels, out_channels // groups), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros((out_channels,))) if use_bias else None
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        self.dilation, self.groups = dilation, groups
 
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b h_out w_out o"]:
         out = conv_transpose2d(
-            x, self.kernel[...], stride=self.stride, padding=self.padding, output_padding=self.output_padding
+            x,
+            self.kernel[...],
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation=self.dilation,
+            groups=self.groups,
         )
-        return out + jnp.broadcast_to(self.bias[...], out.shape)
+        return out if self.bias is None else out + jnp.broadcast_to(self.bias[...], out.shape)
+
+
+class SubPixel(nnx.Module):
+    """A convolution with scale^2 times the output channels, and a depth-to-space (Shi et al. 2016, arXiv 1609.05158).
+
+    The same set of functions as a transposed convolution of stride `scale` and kernel `scale * kernel_size`:
+    `sr_jax.ops.subpixel` maps the weights of one to those of the other.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        scale: int,
+        kernel_init: Initializer | None = None,
+        rngs: nnx.Rngs,
+    ):
+        """`kernel_init` draws the kernel of the convolution, channels in the order of `depth_to_space`; by default ICNR."""
+        self.conv = nnx.Conv(
+            in_channels,
+            out_channels * scale**2,
+            (kernel_size, kernel_size),
+            kernel_init=kernel_init or icnr(scale),
+            rngs=rngs,
+        )
+        self.scale = scale
+
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b sh sw o"]:
+        return depth_to_space(self.conv(x), self.scale)
+
+
+class ResizeConv(nnx.Module):
+    """Enlargement by interpolation, then a convolution on the large grid (Odena et al. 2016): free of a checkerboard."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        scale: int,
+        method: str = "nearest",
+        rngs: nnx.Rngs,
+    ):
+        """`method` is one of `sr_jax.ops.interpolate.METHODS`: nearest, bilinear or bicubic."""
+        self.conv = nnx.Conv(in_channels, out_channels, (kernel_size, kernel_size), kernel_init=HE_NORMAL, rngs=rngs)
+        self.scale, self.method = scale, method
+
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b sh sw o"]:
+        return self.conv(enlarge(x, scale=self.scale, method=self.method, boundary="replicate"))

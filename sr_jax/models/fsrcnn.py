@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from sr_jax.errors import InputError
 from sr_jax.layers import Deconvolution, PReLU
+from sr_jax.layers.initializers import bilinear_taps
 
 KERNEL_SIZE = 9  # of the deconvolution
 SLOPE = 0.25  # initial slope of the PReLUs
@@ -75,9 +76,7 @@ def _conv_init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Ar
 
 def _deconvolution_init(scale: int, padding: int) -> Callable[..., Array]:
     """N(0, 0.001^2); from channel 0 the kernel of bilinear interpolation with half-pixel centres."""
-    # Tap t of input i lands on output scale * i + t - padding, whose centre lies this far from the input's [input pixels].
-    offset = (np.arange(KERNEL_SIZE) - padding + 0.5) / scale - 0.5
-    bilinear = np.maximum(0, 1 - np.abs(offset))
+    bilinear = bilinear_taps(KERNEL_SIZE, stride=scale, padding=padding)
 
     def init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
         kernel = 0.001 * jax.random.normal(key, shape, dtype)

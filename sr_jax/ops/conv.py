@@ -22,7 +22,7 @@ Pair = tuple[int, int]
 
 def conv_transpose2d(
     x: Float[Array, "b h w i"],
-    w: Float[Array, "kh kw i o_group"],
+    w: Float[Array, "kh kw i2 o_group"],
     *,
     stride: int | Pair,
     padding: int | Pair,
@@ -48,7 +48,7 @@ def conv_transpose2d(
         stride or the dilation, an option is not an integer or a pair of them, or `w` does not fit `x`.
     """
     g = _geometry(x, w, stride, padding, output_padding, dilation, groups)
-    return _conv_transpose2d(x, w, g)  # pyright: ignore[reportCallIssue]  (it does not see the third argument)
+    return _conv_transpose2d(x, w, g)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _geometry(x, w, stride, padding, output_padding, dilation, groups) -> _Geome
             f"a {x.shape[1]}x{x.shape[2]} input gives an empty output of {axes[0].out}x{axes[1].out}: "
             f"lower padding={padding} or enlarge the kernel ({kernel[0]}x{kernel[1]})"
         )
-    return _Geometry(*axes, groups)
+    return _Geometry(axes[0], axes[1], groups)
 
 
 def _pair(name: str, value: int | Pair, *, minimum: int) -> Pair:

@@ -101,9 +101,10 @@ def fourier_product(
 ) -> Float[Array, "b sh sw o"]:
     """The literal `H = F^-1{ F{LR} F{G} }`, with LR zero-inserted to the HR grid: a circular transposed convolution with G.
 
-    H[n] is the sum of `lr[i] g[n - scale * i + centre]` over i. Nothing is inverted here: it deconvolves only where G is an
-    inverse itself. A kernel of five axes (b2 is 1 or b) mixes the channels; any other acts on each channel by itself.
-    `margin=None` means the reach of G.
+    H[n] is the sum of `lr[i] g[n - scale * i + centre]` over i: tap `centre` of G lies on HR pixel s i. By default that is
+    `(k - s) / 2` (the mirror image of the rule for blurs), which puts the middle of G into the middle of the pixel's cell. Nothing
+    is inverted here: it deconvolves only where G is an inverse itself. A kernel of five axes (b is 1 or that of lr) mixes
+    the channels; any other acts on each channel by itself. `margin=None` means the reach of G.
 
     Raises:
       ValueError: if the kernel does not fit, or is larger than the HR image, or an option is out of range.
@@ -116,7 +117,10 @@ def fourier_product(
     k = g if full else as_batch(g, lr.shape, scale=scale)[..., None]  # b kh kw i o
     if k.shape[1] > lr.shape[1] * scale or k.shape[2] > lr.shape[2] * scale:
         raise ValueError(f"a kernel of shape {g.shape} is larger than the image of {scale} x {lr.shape[1:3]} pixels")
-    centres = find_centre(k.shape[1:3], scale, centre)
+    if centre is None:
+        centres = [n - 1 - c for n, c in zip(k.shape[1:3], find_centre(k.shape[1:3], scale, None), strict=True)]
+    else:
+        centres = [centre, centre] if isinstance(centre, int) else list(centre)
     check_mode(boundary)
     if boundary == "circular":
         margin = 0

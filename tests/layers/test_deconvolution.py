@@ -1,8 +1,16 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
+from jax import lax
+from skimage import data
 
-from sr_jax.layers import Deconvolution, PReLU
+from sr_jax import metrics
+from sr_jax.layers import Deconvolution, PReLU, ResizeConv, SubPixel, bilinear, icnr
+from sr_jax.ops.conv import LAYOUT, conv_transpose2d
+from sr_jax.ops.interpolate import enlarge
+from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
 
 
 def test_the_founding_layer():
@@ -21,3 +29,77 @@ def test_prelu_has_a_slope_for_each_channel():
     layer = PReLU(2)
     layer.slope[...] = jnp.array([0.5, 0.0])
     np.testing.assert_array_equal(layer(jnp.array([[-2.0, -2.0], [3.0, 3.0]])), [[-1.0, 0.0], [3.0, 3.0]])
+
+
+def test_options_reach_the_operator(rng):
+    layer = Deconvolution(4, 6, (3, 4), (2, 3), (1, 0), (1, 2), dilation=(1, 2), groups=2, use_bias=False, rngs=nnx.Rngs(0))
+    x = jnp.asarray(rng.normal(size=(1, 5, 4, 4)), jnp.float32)
+    options = {"stride": (2, 3), "padding": (1, 0), "output_padding": (1, 2), "dilation": (1, 2), "groups": 2}
+    np.testing.assert_array_equal(layer(x), conv_transpose2d(x, layer.kernel[...], **options))
+    with pytest.raises(ValueError, match="groups=3 must divide in_channels=4"):
+        Deconvolution(4, 6, 3, groups=3, rngs=nnx.Rngs(0))
+
+
+def test_bilinear_start_interpolates(rng):
+    x = jnp.asarray(rng.uniform(size=(1, 6, 7, 3)), jnp.float32)
+    layer = Deconvolution(3, 3, 4, 2, 1, kernel_init=bilinear(stride=2, padding=1), rngs=nnx.Rngs(0))
+    expected = jax.image.resize(x, (1, 12, 14, 3), "linear")
+    np.testing.assert_allclose(layer(x)[:, 1:-1, 1:-1], expected[:, 1:-1, 1:-1], atol=1e-6)
+    np.testing.assert_allclose(layer(jnp.ones_like(x))[:, 1:-1, 1:-1], 1, atol=1e-6)  # keeps constants inside
+    depthwise = Deconvolution(3, 3, 9, 3, 3, groups=3, kernel_init=bilinear(stride=3, padding=3), rngs=nnx.Rngs(0))
+    expected = jax.image.resize(x, (1, 18, 21, 3), "linear")
+    np.testing.assert_allclose(depthwise(x)[:, 3:-3, 3:-3], expected[:, 3:-3, 3:-3], atol=1e-6)
+    with pytest.raises(ValueError, match="3x3 kernel with padding=1 cannot interpolate by 3: use 6"):
+        Deconvolution(1, 1, 3, 3, 1, kernel_init=bilinear(stride=3, padding=1), rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="2 channels cannot become 3"):
+        Deconvolution(2, 3, 4, 2, 1, kernel_init=bilinear(stride=2, padding=1), rngs=nnx.Rngs(0))
+
+
+def test_icnr_starts_as_convolution_and_nearest_neighbour(rng):
+    x = jnp.asarray(rng.normal(size=(1, 5, 6, 3)), jnp.float32)
+    layer = SubPixel(3, 2, scale=2, rngs=nnx.Rngs(0))
+    small = lax.conv_general_dilated(x, layer.conv.kernel[..., :2], (1, 1), "SAME", dimension_numbers=LAYOUT)
+    np.testing.assert_allclose(layer(x), small.repeat(2, 1).repeat(2, 2), atol=1e-5)
+    with pytest.raises(ValueError, match="6 output channels are not a multiple"):
+        icnr(2)(jax.random.key(0), (3, 3, 1, 6))
+
+
+def test_he_start():
+    kernel = Deconvolution(64, 128, 5, rngs=nnx.Rngs(0)).kernel[...]
+    np.testing.assert_allclose(kernel.std(), np.sqrt(2 / (25 * 64)), rtol=0.02)
+
+
+@pytest.mark.parametrize("method", ["nearest", "bilinear", "bicubic"])
+def test_resize_convolution(rng, method):
+    x = jnp.asarray(rng.normal(size=(1, 5, 6, 3)), jnp.float32)
+    layer = ResizeConv(3, 2, scale=3, method=method, rngs=nnx.Rngs(0))
+    large = enlarge(x, scale=3, method=method, boundary="replicate")
+    np.testing.assert_array_equal(layer(x), layer.conv(large))
+    assert layer(x).shape == (1, 15, 18, 2)
+
+
+def upsampled(lr, kernel, padding):
+    """By a transposed convolution of stride 2 with n kernels, k x k x n: h w n."""
+    k = kernel.shape[0]
+    options = {"stride": 2, "padding": padding, "output_padding": 2 + 2 * padding - k}
+    return np.asarray(conv_transpose2d(jnp.asarray(lr)[None, :, :, None], kernel[:, :, None], **options), np.float64)[0]
+
+
+def test_checkerboard_of_kernels_that_the_stride_does_not_divide():
+    """Odena et al. 2016: with k = 3, s = 2 the outputs overlap unevenly, with k = 4, s = 2 evenly.
+
+    Equal weights show it plainly, and even the kernel of least squared error cannot make up for it.
+    """
+    hr = data.camera()[64:320, 64:320].astype(np.float32)[..., None]
+    lr = np.asarray(bicubic_downsample(jnp.asarray(hr), 2))[..., 0]
+    boxes, best = {}, {}
+    for k in (3, 4):
+        box = upsampled(lr, jnp.full((k, k, 1), 4 / k**2), 1)
+        boxes[k] = metrics.checkerboard(box, hr, scale=2)
+        columns = upsampled(lr, jnp.eye(k**2).reshape(k, k, k**2), 1)
+        weights = np.linalg.lstsq(columns.reshape(-1, k**2), hr.ravel(), rcond=None)[0]
+        best[k] = metrics.checkerboard((columns @ weights)[..., None], hr, scale=2)
+    assert boxes[3] > 5 * boxes[4]
+    assert best[3] > 3 * best[4]
+    bicubic = np.asarray(bicubic_upsample(jnp.asarray(lr)[..., None], 2))
+    assert max(best[4], metrics.checkerboard(bicubic, hr, scale=2)) < 0.05  # the photograph's own

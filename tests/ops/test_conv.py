@@ -1,9 +1,13 @@
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
-from sr_jax.ops.conv import conv_transpose2d, depth_to_space
+from sr_jax.ops import conv
+from sr_jax.ops.conv import conv_transpose2d
 from tests.golden import load
 
 
@@ -24,31 +28,87 @@ def test_equals_pytorch(case):
 
 
 @pytest.mark.parametrize(
-    ("size", "kernel", "stride", "padding", "output_padding"), [(5, 4, 2, 1, 0), (4, 9, 3, 3, 0), (3, 2, 3, 0, 2)]
+    "form",
+    [conv._dilated, conv._phases, conv._gathered, conv._scattered, conv._planes, conv._channelwise],
+    ids=lambda f: f.__name__,
 )
-def test_definition(rng, size, kernel, stride, padding, output_padding):
-    """Every input pixel stamps its kernel."""
-    x, w = rng.normal(size=(1, size, size, 2)), rng.normal(size=(kernel, kernel, 2, 3))
-    n = (size - 1) * stride - 2 * padding + kernel + output_padding
-    canvas = np.zeros((n + 2 * padding + kernel, n + 2 * padding + kernel, 3))
-    for i in range(size):
-        for j in range(size):
-            canvas[i * stride : i * stride + kernel, j * stride : j * stride + kernel] += np.tensordot(x[0, i, j], w, (0, 2))
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "output_padding", "dilation"),
+    [
+        ((5, 4), (4, 4), (2, 2), (1, 1), (0, 0), (1, 1)),
+        ((4, 5), (9, 9), (3, 3), (3, 3), (0, 0), (1, 1)),
+        ((3, 6), (2, 5), (3, 1), (0, 4), (2, 0), (1, 1)),
+        ((6, 3), (3, 2), (2, 4), (3, 0), (1, 2), (2, 3)),
+        ((1, 7), (1, 1), (2, 3), (0, 0), (0, 1), (1, 1)),
+        ((4, 4), (3, 3), (1, 1), (1, 1), (2, 0), (3, 1)),
+    ],
+)
+def test_all_forms_are_equal(rng, form, size, kernel, stride, padding, output_padding, dilation):
+    """What is chosen for speed changes nothing: forward and both gradients, each form against every input pixel's stamp."""
+    depthwise = form is conv._channelwise
+    groups, i, o = (3, 3, 1) if depthwise else (1, 2, 3)
+    x, w = rng.normal(size=(2, *size, i)), rng.normal(size=(*kernel, i, o))
     with jax.enable_x64(True):
-        out = conv_transpose2d(jnp.asarray(x), jnp.asarray(w), stride=stride, padding=padding, output_padding=output_padding)
-    np.testing.assert_allclose(out[0], canvas[padding : padding + n, padding : padding + n], atol=1e-12)
+        x, w = jnp.asarray(x), jnp.asarray(w)
+        g = conv._geometry(x, w, stride, padding, output_padding, dilation, groups)
+        out, back = jax.vjp(lambda x, w: form(x, w, g), x, w)
+        cotangent = jnp.asarray(rng.normal(size=out.shape))
+        d_x, d_w = back(cotangent)
+        expected = stamp(x, w, out.shape[1:3], stride, padding, dilation, depthwise)
+        np.testing.assert_allclose(out, expected, atol=1e-12)
+        # The transpose is right if <A(x, w), r> = <x, A*(r, w)> = <w, A*(x, r)>.
+        inner = float(jnp.sum(out * cotangent))
+        np.testing.assert_allclose([jnp.sum(x * d_x), jnp.sum(w * d_w)], [inner, inner], rtol=1e-10)
 
 
-def test_empty_output_is_refused():
-    with pytest.raises(ValueError, match=r"1x1 input gives an empty output of -1x-1.*padding=2"):
-        conv_transpose2d(jnp.zeros((1, 1, 1, 1)), jnp.zeros((3, 3, 1, 1)), stride=2, padding=2)
+def stamp(x, w, out_size, stride, padding, dilation, depthwise):
+    x, w = np.asarray(x), np.asarray(w)
+    out = np.zeros((x.shape[0], *out_size, w.shape[2] if depthwise else w.shape[3]))
+    for i, j, t, u in itertools.product(range(x.shape[1]), range(x.shape[2]), range(w.shape[0]), range(w.shape[1])):
+        a, b = i * stride[0] + t * dilation[0] - padding[0], j * stride[1] + u * dilation[1] - padding[1]
+        if 0 <= a < out_size[0] and 0 <= b < out_size[1]:
+            out[:, a, b] += x[:, i, j] * w[t, u, :, 0] if depthwise else x[:, i, j] @ w[t, u]
+    return out
 
 
-def test_output_padding_below_stride():
-    with pytest.raises(ValueError, match="output_padding=2"):
-        conv_transpose2d(jnp.zeros((1, 4, 4, 1)), jnp.zeros((3, 3, 1, 1)), stride=2, output_padding=2)
+def test_groups(rng):
+    """Each group by itself."""
+    x, w = rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(4, 3, 6, 2))
+    options = {"stride": (2, 1), "padding": 1}
+    with jax.enable_x64(True):
+        x, w = jnp.asarray(x), jnp.asarray(w)
+        out = conv_transpose2d(x, w, groups=3, **options)
+        parts = [conv_transpose2d(x[..., i : i + 2], w[:, :, i : i + 2], **options) for i in (0, 2, 4)]
+    np.testing.assert_allclose(out, jnp.concatenate(parts, -1), atol=1e-12)
 
 
-def test_depth_to_space_order():
-    x = jnp.arange(8).reshape(1, 1, 1, 8)
-    np.testing.assert_array_equal(depth_to_space(x, 2)[0], [[[0, 1], [2, 3]], [[4, 5], [6, 7]]])
+def test_derivatives_of_every_kind(rng):
+    """Forward mode, reverse mode and reverse over reverse, against finite differences; and under vmap."""
+    x, w = rng.normal(size=(1, 3, 4, 2)), rng.normal(size=(4, 4, 2, 2))
+    with jax.enable_x64(True):
+        f = lambda x, w: jnp.sin(conv_transpose2d(jnp.asarray(x), jnp.asarray(w), stride=2, padding=1))
+        check_grads(f, (jnp.asarray(x), jnp.asarray(w)), order=2, modes=("fwd", "rev"), rtol=1e-4)
+        many = jnp.asarray(rng.normal(size=(3, 1, 3, 4, 2)))
+        np.testing.assert_allclose(jax.vmap(lambda x: f(x, w))(many)[1], f(many[1], w), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "options", "message"),
+    [
+        ((1, 1, 1, 1), (3, 3, 1, 1), {"stride": 2, "padding": 2}, r"1x1 input gives an empty output of -1x-1.*padding="),
+        (
+            (1, 4, 4, 1),
+            (3, 3, 1, 1),
+            {"stride": 2, "padding": 0, "output_padding": 2},
+            "output_padding=2 must be below the stride",
+        ),
+        ((1, 4, 4, 3), (3, 3, 3, 1), {"stride": 2, "padding": 0, "groups": 2}, "does not divide by groups=2"),
+        ((1, 4, 4, 3), (3, 3, 2, 1), {"stride": 2, "padding": 0}, "does not fit an input of 3 channels"),
+        ((1, 4, 4, 3), (3, 3, 3, 1), {"stride": 0, "padding": 0}, "stride=0 must be an integer of at least 1"),
+        ((1, 4, 4, 3), (3, 3, 3, 1), {"stride": 2, "padding": (0, -1)}, r"padding=\(0, -1\) must be an integer of at least 0"),
+        ((1, 4, 4, 3), (3, 3, 3, 1), {"stride": 2, "padding": 0, "groups": 0}, "groups=0 must be"),
+    ],
+)
+def test_bad_input(x, w, options, message):
+    with pytest.raises(ValueError, match=message):
+        conv_transpose2d(jnp.zeros(x), jnp.zeros(w), **options)

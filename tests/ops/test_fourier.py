@@ -250,7 +250,7 @@ def test_zero_boundary_is_linear_convolution(rng):
 def test_fourier_product_is_a_circular_transposed_convolution(rng, scale, size):
     """H = F^-1{F{LR} F{G}} on the zero-inserted LR, literally with NumPy; and `conv_transpose2d` of wrapped LR."""
     lr, g = rng.normal(size=(2, 6, 7, 3)), rng.normal(size=(size, size, 3))
-    c = (size + scale - 2) // 2
+    c = (size - scale) // 2
     inserted = np.zeros((2, 6 * scale, 7 * scale, 3))
     inserted[:, ::scale, ::scale] = lr
     torus = np.zeros((6 * scale, 7 * scale, 3))
@@ -294,10 +294,10 @@ def test_mixed_channels_solve_the_normal_equations(rng):
     a = np.block(blocks)
     with jax.enable_x64(True):
         x = data_step_mixed(*map(jnp.asarray, (y, k, x0)), lam, scale=2)
+    flat = lambda image: np.moveaxis(image, -1, 0).ravel()
     for b in range(2):
-        flat = lambda v: np.moveaxis(v[b], -1, 0).ravel()
-        expected = np.linalg.solve(a.T @ a + lam * np.eye(a.shape[1]), a.T @ flat(y) + lam * flat(x0))
-        np.testing.assert_allclose(flat(np.asarray(x)), expected, atol=1e-10)
+        expected = np.linalg.solve(a.T @ a + lam * np.eye(a.shape[1]), a.T @ flat(y[b]) + lam * flat(x0[b]))
+        np.testing.assert_allclose(flat(np.asarray(x)[b]), expected, atol=1e-10)
 
 
 def test_otf_and_back(rng):

@@ -14,30 +14,34 @@ pytestmark = pytest.mark.torch
 
 
 def random_cases(count: int):
+    """All options of a transposed convolution, each a pair, drawn until `count` of them give an output."""
     rng = np.random.default_rng(3)
-    for _ in range(count):
-        kernel, stride = int(rng.integers(1, 10)), int(rng.integers(1, 5))
-        case = {
-            "kernel": kernel,
-            "stride": stride,
-            "padding": int(rng.integers(0, kernel)),
-            "output_padding": int(rng.integers(0, stride)),
-            "channels": tuple(int(c) for c in rng.integers(1, 5, 2)),
-            "size": tuple(int(n) for n in rng.integers(2, 9, 2)),
-        }
-        if min((n - 1) * stride - 2 * case["padding"] + kernel + case["output_padding"] for n in case["size"]) >= 1:
-            yield case
+    pair = lambda low, high: tuple(int(n) for n in rng.integers(low, high, 2))
+    found = 0
+    while found < count:
+        kernel, stride, dilation, padding, size = pair(1, 8), pair(1, 5), pair(1, 4), pair(0, 6), pair(1, 9)
+        output_padding = tuple(int(rng.integers(0, max(s, d))) for s, d in zip(stride, dilation, strict=True))
+        groups = int(rng.choice([1, 1, 1, 2, 3]))
+        channels = tuple(groups * n for n in pair(1, 5))
+        if rng.random() < 0.15:  # depthwise
+            groups = channels[0]
+            channels = (groups, groups)
+        options = (kernel, stride, padding, output_padding, dilation)
+        if all((n - 1) * s - 2 * p + d * (k - 1) + extra + 1 >= 1 for n, k, s, p, extra, d in zip(size, *options, strict=True)):
+            found += 1
+            names = ("kernel", "stride", "padding", "output_padding", "dilation", "groups", "channels", "size")
+            yield dict(zip(names, (*options, groups, channels, size), strict=True))
 
 
-@pytest.mark.parametrize("case", list(random_cases(40)), ids=lambda c: "-".join(map(str, c.values())).replace(" ", ""))
+@pytest.mark.parametrize("case", list(random_cases(320)), ids=lambda c: "-".join(map(str, c.values())).replace(" ", ""))
 def test_conv_transpose(case):
-    """Forward and both gradients, float64 to 1e-12."""
+    """Forward and both gradients: float64 to 1e-12 and float32 to 1e-5, both of the largest value."""
     import torch
 
     rng = np.random.default_rng(4)
-    options = {key: case[key] for key in ("stride", "padding", "output_padding")}
+    options = {key: case[key] for key in ("stride", "padding", "output_padding", "dilation", "groups")}
     x = rng.normal(size=(2, *case["size"], case["channels"][0]))
-    kernel = rng.normal(size=(case["kernel"], case["kernel"], *case["channels"]))
+    kernel = rng.normal(size=(*case["kernel"], case["channels"][0], case["channels"][1] // case["groups"]))
     # Contiguous: PyTorch's own weight gradient demands it.
     tx = torch.tensor(np.ascontiguousarray(x.transpose(0, 3, 1, 2)), requires_grad=True)
     tk = torch.tensor(np.ascontiguousarray(kernel.transpose(2, 3, 0, 1)), requires_grad=True)
@@ -46,12 +50,19 @@ def test_conv_transpose(case):
     dx, dk = torch.autograd.grad(
         (expected * torch.tensor(np.ascontiguousarray(cotangent.transpose(0, 3, 1, 2)))).sum(), (tx, tk)
     )
-    with jax.enable_x64(True):
-        out, back = jax.vjp(lambda x, k: conv_transpose2d(x, k, **options), jnp.asarray(x), jnp.asarray(kernel))
-        d_x, d_kernel = back(jnp.asarray(cotangent))
-    np.testing.assert_allclose(out, expected.detach().permute(0, 2, 3, 1), atol=1e-12)
-    np.testing.assert_allclose(d_x, dx.permute(0, 2, 3, 1), atol=1e-12)
-    np.testing.assert_allclose(d_kernel, dk.permute(2, 3, 0, 1), atol=1e-12)
+    theirs = (expected.detach().permute(0, 2, 3, 1), dx.permute(0, 2, 3, 1), dk.permute(2, 3, 0, 1))
+
+    def ours(x, kernel, cotangent):
+        out, back = jax.vjp(lambda x, k: conv_transpose2d(x, k, **options), x, kernel)
+        return out, *back(cotangent)
+
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        with jax.enable_x64(dtype == np.float64):
+            results = jax.jit(ours)(*(jnp.asarray(v, dtype) for v in (x, kernel, cotangent)))
+            for result, reference in zip(results, theirs, strict=True):
+                assert result.dtype == dtype
+                scale = max(1.0, float(reference.abs().max()))
+                np.testing.assert_allclose(result, reference, atol=tolerance * scale, rtol=0)
 
 
 @pytest.mark.parametrize("scale", FSRCNN.scales)

@@ -1,0 +1,58 @@
+"""Initial values of the kernels of upsampling layers. Kernels are (kh, kw, in, out)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+Initializer = Callable[..., Array]
+
+HE_NORMAL: Initializer = jax.nn.initializers.he_normal()
+"""N(0, 2 / (kh kw in)) (He et al. 2015)."""
+
+
+def bilinear_taps(kernel_size: int, *, stride: int, padding: int) -> Float[np.ndarray, " k"]:
+    """The taps with which a transposed convolution interpolates bilinearly, with half-pixel centres, along one axis."""
+    # Tap t of input i lands on output stride * i + t - padding, whose centre lies this far from the input's [input pixels].
+    offset = (np.arange(kernel_size) - padding + 0.5) / stride - 0.5
+    return np.maximum(0, 1 - np.abs(offset))
+
+
+def bilinear(*, stride: int, padding: int) -> Initializer:
+    """Bilinear interpolation of each channel by itself, as in LapSRN: in = out, or a depthwise kernel, with out = 1.
+
+    Raises (the initializer does):
+      ValueError: if the kernel cannot hold all taps of the interpolation, or in and out differ.
+    """
+
+    def init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:  # noqa: ARG001
+        kh, kw, i, o = shape
+        if o not in (1, i):
+            raise ValueError(f"bilinear interpolation keeps channels apart: {i} channels cannot become {o}")
+        if min(kh, kw) < padding + stride or min(kh, kw) + padding < stride:
+            raise ValueError(f"a {kh}x{kw} kernel with padding={padding} cannot interpolate by {stride}: use {2 * stride}")
+        taps = [bilinear_taps(k, stride=stride, padding=padding) for k in (kh, kw)]
+        kernel = np.outer(*taps)[:, :, None, None]
+        channels = np.ones((i, 1)) if o == 1 else np.eye(i)
+        return jnp.asarray(kernel * channels, dtype)
+
+    return init
+
+
+def icnr(scale: int, *, base: Initializer = HE_NORMAL) -> Initializer:
+    """For a convolution before `depth_to_space`: all scale^2 phases of a channel start with the same kernel, drawn by `base`.
+
+    The layer then starts as that convolution followed by nearest-neighbour enlargement, free of a checkerboard (Aitken et al.
+    2017, arXiv 1707.02937).
+    """
+
+    def init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
+        if shape[-1] % scale**2:
+            raise ValueError(f"{shape[-1]} output channels are not a multiple of scale^2 = {scale**2}")
+        kernel = base(key, (*shape[:-1], shape[-1] // scale**2), dtype)
+        return jnp.tile(kernel, scale**2)
+
+    return init

@@ -1,0 +1,61 @@
+"""Enlargement of features and first guesses: any alignment, any boundary, differentiable. (Images: `sr_jax.ops.resize`.)"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from sr_jax.ops.blur import check_scale
+from sr_jax.ops.boundary import crop, extend
+
+METHODS = ("nearest", "bilinear", "bicubic")
+REACH = 2  # input pixels that the widest of them, the bicubic one, needs beyond the border
+
+
+def enlarge(
+    x: Float[Array, "b h w c"], *, scale: int, method: str, boundary: str, offset: tuple[float, float] | None = None
+) -> Float[Array, "b sh sw c"]:
+    """Interpolates onto a grid `scale` times as fine.
+
+    Args:
+      method: nearest, bilinear, or bicubic (Keys 1981, a = -0.5).
+      boundary: one of `sr_jax.ops.boundary.MODES`; edgetaper, which is none for interpolation, counts as replicate.
+      offset: the output pixel (row, column; fractions allowed) on which input pixel 0 lies. By default
+        `(scale - 1) / 2` for both: half-pixel centres.
+
+    Raises:
+      ValueError: if the method, the boundary or the scale is none of these.
+    """
+    check_scale(scale)
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is none of {', '.join(METHODS)}")
+    offset = ((scale - 1) / 2, (scale - 1) / 2) if offset is None else offset
+    dtype = x.dtype
+    x = extend(x, REACH, "replicate" if boundary == "edgetaper" else boundary)
+    margin = 0 if boundary == "circular" else REACH
+    for axis in (1, 2):
+        phases = []
+        for phase in range(scale):
+            position = (phase - offset[axis - 1]) / scale  # on the input grid, from the input pixel of the phase's own cell
+            total = jnp.zeros_like(x)
+            for shift, weight in _weights(position, method):
+                total += jnp.roll(x, -shift, axis) * jnp.asarray(weight, dtype)
+            phases.append(total)
+        shape = tuple(n * scale if a == axis else n for a, n in enumerate(x.shape))
+        x = jnp.stack(phases, axis + 1).reshape(shape)
+    return crop(x, margin * scale)
+
+
+def _weights(position: float, method: str) -> list[tuple[int, float]]:
+    """The (input pixel, weight) that interpolate at `position`."""
+    if method == "nearest":
+        return [(int(np.floor(position + 0.5)), 1.0)]
+    below = int(np.floor(position))
+    t = position - below
+    if method == "bilinear":
+        return [(below, 1 - t), (below + 1, t)]
+
+    def keys(d: float) -> float:
+        d = abs(d)
+        return 1.5 * d**3 - 2.5 * d**2 + 1 if d <= 1 else -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+
+    return [(below + j, keys(t - j)) for j in range(-1, 3)]
