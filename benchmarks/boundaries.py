@@ -3,8 +3,8 @@
     SR_JAX_DATA=... python benchmarks/boundaries.py --figure docs/images/boundaries.png
 
 Blurs the photographs of Set14 (luma), keeps the valid region, adds a little noise, and deconvolves. Prints the PSNR of the
-band along the border and of the rest for each mode, what a smaller margin than the default loses, and the same for
-super-resolution. The known truth is the middle 224x224 pixels of each photograph. About a minute on two CPU cores.
+band along the border and of the rest for each mode, how much the margin matters, and the same for
+super-resolution. The known truth is the middle 224x224 pixels of each photograph. Under a minute on two CPU cores.
 """
 
 import argparse
@@ -31,7 +31,6 @@ SR_KERNEL = problems.gaussian(8, 1.6)
 BLURRED = "(as observed)"
 AMPLE = 400  # a margin beyond which nothing is expected to change
 SHOWN, CORNER = ("monarch.png", "line"), 72  # in the figure: the photograph, the kernel, and the pixels from the corner
-
 
 deconvolve = jax.jit(tikhonov, static_argnames=("boundary", "margin"))
 super_resolve = jax.jit(data_step, static_argnames=("scale", "boundary", "margin"))
@@ -61,10 +60,8 @@ def main() -> None:
         results[mode, name] = np.asarray(deconvolve(observed[name][0], k, options.lam, boundary=mode, margin=margin))
     rows = (BLURRED, *MODES)
     scores = {row: [both(results[row, name], observed[name][1]) for name in KERNELS] for row in rows}
-    print(
-        f"Deconvolution, lambda {options.lam:g}, noise {options.noise:g}; mean PSNR [dB] of the border, {options.band} pixels"
-    )
-    print(f"wide, and of the interior; {len(photographs)} images of {problems.SIDE}x{problems.SIDE}\n")
+    print(f"{len(photographs)} images of {problems.SIDE}x{problems.SIDE}, lambda {options.lam:g}, noise {options.noise:g}")
+    print(f"Mean PSNR [dB] of the border, {options.band} pixels wide, and of the interior\n")
     print(tabulate([(row, *cells(scores[row])) for row in rows], ["boundary", *KERNELS], "github"))
 
     lines = []

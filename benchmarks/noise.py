@@ -21,7 +21,7 @@ import problems
 from skimage.restoration import richardson_lucy, unsupervised_wiener
 from tabulate import tabulate
 
-from sr_jax.ops.boundary import MODES, crop, extend
+from sr_jax.ops.boundary import MODES, extend
 from sr_jax.ops.fourier import constrained_least_squares, data_step, tikhonov, wiener
 from sr_jax.ops.resize import bicubic_upsample
 
@@ -102,7 +102,7 @@ def scikit_image(y: np.ndarray, k: jax.Array, truth: np.ndarray, boundary: str) 
 
     with ThreadPoolExecutor() as pool:
         results = np.array(list(pool.map(solve, extended[..., 0])))
-    *iterated, unsupervised = (crop(x[..., None], MARGIN) for x in results.swapaxes(0, 1))
+    *iterated, unsupervised = results.swapaxes(0, 1)[..., MARGIN:-MARGIN, MARGIN:-MARGIN, None]
     by_iterations = np.array([problems.psnr(x, truth, INSIDE) for x in iterated])
     return {"unsupervised Wiener": single(unsupervised, truth), "Richardson-Lucy": Curve(ITERATIONS, by_iterations)}
 
@@ -164,7 +164,7 @@ def draw(path: Path, deblurred: dict[str, list[dict[str, Curve]]], enlarged: lis
     panels[4].set(title="Best lambda (hollow: at the grid's edge)", xlabel="noise [%]", ylabel="lambda")
     for name in deblurred[last][0]:
         panels[5].plot(percent, [curves[name].psnrs.max() for curves in deblurred[last]], ".-", label=name, alpha=0.8)
-    panels[5].set(title=f"Best PSNR, {last}", xlabel="noise [%]", ylabel="PSNR [dB]")
+    panels[5].set(title=f"Best PSNR, {last}", xlabel="noise [%]", ylabel="PSNR [dB]", ylim=(18, 32))
     for axes in panels[4:]:
         axes.legend(fontsize="small")
         axes.grid(alpha=0.4)
@@ -180,10 +180,8 @@ def main() -> None:
     photographs = problems.load(options.data)
     deblurred = {name: deconvolutions(photographs, k, options.boundary) for name, k in KERNELS.items()}
     enlarged = super_resolutions(photographs, options.boundary)
-    print(
-        f"{len(photographs)} images of {problems.SIDE}x{problems.SIDE} without a border of 8 pixels, {options.boundary} boundary"
-    )
-    print("(<=, >=: at the edge of the grid)")
+    print(f"{len(photographs)} images of {problems.SIDE}x{problems.SIDE} without a border of 8 pixels,")
+    print(f"{options.boundary} boundary; <=, >=: at the edge of the grid")
     for name, levels in deblurred.items():
         show(f"Deconvolution, {name}", levels)
     show(f"Super-resolution x{SCALE}, Gaussian 1.6", enlarged)

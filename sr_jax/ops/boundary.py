@@ -41,7 +41,7 @@ def extend(
     check_mode(mode)
     if margin < 0:
         raise ValueError(f"margin={margin} must not be negative")
-    if mode == "circular" or margin == 0:
+    if mode == "circular" or (margin == 0 and mode != "edgetaper"):
         return x
     if mode == "smooth":
         return _smooth(x, margin)

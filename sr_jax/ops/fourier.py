@@ -10,6 +10,7 @@ is more than the kernel's size: `inverse_support` measures it, and `margin=None`
 cannot depend on traced values: where `jax.jit` or `jax.grad` traces the kernel or lambda, give a `margin`.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -102,9 +103,9 @@ def fourier_product(
     """The literal `H = F^-1{ F{LR} F{G} }`, with LR zero-inserted to the HR grid: a circular transposed convolution with G.
 
     H[n] is the sum of `lr[i] g[n - scale * i + centre]` over i: tap `centre` of G lies on HR pixel s i. By default that is
-    `(k - s) / 2` (the mirror image of the rule for blurs), which puts the middle of G into the middle of the pixel's cell. Nothing
-    is inverted here: it deconvolves only where G is an inverse itself. A kernel of five axes (b is 1 or that of lr) mixes
-    the channels; any other acts on each channel by itself. `margin=None` means the reach of G.
+    `(k - s) / 2` (the mirror image of the rule for blurs), which puts the middle of G into the middle of the pixel's cell.
+    Nothing is inverted here: it deconvolves only where G is an inverse itself. A kernel of five axes (b is 1 or that of
+    lr) mixes the channels; any other acts on each channel by itself. `margin=None` means the reach of G.
 
     Raises:
       ValueError: if the kernel does not fit, or is larger than the HR image, or an option is out of range.
@@ -121,11 +122,7 @@ def fourier_product(
         centres = [n - 1 - c for n, c in zip(k.shape[1:3], find_centre(k.shape[1:3], scale, None), strict=True)]
     else:
         centres = [centre, centre] if isinstance(centre, int) else list(centre)
-    check_mode(boundary)
-    if boundary == "circular":
-        margin = 0
-    elif margin is None:
-        margin = -(-max(k.shape[1:3]) // scale)
+    margin = _choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
     y = extend(lr.astype(dtype), margin, boundary, psf=cell_sums(jnp.mean(k, -1), scale))
     size = y.shape[1:3]
     spectrum = jnp.fft.rfft2(channels_first(y))[:, :, None]  # b i 1 h w2
@@ -269,8 +266,7 @@ def data_step(
     centres = find_centre(kernel.shape[1:3], scale, centre)
     check_not_negative("lam", lam)
     weights = per_channel("lam", lam, y.shape).astype(dtype)
-    if margin is None:
-        margin = _needed_margin(boundary, k, lam, scale=scale, centre=centres)
+    margin = _choose_margin(boundary, margin, lambda: inverse_support(k, lam, scale=scale, centre=centres))
     out_type = jnp.result_type(y, x0)
     y = extend(y.astype(dtype), margin, boundary, psf=cell_sums(kernel, scale))
     x0 = extend(x0.astype(dtype), margin * scale, boundary, psf=kernel)
@@ -316,13 +312,13 @@ def data_step_mixed(
 ) -> Float[Array, "b sh sw o"]:
     """`data_step` where every channel of y is a sum of all channels of x, each blurred by a kernel of its own.
 
-    At every frequency of the LR grid this solves an i x i system, (A A^H + lam) z = F{y - A x0}.
+    At every frequency of the LR grid this solves an i x i system, (A A^H + lam) z = F{y - A x0}. `margin=None` means twice the
+    reach of the kernel.
 
     Raises:
-      ValueError: as `data_step`; lam must be positive here, and `margin` be given unless the boundary is circular.
+      ValueError: as `data_step`; lam must be positive here.
     """
     check_scale(scale)
-    check_mode(boundary)
     dtype = working_type(y, k, x0, lam)
     if x0.shape != (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, k.shape[2]) or k.shape[3] != y.shape[3]:
         raise ValueError(
@@ -332,10 +328,7 @@ def data_step_mixed(
     if k.shape[0] > x0.shape[1] or k.shape[1] > x0.shape[2]:
         raise ValueError(f"a {k.shape[0]}x{k.shape[1]} kernel is larger than the {x0.shape[1]}x{x0.shape[2]} image")
     check_not_negative("lam", lam, positive=True)
-    if boundary == "circular":
-        margin = 0
-    elif margin is None:
-        raise ValueError(f"boundary={boundary!r} needs a margin for kernels that mix channels, in LR pixels")
+    margin = _choose_margin(boundary, margin, lambda: 2 * -(-max(k.shape[:2]) // scale))
     centres = find_centre(k.shape[:2], scale, centre)
     kernel = k.astype(dtype)
     mean = jnp.mean(kernel, (2, 3))[None, :, :, None]
@@ -362,9 +355,12 @@ def data_step_mixed(
     return crop(x, margin * scale).astype(out_type)
 
 
-def _needed_margin(boundary: str, k, lam, **options) -> int:
+def _choose_margin(boundary: str, margin: int | None, default: Callable[[], int]) -> int:
+    """The circular boundary extends nothing; otherwise what was given, or else the default."""
     check_mode(boundary)
-    return 0 if boundary == "circular" else inverse_support(k, lam, **options)
+    if boundary == "circular":
+        return 0
+    return default() if margin is None else margin
 
 
 def _regularised_inverse(
@@ -374,8 +370,8 @@ def _regularised_inverse(
     dtype = working_type(y, k, *([] if callable(lam) else [lam]))
     kernel = as_batch(k, y.shape, scale=1).astype(dtype)
     centres = find_centre(kernel.shape[1:3], 1, centre)
-    if margin is None:
-        margin = _needed_margin(boundary, k, lam, scale=1, centre=centres, penalty=penalty)
+    needed = functools.partial(inverse_support, k, lam, centre=centres, penalty=penalty)
+    margin = _choose_margin(boundary, margin, needed)
     image = extend(y.astype(dtype), margin, boundary, psf=kernel)
     size = image.shape[1:3]
     ((otf,),) = phase_spectra(kernel.transpose(0, 3, 1, 2), kernel_taps(kernel, 1, centres), size)

@@ -119,13 +119,13 @@ def inverse_support(
     scale: int = 1,
     centre: int | Pair | None = None,
     penalty: Array | np.ndarray | None = None,
-    tail: float = 1e-3,
+    tail: float = 1e-4,
     largest: int = 256,
 ) -> int:
     """The radius [LR pixels] outside of which the regularised inverse's response to one LR pixel has `tail` of its energy.
 
-    So far a wrong guess about the pixels beyond the border is felt inside: the margin that `data_step`, `tikhonov` and so on
-    need. For several kernels it is the largest of theirs. Computed on the host in float64, from concrete arrays.
+    About so far a wrong guess about the pixels beyond the border is felt inside: the margin that `data_step`, `tikhonov`
+    and so on take. (Errors of a whole border that add up, as under a motion blur with a mirrored border, are felt further.) For several kernels it is the largest of theirs. Computed on the host in float64, from concrete arrays.
 
     Args:
       penalty: the high-pass of constrained least squares; without it, the identity.

@@ -21,6 +21,7 @@ def test_the_image_itself_is_kept(rng, mode):
     assert extended.shape == ((2, 9, 7, 3) if mode == "circular" else (2, 19, 17, 3))
     if mode != "circular":
         np.testing.assert_array_equal(crop(extended, 5), x)
+    assert np.array_equal(extend(x, 0, mode, psf=psf), x) == (mode != "edgetaper")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from jax.test_util import check_grads
 from skimage import restoration
 
 from sr_jax.ops.blur import blur_downsample
+from sr_jax.ops.boundary import MODES
 from sr_jax.ops.conv import conv_transpose2d
 from sr_jax.ops.fourier import (
     LAPLACIAN,
@@ -236,6 +237,30 @@ def test_boundaries_keep_the_interior(rng, boundary):
     assert errors[0][16:-16, 16:-16].max() < 1e-3
     if boundary != "zero":
         assert errors[0].max() < errors[1].max() / 3
+
+
+def test_a_margin_changes_nothing_for_the_circular_boundary(rng):
+    y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4))
+    mixed = k[:, :, None, None]
+    for call in (
+        lambda **m: data_step(y, k, x0, 1e-2, scale=2, **m),
+        lambda **m: data_step_mixed(y, mixed, x0, 1e-2, scale=2, **m),
+        lambda **m: fourier_product(y, k, scale=2, **m),
+        lambda **m: tikhonov(y, k[:3, :3], 1e-2, **m),
+        lambda **m: wiener(y, k[:3, :3], 1e-2, **m),
+        lambda **m: constrained_least_squares(y, k[:3, :3], 1e-2, **m),
+    ):
+        np.testing.assert_array_equal(call(margin=4), call())
+
+
+def test_every_operator_takes_every_boundary(rng):
+    y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4, channels=2))
+    for mode in MODES:
+        assert data_step(y, k, x0, 1e-2, scale=2, boundary=mode).shape == x0.shape
+        assert data_step_mixed(y, k[:, :, None, None] * jnp.ones((2, 2)), x0, 1e-2, scale=2, boundary=mode).shape == x0.shape
+        assert fourier_product(y, k, scale=2, boundary=mode).shape == x0.shape
+        assert wiener(y, k[:3, :3], lambda fy, fx: jnp.asarray(0.01 + fy**2 + fx**2), boundary=mode).shape == y.shape
+        assert constrained_least_squares(y, k[:3, :3], 1e-2, boundary=mode).shape == y.shape
 
 
 def test_zero_boundary_is_linear_convolution(rng):
