@@ -6,8 +6,8 @@
 Times each operator in turn with its peer in PyTorch, in the faster of its two memory formats, with the same number of
 threads, round after round, and prints the medians and the median of the ratios. The bound is the larger of two times that no
 implementation can beat by much: a copy of as many bytes as all inputs and outputs have, and the arithmetic at the speed of
-a large product of matrices, both measured in the same run. Without PyTorch, or with its CPU build beside an accelerator, the peer's
-columns stay empty.
+a large product of matrices, both measured in the same run. Without PyTorch, or with its CPU build beside an accelerator, the
+peer's columns stay empty.
 
 For the data step the second table has the float32 error of the formula as published and of the residual form.
 

@@ -11,9 +11,11 @@ Conventions, shared with `sr_jax.ops.fourier`:
   `centre=(k - 1) // 2`.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -36,8 +38,12 @@ def blur_downsample(
     if x.shape[1] % scale or x.shape[2] % scale:
         raise ValueError(f"a {x.shape[1]}x{x.shape[2]} image cannot be subsampled by {scale}: crop it to a multiple")
     k = as_batch(k, x.shape, scale=1)
+    return _blur_downsample(x, k, scale, find_centre(k.shape[1:3], scale, centre))
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _blur_downsample(x: Array, k: Array, scale: int, centres: Pair) -> Array:
     size = (x.shape[1] // scale, x.shape[2] // scale)
-    centres = find_centre(k.shape[1:3], scale, centre)
     pads = [(max(0, n - 1 - c), max(0, c - (scale - 1))) for n, c in zip(k.shape[1:3], centres, strict=True)]
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)), mode="wrap")
     total = jnp.zeros((x.shape[0], *size, x.shape[3]), jnp.result_type(x, k))
@@ -59,10 +65,14 @@ def blur_downsample_adjoint(
     """
     check_scale(scale)
     k = as_batch(k, r.shape, scale=scale)
-    cy, cx = find_centre(k.shape[1:3], scale, centre)
+    return _blur_downsample_adjoint(r, k, scale, find_centre(k.shape[1:3], scale, centre))
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _blur_downsample_adjoint(r: Array, k: Array, scale: int, centres: Pair) -> Array:
     # Pixel s j + phase takes tap t of r[j + shift] wherever t + phase - centre = s shift.
     rows, columns = (
-        [phase_taps(n, scale, c, phase) for phase in range(scale)] for n, c in ((k.shape[1], cy), (k.shape[2], cx))
+        [phase_taps(n, scale, c, phase) for phase in range(scale)] for n, c in zip(k.shape[1:3], centres, strict=True)
     )
     pads = []
     for phases in (rows, columns):

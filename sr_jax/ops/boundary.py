@@ -10,6 +10,9 @@ Every mode but "circular" extends the image by a margin before a transform, whic
   Boundary Artifacts in Image Deconvolution", ICIP 2008).
 """
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -43,16 +46,19 @@ def extend(
         raise ValueError(f"margin={margin} must not be negative")
     if mode == "circular" or (margin == 0 and mode != "edgetaper"):
         return x
-    if mode == "smooth":
-        return _smooth(x, margin)
+    if mode == "edgetaper" and psf is None:
+        raise ValueError("boundary='edgetaper' blurs the border: it needs the psf")
     if mode == "reflect" and min(x.shape[1:3]) < 2:
         raise ValueError(f"a {x.shape[1]}x{x.shape[2]} image cannot be reflected at its border pixel: use 'symmetric'")
+    return _extend(x, psf, margin, mode)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _extend(x: Array, psf: Array | None, margin: int, mode: str) -> Array:
+    if mode == "smooth":
+        return _smooth(x, margin)
     x = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode=_NUMPY[mode])
-    if mode == "edgetaper":
-        if psf is None:
-            raise ValueError("boundary='edgetaper' blurs the border: it needs the psf")
-        x = edgetaper(x, psf)
-    return x
+    return x if mode != "edgetaper" or psf is None else edgetaper(x, psf)
 
 
 def crop(x: Float[Array, "b h w c"], margin: int) -> Float[Array, "b h2 w2 c"]:

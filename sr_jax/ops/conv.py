@@ -48,7 +48,7 @@ def conv_transpose2d(
         stride or the dilation, an option is not an integer or a pair of them, or `w` does not fit `x`.
     """
     g = _geometry(x, w, stride, padding, output_padding, dilation, groups)
-    return _conv_transpose2d(x, w, g)
+    return _compiled(x, w, g)
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,7 @@ def _derivative(g: _Geometry, primals: tuple[Array, Array], tangents: tuple[Arra
 
 _conv_transpose2d = jax.custom_jvp(_forward, nondiff_argnums=(2,))
 _conv_transpose2d.defjvp(_derivative, symbolic_zeros=True)
+_compiled = jax.jit(_conv_transpose2d, static_argnums=2)  # for calls outside of a jitted function
 
 
 def _by_kernel(x: Array, w: Array, g: _Geometry) -> Array:

@@ -12,6 +12,7 @@ cannot depend on traced values: where `jax.jit` or `jax.grad` traces the kernel 
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -119,26 +120,31 @@ def fourier_product(
     if k.shape[1] > lr.shape[1] * scale or k.shape[2] > lr.shape[2] * scale:
         raise ValueError(f"a kernel of shape {g.shape} is larger than the image of {scale} x {lr.shape[1:3]} pixels")
     if centre is None:
-        centres = [n - 1 - c for n, c in zip(k.shape[1:3], find_centre(k.shape[1:3], scale, None), strict=True)]
-    else:
-        centres = [centre, centre] if isinstance(centre, int) else list(centre)
+        cy, cx = find_centre(k.shape[1:3], scale, None)
+        centre = (k.shape[1] - 1 - cy, k.shape[2] - 1 - cx)
+    centres = (centre, centre) if isinstance(centre, int) else tuple(centre)
     margin = _choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
     y = extend(lr.astype(dtype), margin, boundary, psf=cell_sums(jnp.mean(k, -1), scale))
+    return crop(_product(y, k.astype(dtype), scale, centres, full), margin * scale).astype(lr.dtype)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _product(y: Array, k: Array, scale: int, centres: Pair, full: bool) -> Array:
+    """`fourier_product` on a torus; k is b kh kw i o, summed over i if it is full."""
     size = y.shape[1:3]
     spectrum = jnp.fft.rfft2(channels_first(y))[:, :, None]  # b i 1 h w2
-    kernel = k.astype(dtype).transpose(0, 3, 4, 1, 2)
     # Phase p takes tap t from `shift` LR pixels before it, t - p - centre = scale * shift.
     taps = [
         [[(t, (t - p - c) // scale) for t in range(n) if (t - p - c) % scale == 0] for p in range(scale)]
         for n, c in zip(k.shape[1:3], centres, strict=True)
     ]
-    spectra = phase_spectra(kernel, taps, size)
+    spectra = phase_spectra(k.transpose(0, 3, 4, 1, 2), taps, size)
     rows = []
     for row in spectra:
         products = (lax.complex(*part) * spectrum for part in row)
         products = (jnp.sum(p, 1) if full else p[:, :, 0] for p in products)
         rows.append([channels_last(jnp.fft.irfft2(p, size)) for p in products])
-    return crop(interleave(rows), margin * scale).astype(lr.dtype)
+    return interleave(rows)
 
 
 def tikhonov(
@@ -274,6 +280,7 @@ def data_step(
     return crop(x, margin * scale).astype(out_type)
 
 
+@functools.partial(jax.jit, static_argnums=(4, 5))
 def _solve(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: Pair) -> Array:
     """`data_step` on a torus; k is b kh kw c, lam b c 1 1."""
     size = y.shape[1:3]
@@ -335,8 +342,15 @@ def data_step_mixed(
     out_type = jnp.result_type(y, x0)
     y = extend(y.astype(dtype), margin, boundary, psf=cell_sums(mean, scale))
     x0 = extend(x0.astype(dtype), margin * scale, boundary, psf=mean)
-    size, channels = y.shape[1:3], y.shape[3]
-    spectra = phase_spectra(kernel.transpose(2, 3, 0, 1), kernel_taps(kernel[None], scale, centres), size)
+    x = _solve_mixed(y, kernel, x0, jnp.asarray(lam, dtype), scale, centres)
+    return crop(x, margin * scale).astype(out_type)
+
+
+@functools.partial(jax.jit, static_argnums=(4, 5))
+def _solve_mixed(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: Pair) -> Array:
+    """`data_step_mixed` on a torus; k is kh kw o i."""
+    size, channels, dtype = y.shape[1:3], y.shape[3], y.dtype
+    spectra = phase_spectra(k.transpose(2, 3, 0, 1), kernel_taps(k[None], scale, centre), size)
     otfs = jnp.stack([jnp.stack([lax.complex(*part) for part in row]) for row in spectra])  # s s o i h w2
     phases = space_to_depth(x0, scale).reshape(*y.shape[:3], scale, scale, x0.shape[3]).transpose(0, 3, 4, 5, 1, 2)
     highest = lax.Precision.HIGHEST
@@ -345,14 +359,13 @@ def data_step_mixed(
     gram = jnp.einsum("stoihw,stojhw->hwij", otfs, jnp.conj(otfs), precision=highest)
     # A Hermitian system as a real symmetric one of twice the size, which every accelerator can factorise.
     real = jnp.concatenate([jnp.concatenate([gram.real, -gram.imag], -1), jnp.concatenate([gram.imag, gram.real], -1)], -2)
-    real += jnp.broadcast_to(jnp.asarray(lam, dtype) * jnp.eye(2 * channels, dtype=dtype), real.shape)
+    real += (lam * jnp.eye(2 * channels, dtype=dtype))[None, None]
     right = residual.transpose(2, 3, 1, 0)  # h w2 i b
     right = jnp.concatenate([right.real, right.imag], 2)
     solved = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(real), right)
     solved = lax.complex(solved[:, :, :channels], solved[:, :, channels:])
     spread = jnp.einsum("stoihw,hwib->stbhwo", jnp.conj(otfs), solved, precision=highest)
-    x = x0 + interleave([list(row) for row in jnp.fft.irfft2(spread, size, axes=(3, 4))])
-    return crop(x, margin * scale).astype(out_type)
+    return x0 + interleave([list(row) for row in jnp.fft.irfft2(spread, size, axes=(3, 4))])
 
 
 def _choose_margin(boundary: str, margin: int | None, default: Callable[[], int]) -> int:
@@ -364,17 +377,22 @@ def _choose_margin(boundary: str, margin: int | None, default: Callable[[], int]
 
 
 def _regularised_inverse(
-    y: Array, k: Array, weight_at: Callable[[Sequence[int]], Array], lam, *, boundary: str, margin, centre, penalty=None
+    y: Array, k: Array, weight_at: Callable[[Sequence[int]], Array], lam: Any, *, boundary, margin, centre, penalty=None
 ) -> Array:
     """X = conj(K) Y / (|K|^2 + weight), with the weight (b c h w2, or 1s) at an image size."""
-    dtype = working_type(y, k, *([] if callable(lam) else [lam]))
+    dtype = working_type(y, k) if callable(lam) else working_type(y, k, lam)
     kernel = as_batch(k, y.shape, scale=1).astype(dtype)
     centres = find_centre(kernel.shape[1:3], 1, centre)
-    needed = functools.partial(inverse_support, k, lam, centre=centres, penalty=penalty)
-    margin = _choose_margin(boundary, margin, needed)
+    margin = _choose_margin(boundary, margin, lambda: inverse_support(k, lam, centre=centres, penalty=penalty))
     image = extend(y.astype(dtype), margin, boundary, psf=kernel)
-    size = image.shape[1:3]
-    ((otf,),) = phase_spectra(kernel.transpose(0, 3, 1, 2), kernel_taps(kernel, 1, centres), size)
-    inverse = reciprocal(otf[0] ** 2 + otf[1] ** 2 + weight_at(size).astype(dtype), kernel)
-    x = jnp.fft.irfft2(lax.complex(otf[0], -otf[1]) * inverse * jnp.fft.rfft2(channels_first(image)), size)
-    return crop(channels_last(x), margin).astype(y.dtype)
+    x = _filter(image, kernel, weight_at(image.shape[1:3]).astype(dtype), centres)
+    return crop(x, margin).astype(y.dtype)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _filter(y: Array, k: Array, weight: Array, centre: Pair) -> Array:
+    """conj(K) Y / (|K|^2 + weight) on a torus."""
+    ((otf,),) = phase_spectra(k.transpose(0, 3, 1, 2), kernel_taps(k, 1, centre), y.shape[1:3])
+    inverse = reciprocal(otf[0] ** 2 + otf[1] ** 2 + weight, k)
+    spectrum = lax.complex(otf[0], -otf[1]) * inverse * jnp.fft.rfft2(channels_first(y))
+    return channels_last(jnp.fft.irfft2(spectrum, y.shape[1:3]))

@@ -1,5 +1,8 @@
 """Enlargement of features and first guesses: any alignment, any boundary, differentiable. (Images: `sr_jax.ops.resize`.)"""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -29,6 +32,11 @@ def enlarge(
     if method not in METHODS:
         raise ValueError(f"method={method!r} is none of {', '.join(METHODS)}")
     offset = ((scale - 1) / 2, (scale - 1) / 2) if offset is None else offset
+    return _enlarge(x, scale, method, boundary, offset)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3, 4))
+def _enlarge(x: Array, scale: int, method: str, boundary: str, offset: tuple[float, float]) -> Array:
     dtype = x.dtype
     x = extend(x, REACH, "replicate" if boundary == "edgetaper" else boundary)
     margin = 0 if boundary == "circular" else REACH

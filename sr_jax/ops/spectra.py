@@ -1,6 +1,7 @@
 """What the Fourier operators share: spectra of kernels, layouts, types, and how far an inverse reaches."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -114,7 +115,7 @@ def working_type(*arrays) -> jnp.dtype:
 
 def inverse_support(
     k: Kernel,
-    lam: PerChannel | Callable[[np.ndarray, np.ndarray], Array],
+    lam: PerChannel | Callable[..., Any],
     *,
     scale: int = 1,
     centre: int | Pair | None = None,
@@ -125,7 +126,8 @@ def inverse_support(
     """The radius [LR pixels] outside of which the regularised inverse's response to one LR pixel has `tail` of its energy.
 
     About so far a wrong guess about the pixels beyond the border is felt inside: the margin that `data_step`, `tikhonov`
-    and so on take. (Errors of a whole border that add up, as under a motion blur with a mirrored border, are felt further.) For several kernels it is the largest of theirs. Computed on the host in float64, from concrete arrays.
+    and so on take. (Errors of a whole border that add up, as under a motion blur with a mirrored border, are felt
+    further.) For several kernels it is the largest of theirs. Computed on the host in float64, from concrete arrays.
 
     Args:
       penalty: the high-pass of constrained least squares; without it, the identity.

@@ -257,7 +257,9 @@ def test_every_operator_takes_every_boundary(rng):
     y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4, channels=2))
     for mode in MODES:
         assert data_step(y, k, x0, 1e-2, scale=2, boundary=mode).shape == x0.shape
-        assert data_step_mixed(y, k[:, :, None, None] * jnp.ones((2, 2)), x0, 1e-2, scale=2, boundary=mode).shape == x0.shape
+        assert (
+            data_step_mixed(y, k[:, :, None, None] * jnp.ones((1, 1, 2, 2)), x0, 1e-2, scale=2, boundary=mode).shape == x0.shape
+        )
         assert fourier_product(y, k, scale=2, boundary=mode).shape == x0.shape
         assert wiener(y, k[:3, :3], lambda fy, fx: jnp.asarray(0.01 + fy**2 + fx**2), boundary=mode).shape == y.shape
         assert constrained_least_squares(y, k[:3, :3], 1e-2, boundary=mode).shape == y.shape
