@@ -27,8 +27,8 @@ class FourierDeconv(nnx.Module):
       `||y - S(k * x)||^2 + lambda ||x - x0||^2` (`data_step`), with the first guess x0 interpolated from y.
 
     The kernel is "static" (learned, the same for all images), "predicted" (given with each call) or "oracle" (known: `psf`).
-    lambda is "fixed", "learned" (one for each channel) or "predicted" (given with each call). With channels "depthwise"
-    each channel has its own kernel; "full" kernels mix the channels.
+    lambda is "fixed", "learned" or "predicted" (given with each call). With channels "depthwise" each channel has its own
+    kernel, and its own learned lambda; "full" kernels mix the channels, and share one.
 
     **Alignment.** Tap `c = (k + s - 2) / 2` of the kernel lies on HR pixel s i, so that LR pixel i lies in the middle of its
     s x s cell, as in every image that was downsampled with half-pixel centres. That needs a kernel size k of the same
@@ -41,7 +41,7 @@ class FourierDeconv(nnx.Module):
     G for the literal mode, and twice that of the kernel otherwise, where the inverse is not known beforehand.
 
     Parameters: `kernel` (static), of shape (kh, kw, c), with full channels (1, kh, kw, in, out) for the literal and
-    (kh, kw, out, in) for the regularised mode; `log_lam` (learned), of shape (in,).
+    (kh, kw, out, in) for the regularised mode; `log_lam` (learned), of shape (in,), with full channels ().
     """
 
     def __init__(
@@ -128,7 +128,8 @@ class FourierDeconv(nnx.Module):
                 start = kernel_init(rngs.params(), start.shape, jnp.float32)
             self.kernel = nnx.Param(start)
         if lam_mode == "learned":
-            self.log_lam = nnx.Param(jnp.full((in_channels,), np.log(lam), jnp.float32))
+            shape = (in_channels,) if channels == "depthwise" else ()
+            self.log_lam = nnx.Param(jnp.full(shape, np.log(lam), jnp.float32))
 
     def __call__(
         self,
@@ -141,7 +142,7 @@ class FourierDeconv(nnx.Module):
         Args:
           kernel: of the predicted kind: b kh kw c, or b kh kw 1 for all channels; with full channels b kh kw in out (literal)
             or b kh kw out in (regularised).
-          lam: of the predicted kind: a number, (c), or (b c), positive.
+          lam: of the predicted kind, positive: a number, with depthwise channels also (c) or (b c).
 
         Raises:
           ValueError: if a kernel or lambda is missing, or given though the layer has its own, or does not fit.

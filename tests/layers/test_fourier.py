@@ -108,8 +108,11 @@ class TestFourierDeconv:
         np.testing.assert_allclose(learned(y), fixed(y), atol=1e-6)
         lam = jnp.array([[0.1, 0.2], [0.1, 0.3]])
         np.testing.assert_allclose(predicted(y, lam=lam)[..., :1], fixed(y)[..., :1], atol=1e-6)
-        gradient = nnx.grad(lambda layer: jnp.sum(layer(y) ** 2))(learned)
-        assert np.all(gradient["log_lam"][...] != 0)
+        full = FourierDeconv(2, lam=0.1, lam_mode="learned", channels="full", **options)
+        for layer, shape in ((learned, (2,)), (full, ())):
+            gradient = nnx.grad(lambda layer: jnp.sum((layer(y) - 0.3) ** 2))(layer)
+            assert gradient["log_lam"].shape == shape
+            assert np.all(gradient["log_lam"][...] != 0)
 
     def test_margin_of_an_oracle_reaches_as_far_as_its_inverse(self):
         t = np.arange(9) - 4

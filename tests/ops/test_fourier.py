@@ -193,14 +193,18 @@ def test_gradients_where_the_kernel_vanishes(rng):
 
 
 def test_half_precision_is_computed_in_single(rng):
-    y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4, channels=4))
-    x = data_step(y.astype(jnp.bfloat16), k, x0.astype(jnp.bfloat16), 1e-3, scale=2)
-    assert x.dtype == jnp.bfloat16
-    exact = data_step(y.astype(jnp.bfloat16).astype(jnp.float32), k, x0.astype(jnp.bfloat16).astype(jnp.float32), 1e-3, scale=2)
-    np.testing.assert_array_equal(x, exact.astype(jnp.bfloat16))
-    y16 = y.astype(jnp.bfloat16)
-    assert tikhonov(y16, k[:3, :3], 1e-2).dtype == jnp.bfloat16
-    assert fourier_product(y16, k, scale=2).dtype == jnp.bfloat16
+    """All of it in bfloat16 gives the float32 result of the same values, rounded once."""
+    half = [jnp.asarray(v, jnp.bfloat16) for v in problem(rng, 2, 4, channels=4)]
+    single = [v.astype(jnp.float32) for v in half]
+    for call in (
+        lambda y, k, x0: data_step(y, k, x0, 1e-3, scale=2),
+        lambda y, k, x0: data_step(y, k, x0, 1e-3, scale=2, boundary="smooth"),
+        lambda y, k, x0: data_step_mixed(y, k[:, :, None, None] * jnp.ones((1, 1, 4, 4), k.dtype), x0, 1e-3, scale=2),
+        lambda y, k, x0: fourier_product(y, k, scale=2),
+        lambda y, k, x0: tikhonov(y, k[:3, :3], 1e-2),
+    ):
+        assert call(*half).dtype == jnp.bfloat16
+        np.testing.assert_array_equal(call(*half), call(*single).astype(jnp.bfloat16))
 
 
 def test_under_transformations(rng):
