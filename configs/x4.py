@@ -2,7 +2,7 @@
 
     python -m sr_jax.train --config configs/x4.py
 
-Expected: +1.2 dB Y-PSNR over bicubic on the three held-out photographs, in about
+Expected: +1.1 dB Y-PSNR over bicubic on the three held-out photographs, in about
 3 minutes on two CPU cores (configs/README.md).
 """
 
