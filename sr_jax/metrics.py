@@ -53,15 +53,17 @@ def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
     return float(np.mean(luminance * (2 * covariance + SSIM_C2) / (var_a + var_b + SSIM_C2)))
 
 
-def phase_errors(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, scale: int) -> Float[np.ndarray, "s s"]:
+def phase_errors(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"], *, scale: int) -> Float[np.ndarray, "s s"]:
     """The mean squared error of each output phase: element (r, q) is that of the pixels (scale * y + r, scale * x + q).
 
     An upsampler whose phases differ draws a checkerboard (Odena et al., "Deconvolution and Checkerboard Artifacts", Distill
     2016). Rows and columns beyond a multiple of `scale` are not counted.
 
     Raises:
-      ValueError: if the images are smaller than one cell of scale x scale pixels.
+      ValueError: if the images differ in shape, or are smaller than one cell of scale x scale pixels.
     """
+    if a.shape != b.shape:
+        raise ValueError(f"images of different shapes, {a.shape} and {b.shape}, cannot be compared")
     h, w, c = (n // m * m for n, m in zip(a.shape, (scale, scale, 1), strict=True))
     if not h or not w:
         raise ValueError(f"a {a.shape[0]}x{a.shape[1]} image holds no cell of {scale}x{scale} pixels")

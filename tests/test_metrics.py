@@ -81,5 +81,7 @@ def test_phase_errors(rng):
     assert metrics.checkerboard(a, b, scale=2) == pytest.approx(np.sqrt(3))
     assert metrics.checkerboard(a, a + 2, scale=2) == pytest.approx(0)
     assert metrics.checkerboard(a, a, scale=2) == 0
+    with pytest.raises(ValueError, match="different shapes"):
+        metrics.phase_errors(a, b[:, :4], scale=2)
     with pytest.raises(ValueError, match="9x8 image holds no cell of 9x9"):
         metrics.phase_errors(a, b, scale=9)

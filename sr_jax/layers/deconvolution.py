@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from sr_jax.layers.initializers import HE_NORMAL, Initializer, icnr
 from sr_jax.ops.conv import Pair, conv_transpose2d
-from sr_jax.ops.interpolate import enlarge
+from sr_jax.ops.interpolate import METHODS, enlarge
 from sr_jax.ops.subpixel import depth_to_space
 
 
@@ -104,6 +104,8 @@ class ResizeConv(nnx.Module):
         rngs: nnx.Rngs,
     ):
         """`method` is one of `sr_jax.ops.interpolate.METHODS`: nearest, bilinear or bicubic."""
+        if method not in METHODS:
+            raise ValueError(f"method={method!r} is none of {', '.join(METHODS)}")
         self.conv = nnx.Conv(in_channels, out_channels, (kernel_size, kernel_size), kernel_init=HE_NORMAL, rngs=rngs)
         self.scale, self.method = scale, method
 

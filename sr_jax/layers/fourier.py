@@ -93,6 +93,8 @@ class FourierDeconv(nnx.Module):
             raise ValueError(f"x0={x0!r} has {in_channels} channels, not {out_channels}: use x0='zero'")
         if not lam > 0:
             raise ValueError(f"lam={lam} must be positive")
+        if mode == "literal" and lam_mode != "fixed":
+            raise ValueError(f"lam_mode={lam_mode!r}: the literal mode has no lambda")
         if (kernel == "oracle") != (psf is not None):
             raise ValueError("kernel='oracle' needs a psf, and nothing else does")
         if psf is not None:
@@ -116,9 +118,11 @@ class FourierDeconv(nnx.Module):
         if boundary == "circular":
             margin = 0
         elif margin is None and psf is not None and mode == "regularised" and lam_mode == "fixed":
-            margin = inverse_support(jnp.asarray(psf), lam, scale=scale, centre=self.centre)
+            margin = inverse_support(np.asarray(psf), lam, scale=scale, centre=self.centre)
         elif margin is None:
             margin = reach if mode == "literal" else 2 * reach
+        elif margin < 0:
+            raise ValueError(f"margin={margin} must not be negative")
         self.margin = margin
         if kernel == "static":
             start = self._start(size, in_channels)
@@ -149,7 +153,13 @@ class FourierDeconv(nnx.Module):
         """
         _check_given("kernel", kernel, self.kernel_source)
         _check_given("lam", lam, self.lam_mode)
-        k = self._kernel() if kernel is None else kernel
+        k = self._kernel(y.dtype) if kernel is None else kernel
+        axes = 5 if self.channels == "full" else 4
+        if kernel is not None and (k.ndim != axes or k.shape[1:3] != self.kernel_size):
+            raise ValueError(
+                f"a predicted kernel of shape {k.shape} does not fit: it must have {axes} axes, the first of them the batch, "
+                f"and {self.kernel_size[0]}x{self.kernel_size[1]} taps"
+            )
         options = {"scale": self.scale, "boundary": self.boundary, "margin": self.margin, "centre": self.centre}
         if self.mode == "literal":  # G lies the other way round than a blur
             options["centre"] = (self.kernel_size[0] - 1 - self.centre[0], self.kernel_size[1] - 1 - self.centre[1])
@@ -164,10 +174,10 @@ class FourierDeconv(nnx.Module):
         def one(y: Array, k: Array, x0: Array) -> Array:
             return data_step_mixed(y[None], k, x0[None], weight, **options)[0]
 
-        return jax.vmap(one)(y, k, x0)
+        return jax.vmap(one)(y, jnp.broadcast_to(k, (y.shape[0], *k.shape[1:])), x0)
 
-    def _kernel(self) -> Array:
-        return self.kernel[...] if self.psf is None else jnp.asarray(self.psf, jnp.float32)
+    def _kernel(self, dtype: jnp.dtype) -> Array:
+        return self.kernel[...] if self.psf is None else jnp.asarray(self.psf, jnp.promote_types(dtype, jnp.float32))
 
     def _first_guess(self, y: Array) -> Array:
         if self.x0 == "zero":
@@ -231,6 +241,9 @@ class Converse2D(nnx.Module):
             raise ValueError("boundary='edgetaper' is for images; for features use symmetric or replicate")
         if padding < 0 or not eps >= 0:
             raise ValueError(f"padding={padding} and eps={eps} must not be negative")
+        if (kernel_size + scale) % 2:
+            right = f"{max(1, kernel_size - 1)} or {kernel_size + 1}"
+            raise ValueError(f"kernel_size={kernel_size} and scale={scale} must both be even or both odd: use {right}")
         self.centre = find_centre((kernel_size, kernel_size), scale, None)
         logits = jax.random.normal(rngs.params(), (kernel_size**2, channels), jnp.float32)
         self.kernel = nnx.Param(jax.nn.softmax(logits, 0).reshape(kernel_size, kernel_size, channels))
@@ -242,6 +255,8 @@ class Converse2D(nnx.Module):
         self, y: Float[Array, "b h w c"], transfer: Complex[Array, "s s c h2 w2"] | None = None
     ) -> Float[Array, "b sh sw c"]:
         """Maps features; `transfer` is that of `self.transfer(h, w)`, for this size and these parameters.
+
+        With kernel_size = scale nothing is transformed, and `transfer` not used.
 
         Raises:
           ValueError: if `transfer` is of another size.
@@ -293,6 +308,10 @@ class Converse2D(nnx.Module):
 
     def materialise(self, *, tolerance: float = 1e-4, largest: int = 33) -> "Materialised":
         """The same layer as a plain depthwise transposed convolution, for inference.
+
+        The same to `tolerance` with a circular boundary, and otherwise as far from the border as the response reaches; at the
+        border the features are extended by that reach here, and by `padding` there. A fresh layer's response is long (lambda
+        is near 1e-4): it is those with kernel_size = scale, or a larger lambda, that are short.
 
         Args:
           tolerance: the share of the impulse response's absolute sum that may be cut off. It bounds the error of the output,

@@ -32,9 +32,12 @@ def bilinear(*, stride: int, padding: int) -> Initializer:
         kh, kw, i, o = shape
         if o not in (1, i):
             raise ValueError(f"bilinear interpolation keeps channels apart: {i} channels cannot become {o}")
-        if min(kh, kw) < padding + stride or min(kh, kw) + padding < stride:
-            raise ValueError(f"a {kh}x{kw} kernel with padding={padding} cannot interpolate by {stride}: use {2 * stride}")
         taps = [bilinear_taps(k, stride=stride, padding=padding) for k in (kh, kw)]
+        if not all(np.allclose([t[r::stride].sum() for r in range(stride)], 1) for t in taps):
+            raise ValueError(
+                f"a {kh}x{kw} kernel with padding={padding} does not hold all taps of an interpolation by {stride}: use a size "
+                f"of {2 * stride} with padding={stride // 2}"
+            )
         kernel = np.outer(*taps)[:, :, None, None]
         channels = np.ones((i, 1)) if o == 1 else np.eye(i)
         return jnp.asarray(kernel * channels, dtype)

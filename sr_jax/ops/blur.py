@@ -13,6 +13,7 @@ Conventions, shared with `sr_jax.ops.fourier`:
 
 import functools
 import itertools
+import operator
 from collections.abc import Sequence
 
 import jax
@@ -35,6 +36,7 @@ def blur_downsample(
       ValueError: if `scale` is no positive integer or does not divide the image, or the kernel does not fit it.
     """
     check_scale(scale)
+    check_image_shape(x.shape)
     if x.shape[1] % scale or x.shape[2] % scale:
         raise ValueError(f"a {x.shape[1]}x{x.shape[2]} image cannot be subsampled by {scale}: crop it to a multiple")
     k = as_batch(k, x.shape, scale=1)
@@ -46,13 +48,14 @@ def _blur_downsample(x: Array, k: Array, scale: int, centres: Pair) -> Array:
     size = (x.shape[1] // scale, x.shape[2] // scale)
     pads = [(max(0, n - 1 - c), max(0, c - (scale - 1))) for n, c in zip(k.shape[1:3], centres, strict=True)]
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)), mode="wrap")
-    total = jnp.zeros((x.shape[0], *size, x.shape[3]), jnp.result_type(x, k))
+    out_type = jnp.result_type(x, k)
+    total = jnp.zeros((x.shape[0], *size, x.shape[3]), jnp.promote_types(out_type, jnp.float32))
     for t, u in itertools.product(range(k.shape[1]), range(k.shape[2])):
         first = (pads[0][0] + centres[0] - t, pads[1][0] + centres[1] - u)
         last = [f + scale * (n - 1) + 1 for f, n in zip(first, size, strict=True)]
         window = lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[3]), (1, scale, scale, 1))
         total += window * k[:, t, u][:, None, None]
-    return total
+    return total.astype(out_type)
 
 
 def blur_downsample_adjoint(
@@ -70,6 +73,7 @@ def blur_downsample_adjoint(
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def _blur_downsample_adjoint(r: Array, k: Array, scale: int, centres: Pair) -> Array:
+    out_type = jnp.result_type(r, k)
     # Pixel s j + phase takes tap t of r[j + shift] wherever t + phase - centre = s shift.
     rows, columns = (
         [phase_taps(n, scale, c, phase) for phase in range(scale)] for n, c in zip(k.shape[1:3], centres, strict=True)
@@ -81,12 +85,12 @@ def _blur_downsample_adjoint(r: Array, k: Array, scale: int, centres: Pair) -> A
     padded = jnp.pad(r, ((0, 0), *pads, (0, 0)), mode="wrap")
 
     def phase(rows: list[Pair], columns: list[Pair]) -> Array:
-        total = jnp.zeros(r.shape, jnp.result_type(r, k))
+        total = jnp.zeros(r.shape, jnp.promote_types(out_type, jnp.float32))
         for (t, dy), (u, dx) in itertools.product(rows, columns):
             y, x = dy + pads[0][0], dx + pads[1][0]
             window = padded[:, y : y + r.shape[1], x : x + r.shape[2]]
             total += window * k[:, t, u][:, None, None]
-        return total
+        return total.astype(out_type)
 
     return interleave([[phase(r, c) for c in columns] for r in rows])
 
@@ -106,9 +110,20 @@ def find_centre(kernel_size: Sequence[int], scale: int, centre: int | Pair | Non
                 f"centre={tuple((k - 1) // 2 for k in kernel_size)} for a kernel centred there"
             )
         return (kernel_size[0] + scale - 2) // 2, (kernel_size[1] + scale - 2) // 2
-    cy, cx = (centre, centre) if isinstance(centre, int) else centre
-    # A centre beyond the last tap is right where the kernel is smaller than the cell.
-    if not all(0 <= c < k + scale - 1 for c, k in zip((cy, cx), kernel_size, strict=True)):
+    return check_centre(kernel_size, centre, beyond=(0, scale - 1))
+
+
+def check_centre(kernel_size: Sequence[int], centre: int | Pair, *, beyond: Pair) -> Pair:
+    """The centre as a pair; where a kernel is smaller than a cell it may lie `beyond` the first and the last tap.
+
+    Raises:
+      ValueError: if it is no integer or pair of integers, or lies elsewhere.
+    """
+    try:
+        cy, cx = map(operator.index, centre if isinstance(centre, Sequence) else (centre, centre))
+    except (TypeError, ValueError):
+        raise ValueError(f"centre={centre!r} must be an integer, or a pair of them (row, column)") from None
+    if not all(-beyond[0] <= c < k + beyond[1] for c, k in zip((cy, cx), kernel_size, strict=True)):
         raise ValueError(f"centre={centre} is no tap of a {kernel_size[0]}x{kernel_size[1]} kernel")
     return cy, cx
 
@@ -125,6 +140,7 @@ def as_batch(k: Array, image_shape: tuple[int, ...], *, scale: int) -> Float[Arr
     Raises:
       ValueError: if it does not fit `image_shape` (b h w c), or is larger than `scale` times the image.
     """
+    check_image_shape(image_shape)
     b, h, w, c = image_shape
     if k.ndim not in (2, 3, 4):
         raise ValueError(f"a kernel of shape {k.shape} is none of (kh, kw), (kh, kw, c), (b, kh, kw, c)")
@@ -139,7 +155,13 @@ def as_batch(k: Array, image_shape: tuple[int, ...], *, scale: int) -> Float[Arr
     return full
 
 
+def check_image_shape(shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless there are four axes."""
+    if len(shape) != 4:
+        raise ValueError(f"images of shape {shape} must have the axes (batch, height, width, channels)")
+
+
 def check_scale(scale: object) -> None:
     """Raises ValueError unless `scale` is an integer of at least 1."""
-    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
+    if isinstance(scale, bool) or not hasattr(scale, "__index__") or operator.index(scale) < 1:  # pyright: ignore
         raise ValueError(f"scale={scale!r} must be an integer of at least 1")

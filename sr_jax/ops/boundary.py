@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from sr_jax.ops.blur import blur_downsample
+from sr_jax.ops.blur import blur_downsample, check_image_shape
 
 MODES = ("circular", "zero", "reflect", "symmetric", "replicate", "edgetaper", "smooth")
 _NUMPY = {"zero": "constant", "reflect": "reflect", "symmetric": "symmetric", "replicate": "edge", "edgetaper": "edge"}
@@ -42,6 +42,7 @@ def extend(
       ValueError: if the mode is unknown, the margin negative, "edgetaper" has no psf, or "reflect" no second pixel.
     """
     check_mode(mode)
+    check_image_shape(x.shape)
     if margin < 0:
         raise ValueError(f"margin={margin} must not be negative")
     if mode == "circular" or (margin == 0 and mode != "edgetaper"):

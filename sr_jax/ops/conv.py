@@ -2,7 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -48,7 +49,8 @@ def conv_transpose2d(
         stride or the dilation, an option is not an integer or a pair of them, or `w` does not fit `x`.
     """
     g = _geometry(x, w, stride, padding, output_padding, dilation, groups)
-    return _compiled(x, w, g)
+    dtype = jnp.result_type(x, w)
+    return _compiled(x.astype(dtype), w.astype(dtype), g)
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ class _Geometry:
 
 def _geometry(x, w, stride, padding, output_padding, dilation, groups) -> _Geometry:
     stride, dilation = _pair("stride", stride, minimum=1), _pair("dilation", dilation, minimum=1)
-    if not isinstance(groups, int) or groups < 1:
-        raise ValueError(f"groups={groups!r} must be an integer of at least 1")
+    groups, _ = _pair("groups", groups, minimum=1)
+    if x.ndim != 4 or w.ndim != 4:
+        raise ValueError(f"x {x.shape} and w {w.shape} must have the axes (b, h, w, in) and (kh, kw, in, out / groups)")
     padding, output_padding = _pair("padding", padding, minimum=0), _pair("output_padding", output_padding, minimum=0)
     kernel, i = w.shape[:2], w.shape[2]
     if x.shape[3] != i or i % groups or min(kernel) < 1:
@@ -128,11 +131,14 @@ def _geometry(x, w, stride, padding, output_padding, dilation, groups) -> _Geome
     return _Geometry(axes[0], axes[1], groups)
 
 
-def _pair(name: str, value: int | Pair, *, minimum: int) -> Pair:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(n, int) and n >= minimum for n in pair):
+def _pair(name: str, value: object, *, minimum: int) -> Pair:
+    try:
+        first, second = map(operator.index, value if isinstance(value, Sequence) else (value, value))
+    except (TypeError, ValueError):
+        first = second = minimum - 1
+    if min(first, second) < minimum or isinstance(value, bool):
         raise ValueError(f"{name}={value!r} must be an integer of at least {minimum}, or a pair of them")
-    return pair
+    return first, second
 
 
 _Form = Callable[[Array, Array, _Geometry], Array]
@@ -251,6 +257,8 @@ def _scattered(x: Array, w: Array, g: _Geometry) -> Array:
 def _planes(x: Array, w: Array, g: _Geometry) -> Array:
     """Channel by channel, every output plane as one written-out sum: as fast as memory allows while channels are few."""
     i_group, o_group = w.shape[2] // g.groups, w.shape[3]
+    dtype = x.dtype
+    x, w = (v.astype(jnp.promote_types(dtype, jnp.float32)) for v in (x, w))  # halves would add up their rounding errors
 
     def cell(windows: list[tuple[int, int, Array]], zero: Array) -> Array:
         planes = []
@@ -259,16 +267,18 @@ def _planes(x: Array, w: Array, g: _Geometry) -> Array:
             planes.append(sum((window[i] * w[t, u, i, o] for t, u, window in windows for i in channels), zero[0]))
         return jnp.stack(planes, -1)
 
-    return _sum_of_windows(x.transpose(3, 0, 1, 2), cell, g, first=2)
+    return _sum_of_windows(x.transpose(3, 0, 1, 2), cell, g, first=2).astype(dtype)
 
 
 def _channelwise(x: Array, w: Array, g: _Geometry) -> Array:
     """Depthwise: a written-out sum over the taps, for all channels at once."""
+    dtype = x.dtype
+    x, w = (v.astype(jnp.promote_types(dtype, jnp.float32)) for v in (x, w))
 
     def cell(windows: list[tuple[int, int, Array]], zero: Array) -> Array:
         return sum((window * jnp.broadcast_to(w[t, u, :, 0], zero.shape) for t, u, window in windows), zero)
 
-    return _sum_of_windows(x, cell, g, first=1)
+    return _sum_of_windows(x, cell, g, first=1).astype(dtype)
 
 
 def _sum_of_windows(

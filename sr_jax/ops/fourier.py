@@ -26,13 +26,14 @@ from sr_jax.ops.blur import (
     as_batch,
     blur_downsample,
     blur_downsample_adjoint,
+    check_centre,
+    check_image_shape,
     check_scale,
     find_centre,
 )
 from sr_jax.ops.boundary import check_mode, crop, extend
 from sr_jax.ops.spectra import (
     PerChannel,
-    Scalar,
     cell_sums,
     channels_first,
     channels_last,
@@ -112,6 +113,7 @@ def fourier_product(
       ValueError: if the kernel does not fit, or is larger than the HR image, or an option is out of range.
     """
     check_scale(scale)
+    check_image_shape(lr.shape)
     dtype = working_type(lr, g)
     full = g.ndim == 5
     if full and (g.shape[0] not in (1, lr.shape[0]) or g.shape[3] != lr.shape[3]):
@@ -122,7 +124,7 @@ def fourier_product(
     if centre is None:
         cy, cx = find_centre(k.shape[1:3], scale, None)
         centre = (k.shape[1] - 1 - cy, k.shape[2] - 1 - cx)
-    centres = (centre, centre) if isinstance(centre, int) else tuple(centre)
+    centres = check_centre(k.shape[1:3], centre, beyond=(scale - 1, 0))
     margin = _choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
     y = extend(lr.astype(dtype), margin, boundary, psf=cell_sums(jnp.mean(k, -1), scale))
     return crop(_product(y, k.astype(dtype), scale, centres, full), margin * scale).astype(lr.dtype)
@@ -195,6 +197,9 @@ def wiener(
         check_not_negative("nsr", value)
         if value.ndim < 2:
             return per_channel("nsr", value, y.shape)
+        if callable(nsr):
+            shape = (size[0], size[1] // 2 + 1, *value.shape[2:])
+            value = jnp.broadcast_to(value, shape)
         if value.shape[:2] != (size[0], size[1] // 2 + 1) or (value.ndim == 3 and value.shape[2] not in (1, y.shape[3])):
             raise ValueError(
                 f"nsr of shape {value.shape} does not fit: the half-spectrum of the (extended) image has the shape "
@@ -225,7 +230,7 @@ def constrained_least_squares(
 
     def power(size: Sequence[int]) -> Array:
         middle = ((penalty.shape[0] - 1) // 2, (penalty.shape[1] - 1) // 2)
-        otf = psf_to_otf(jnp.asarray(penalty, weights.dtype), size, centre=middle)
+        otf = psf_to_otf(jnp.asarray(penalty, working_type(y, k, lam)), size, centre=middle)
         return otf.real**2 + otf.imag**2
 
     def at(size: Sequence[int]) -> Array:
@@ -264,6 +269,7 @@ def data_step(
         the margin cannot be known (see above).
     """
     check_scale(scale)
+    check_image_shape(y.shape)
     dtype = working_type(y, k, x0, lam)
     expected = (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, y.shape[3])
     if x0.shape != expected:
@@ -310,7 +316,7 @@ def data_step_mixed(
     y: Float[Array, "b h w i"],
     k: Float[Array, "kh kw o i"],
     x0: Float[Array, "b sh sw o"],
-    lam: Scalar,
+    lam: PerChannel,
     *,
     scale: int,
     boundary: str = "circular",
@@ -320,12 +326,15 @@ def data_step_mixed(
     """`data_step` where every channel of y is a sum of all channels of x, each blurred by a kernel of its own.
 
     At every frequency of the LR grid this solves an i x i system, (A A^H + lam) z = F{y - A x0}. `margin=None` means twice the
-    reach of the kernel.
+    reach of the kernel. lam is one number.
 
     Raises:
       ValueError: as `data_step`; lam must be positive here.
     """
     check_scale(scale)
+    check_image_shape(y.shape)
+    if jnp.ndim(lam):
+        raise ValueError(f"lam of shape {jnp.shape(lam)} must be one number: channels that mix share it")
     dtype = working_type(y, k, x0, lam)
     if x0.shape != (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, k.shape[2]) or k.shape[3] != y.shape[3]:
         raise ValueError(
@@ -386,7 +395,7 @@ def _regularised_inverse(
     margin = _choose_margin(boundary, margin, lambda: inverse_support(k, lam, centre=centres, penalty=penalty))
     image = extend(y.astype(dtype), margin, boundary, psf=kernel)
     x = _filter(image, kernel, weight_at(image.shape[1:3]).astype(dtype), centres)
-    return crop(x, margin).astype(y.dtype)
+    return crop(x, margin).astype(y.dtype if jnp.issubdtype(y.dtype, jnp.floating) else dtype)
 
 
 @functools.partial(jax.jit, static_argnums=3)

@@ -7,11 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from sr_jax.ops.blur import check_scale
+from sr_jax.ops.blur import check_image_shape, check_scale
 from sr_jax.ops.boundary import crop, extend
 
 METHODS = ("nearest", "bilinear", "bicubic")
-REACH = 2  # input pixels that the widest of them, the bicubic one, needs beyond the border
 
 
 def enlarge(
@@ -31,19 +30,23 @@ def enlarge(
     check_scale(scale)
     if method not in METHODS:
         raise ValueError(f"method={method!r} is none of {', '.join(METHODS)}")
-    offset = ((scale - 1) / 2, (scale - 1) / 2) if offset is None else offset
-    return _enlarge(x, scale, method, boundary, offset)
+    check_image_shape(x.shape)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        x = x.astype(jnp.float32)
+    row, column = ((scale - 1) / 2, (scale - 1) / 2) if offset is None else offset
+    return _enlarge(x, scale, method, boundary, (float(row), float(column)))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3, 4))
 def _enlarge(x: Array, scale: int, method: str, boundary: str, offset: tuple[float, float]) -> Array:
     dtype = x.dtype
-    x = extend(x, REACH, "replicate" if boundary == "edgetaper" else boundary)
-    margin = 0 if boundary == "circular" else REACH
+    positions = [[(phase - o) / scale for phase in range(scale)] for o in offset]
+    reach = max(abs(shift) for axis in positions for position in axis for shift, _ in _weights(position, method))
+    margin = 0 if boundary == "circular" else reach
+    x = extend(x, margin, "replicate" if boundary == "edgetaper" else boundary)
     for axis in (1, 2):
         phases = []
-        for phase in range(scale):
-            position = (phase - offset[axis - 1]) / scale  # on the input grid, from the input pixel of the phase's own cell
+        for position in positions[axis - 1]:  # on the input grid, from the input pixel of the phase's own cell
             total = jnp.zeros_like(x)
             for shift, weight in _weights(position, method):
                 total += jnp.roll(x, -shift, axis) * jnp.asarray(weight, dtype)

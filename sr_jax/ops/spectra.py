@@ -7,12 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from sr_jax.ops.blur import Kernel, Pair, find_centre, phase_taps
 
-Scalar = float | Float[Array, ""]
-PerChannel = float | Float[Array, "*b_c"]
+PerChannel = float | Num[Array, "*b_c"]
 
 
 def kernel_taps(k: Array, scale: int, centre: Sequence[int]) -> list[list[list[Pair]]]:
@@ -79,7 +78,7 @@ def channels_last(x: Float[Array, "b c h w"]) -> Float[Array, "b h w c"]:
 def reciprocal(power: Float[Array, "b c ..."], k: Float[Array, "b2 kh kw c2"]) -> Float[Array, "b c ..."]:
     """1 / power, and 0 with finite gradients where there is nothing but the rounding error of |K|^2."""
     error = 4 * jnp.finfo(power.dtype).eps * jnp.sum(jnp.abs(lax.stop_gradient(k)), (1, 2))[:, :, None, None]
-    is_there = power > error**2
+    is_there = ~(power <= error**2)  # NaN stays NaN
     return jnp.where(is_there, 1 / jnp.where(is_there, power, 1), 0)
 
 
@@ -90,7 +89,7 @@ def frequencies(size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 def per_channel(name: str, value: PerChannel, shape: tuple[int, ...]) -> Float[Array, "b c 1 1"]:
     """A number, (c) or (b c) with all four axes of channels-first spectra."""
-    value = jnp.asarray(value)
+    value = jnp.asarray(value, working_type(value))
     b, _, _, c = shape
     value = value.reshape(1, 1) if value.ndim == 0 else value[None] if value.ndim == 1 else value
     if value.ndim != 2 or value.shape[0] not in (1, b) or value.shape[1] not in (1, c):
@@ -105,7 +104,8 @@ def check_not_negative(name: str, value, *, positive: bool = False) -> None:
     except jax.errors.TracerArrayConversionError:
         return
     if not (least > 0 if positive else least >= 0):
-        raise ValueError(f"{name}={least:g} must {'be positive' if positive else 'not be negative'}")
+        rule = "be a positive number" if positive else "not be negative, but a number of at least 0"
+        raise ValueError(f"{name}={least:g} must {rule}")
 
 
 def working_type(*arrays) -> jnp.dtype:
@@ -114,7 +114,7 @@ def working_type(*arrays) -> jnp.dtype:
 
 
 def inverse_support(
-    k: Kernel,
+    k: Kernel | np.ndarray,
     lam: PerChannel | Callable[..., Any],
     *,
     scale: int = 1,
@@ -136,14 +136,22 @@ def inverse_support(
     Raises:
       ValueError: if k or lam are traced.
     """
+    check_not_negative("lam", lam)
     try:
-        kernels = np.asarray(k, np.float64)
-        weight = lam if callable(lam) else float(np.min(np.asarray(lam, np.float64)))
+        return _inverse_support(k, lam, scale, centre, penalty, tail, largest)
     except jax.errors.TracerArrayConversionError:
         raise ValueError(
             "the kernel or lambda is traced (jit, grad, vmap), so the reach of its inverse cannot be known here: give "
             "margin=..., for example that of `inverse_support(k, lam, scale=...)` outside"
         ) from None
+
+
+def _inverse_support(k, lam, scale, centre, penalty, tail, largest) -> int:
+    kernels = np.asarray(k, np.float64)
+    if not np.isfinite(kernels).all():
+        raise ValueError("the kernel is not finite")
+    weight = lam if callable(lam) else float(np.min(np.asarray(lam, np.float64)))
+    penalty = None if penalty is None else np.asarray(penalty, np.float64)
     kernels = kernels[None, :, :, None] if kernels.ndim == 2 else kernels[None] if kernels.ndim == 3 else kernels
     centres = find_centre(kernels.shape[1:3], scale, centre)
     images = kernels.transpose(0, 3, 1, 2).reshape(-1, *kernels.shape[1:3])
@@ -170,6 +178,7 @@ def _radius(k, lam, scale: int, centre: Sequence[int], penalty, tail: float, n: 
     power = np.mean(np.abs(transfer.reshape(scale, n, scale, n)) ** 2, (0, 2))
     frequencies = np.fft.fftfreq(n)
     weight = np.asarray(lam(frequencies[:, None], frequencies[None])) if callable(lam) else lam
+    weight = weight.min(-1) if np.ndim(weight) == 3 else weight
     if penalty is not None:
         weight = weight * np.abs(otf(np.asarray(penalty), ((penalty.shape[0] - 1) // 2, (penalty.shape[1] - 1) // 2), n)) ** 2
     total = np.broadcast_to(power + weight, power.shape)

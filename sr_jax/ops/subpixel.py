@@ -18,7 +18,7 @@ def depth_to_space(x: Num[Array, "b h w c"], scale: int | Pair) -> Num[Array, "b
       ValueError: if the number of channels is not a multiple of scale^2.
     """
     b, h, w, c = x.shape
-    sh, sw = (scale, scale) if isinstance(scale, int) else scale
+    sh, sw = _cell(scale)
     if c % (sh * sw):
         raise ValueError(f"{c} channels cannot be spread over {sh}x{sw} pixels: use a multiple of {sh * sw}")
     x = x.reshape(b, h, w, sh, sw, c // (sh * sw))
@@ -32,11 +32,18 @@ def space_to_depth(x: Num[Array, "b sh sw c"], scale: int | Pair) -> Num[Array, 
       ValueError: if `scale` does not divide height and width.
     """
     b, h, w, c = x.shape
-    sh, sw = (scale, scale) if isinstance(scale, int) else scale
+    sh, sw = _cell(scale)
     if h % sh or w % sw:
         raise ValueError(f"a {h}x{w} image cannot be cut into cells of {sh}x{sw}: crop it to a multiple")
     x = x.reshape(b, h // sh, sh, w // sw, sw, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // sh, w // sw, sh * sw * c)
+
+
+def _cell(scale: int | Pair) -> Pair:
+    sh, sw = scale if isinstance(scale, tuple) else (scale, scale)
+    if any(not isinstance(s, int) or s < 1 for s in (sh, sw)):
+        raise ValueError(f"scale={scale!r} must be an integer of at least 1, or a pair of them")
+    return sh, sw
 
 
 def interleave(phases: Sequence[Sequence[Num[Array, "b h w c"]]]) -> Num[Array, "b h_out w_out c"]:
@@ -47,7 +54,7 @@ def interleave(phases: Sequence[Sequence[Num[Array, "b h w c"]]]) -> Num[Array, 
     return out.reshape(b, h * sh, w * sw, c)
 
 
-def subpixel_from_transposed(w: Float[Array, "k k i o"], *, stride: int, padding: int) -> Float[Array, "k2 k2 i o_phases"]:
+def subpixel_from_transposed(w: Float[Array, "k k2 i o"], *, stride: int, padding: int) -> Float[Array, "m m i o_phases"]:
     """The kernel with which convolution (stride 1, same size) + `depth_to_space` equals a transposed convolution.
 
     It is the transposed convolution whose output is `stride` times its input, that is with
@@ -59,12 +66,14 @@ def subpixel_from_transposed(w: Float[Array, "k k i o"], *, stride: int, padding
       ValueError: if that output padding is negative, or not below the stride.
     """
     k = w.shape[0]
+    if w.shape[1] != k:
+        raise ValueError(f"a {k}x{w.shape[1]} kernel is not square")
     output_padding = stride + 2 * padding - k
     if not 0 <= output_padding < stride:
         right = [p for p in range(k) if 0 <= stride + 2 * p - k < stride]
         raise ValueError(
             f"a {k}x{k} transposed convolution with stride={stride} and padding={padding} does not give {stride} times its "
-            f"input: padding must be one of {right}"
+            f"input: padding must be {' or '.join(map(str, right)) or 'half of an odd kernel size, rounded down'}"
         )
     half = max((k - 1 - padding) // stride, (stride - 1 + padding) // stride)
     # Output s i + r takes x[i + m] through tap r + padding - s m, where there is one.

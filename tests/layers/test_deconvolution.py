@@ -49,10 +49,25 @@ def test_bilinear_start_interpolates(rng):
     depthwise = Deconvolution(3, 3, 9, 3, 3, groups=3, kernel_init=bilinear(stride=3, padding=3), rngs=nnx.Rngs(0))
     expected = jax.image.resize(x, (1, 18, 21, 3), "linear")
     np.testing.assert_allclose(depthwise(x)[:, 3:-3, 3:-3], expected[:, 3:-3, 3:-3], atol=1e-6)
-    with pytest.raises(ValueError, match="3x3 kernel with padding=1 cannot interpolate by 3: use 6"):
+    with pytest.raises(
+        ValueError,
+        match="3x3 kernel with padding=1 does not hold all taps of an interpolation by 3: use a size of 6 with padding=1",
+    ):
         Deconvolution(1, 1, 3, 3, 1, kernel_init=bilinear(stride=3, padding=1), rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match="2 channels cannot become 3"):
         Deconvolution(2, 3, 4, 2, 1, kernel_init=bilinear(stride=2, padding=1), rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize(("k", "stride", "padding"), [(4, 2, 0), (3, 2, 1), (4, 4, 0)])
+def test_bilinear_kernels_that_clip_the_interpolation_are_refused(k, stride, padding):
+    with pytest.raises(ValueError, match="does not hold all taps"):
+        bilinear(stride=stride, padding=padding)(jax.random.key(0), (k, k, 1, 1))
+
+
+def test_half_precision_inputs_are_promoted(rng):
+    layer = Deconvolution(2, 3, 4, 2, 1, rngs=nnx.Rngs(0))
+    x = jnp.asarray(rng.normal(size=(1, 5, 4, 2)), jnp.bfloat16)
+    np.testing.assert_array_equal(layer(x), layer(x.astype(jnp.float32)))
 
 
 def test_icnr_starts_as_convolution_and_nearest_neighbour(rng):

@@ -146,6 +146,8 @@ class TestFourierDeconv:
             ({"kernel_size": 4, "out_channels": 3, "channels": "full"}, "use x0='zero'"),
             ({}, "needs a kernel_size"),
             ({"kernel_size": 4, "scale": 0}, "scale=0 must be an integer of at least 1"),
+            ({"kernel_size": 4, "margin": -1}, "margin=-1 must not be negative"),
+            ({"kernel_size": 4, "mode": "literal", "lam_mode": "learned"}, "the literal mode has no lambda"),
             ({"kernel_size": 4, "boundary": "wrap"}, "boundary='wrap' is none of"),
             ({"kernel": "oracle", "psf": np.ones((4, 4, 2))}, r"a psf is \(kh, kw\)"),
         ],
@@ -153,6 +155,14 @@ class TestFourierDeconv:
     def test_bad_options(self, options, message):
         with pytest.raises(ValueError, match=message):
             FourierDeconv(2, **{"scale": 2, **options})
+
+    def test_predicted_kernels_of_another_size_are_refused(self, rng):
+        layer = FourierDeconv(1, kernel_size=4, scale=2, kernel="predicted")
+        with pytest.raises(ValueError, match=r"shape \(1, 6, 6, 1\) does not fit: it must have 4 axes.*4x4 taps"):
+            layer(features(rng, 1, 6, 5, 1), features(rng, 1, 6, 6, 1))
+
+    def test_an_oracle_can_be_built_abstractly(self):
+        nnx.eval_shape(lambda: FourierDeconv(1, scale=1, kernel="oracle", psf=np.eye(3) / 3))
 
     def test_what_is_predicted_must_be_given(self, rng):
         y = features(rng, 1, 6, 5, 1)
@@ -243,7 +253,7 @@ class TestConverse2D:
             assert Converse2D(2, kernel_size, scale=scale, rngs=nnx.Rngs(0))(y).dtype == jnp.bfloat16
 
     def test_bad_options(self):
-        with pytest.raises(ValueError, match="use a kernel of even size"):
+        with pytest.raises(ValueError, match="must both be even or both odd: use 4 or 6"):
             Converse2D(1, 5, scale=2, rngs=nnx.Rngs(0))
         with pytest.raises(ValueError, match="use symmetric or replicate"):
             Converse2D(1, 5, boundary="edgetaper", rngs=nnx.Rngs(0))

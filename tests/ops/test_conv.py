@@ -92,6 +92,17 @@ def test_derivatives_of_every_kind(rng):
         np.testing.assert_allclose(jax.vmap(lambda x: f(x, w))(many)[1], f(many[1], w), atol=1e-12)
 
 
+@pytest.mark.parametrize("groups", [1, 8])
+def test_half_precision_does_not_add_up_its_rounding_errors(groups):
+    """81 equal taps of a constant, in bfloat16: one rounding, not one for each tap."""
+    x, w = jnp.full((1, 16, 16, groups), 0.9, jnp.bfloat16), jnp.full((9, 9, groups, 1), 1 / 81, jnp.bfloat16)
+    out = conv_transpose2d(x, w, stride=1, padding=4, groups=groups)
+    assert out.dtype == jnp.bfloat16
+    np.testing.assert_allclose(
+        out[0, 8, 8].astype(jnp.float32), float(81 * x[0, 0, 0, 0] * w[0, 0, 0, 0].astype(jnp.float32)), rtol=4e-3
+    )
+
+
 @pytest.mark.parametrize(
     ("x", "w", "options", "message"),
     [
@@ -112,3 +123,10 @@ def test_derivatives_of_every_kind(rng):
 def test_bad_input(x, w, options, message):
     with pytest.raises(ValueError, match=message):
         conv_transpose2d(jnp.zeros(x), jnp.zeros(w), **options)
+
+
+@pytest.mark.parametrize("stride", [2.0, None, True, (2,), (2, 0), "2"])
+def test_options_are_integers_or_pairs(stride):
+    with pytest.raises(ValueError, match="must be an integer of at least 1, or a pair of them"):
+        conv._pair("stride", stride, minimum=1)
+    assert conv._pair("stride", np.int64(2), minimum=1) == (2, 2)

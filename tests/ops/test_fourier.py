@@ -331,6 +331,28 @@ def test_mixed_channels_solve_the_normal_equations(rng):
         np.testing.assert_allclose(flat(np.asarray(x)[b]), expected, atol=1e-10)
 
 
+def test_an_integer_lambda_is_a_number_like_any_other(rng):
+    y, k = (jnp.asarray(rng.uniform(size=s), jnp.float32) for s in ((1, 8, 9, 2), (3, 3)))
+    one = jnp.asarray(1)
+    np.testing.assert_array_equal(constrained_least_squares(y, k, one), constrained_least_squares(y, k, 1.0))
+    np.testing.assert_array_equal(tikhonov(y, k, one), tikhonov(y, k, 1.0))
+
+
+def test_a_spectrum_for_each_channel_and_every_boundary(rng):
+    y, k = (jnp.asarray(rng.uniform(size=s), jnp.float32) for s in ((1, 8, 9, 2), (3, 3)))
+    prior = lambda fy, fx: jnp.asarray(np.stack([0.1 + 0 * (fy + fx), 0.2 + 0 * (fy + fx)], -1), jnp.float32)
+    for boundary in ("circular", "symmetric"):
+        out = wiener(y, k, prior, boundary=boundary, margin=5)
+        np.testing.assert_allclose(out[..., 1], tikhonov(y, k, 0.2, boundary=boundary, margin=5)[..., 1], atol=1e-6)
+    assert wiener(y, k, prior, boundary="symmetric").shape == y.shape
+
+
+def test_nothing_hides_a_bad_lambda(rng):
+    """Traced, it cannot be refused; it must show."""
+    y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4))
+    assert np.isnan(jax.jit(lambda lam: data_step(y, k, x0, lam, scale=2))(jnp.nan)).all()
+
+
 def test_otf_and_back(rng):
     k = rng.normal(size=(5, 4, 2))
     with jax.enable_x64(True):
@@ -410,8 +432,11 @@ def test_against_iterative_and_self_tuning_restoration(rng):
         (lambda y, k, x: data_step(y, k, x, 1e-3, scale=2, boundary="zero", margin=-1), "margin=-1"),
         (lambda y, k, x: data_step(y, jnp.ones((5, 5)), x, 1e-3, scale=2), "use a kernel of even size"),
         (lambda y, k, x: data_step(y, jnp.ones((14, 14)), x, 1e-3, scale=2), "14x14 kernel is larger than the 12x12 image"),
-        (lambda y, k, x: data_step_mixed(y, jnp.ones((4, 4, 2, 2)), x, 0.0, scale=2), "lam=0 must be positive"),
+        (lambda y, k, x: data_step_mixed(y, jnp.ones((4, 4, 2, 2)), x, 0.0, scale=2), "lam=0 must be a positive number"),
         (lambda y, k, x: tikhonov(y, k, 1e-3), "no tap at the centre"),
+        (lambda y, k, x: data_step(y, k, x, float("nan"), scale=2), "lam=nan must not be negative, but a number"),
+        (lambda y, k, x: fourier_product(y, k, scale=2, centre=100), "centre=100 is no tap of a 4x4 kernel"),
+        (lambda y, k, x: data_step_mixed(y, jnp.ones((4, 4, 2, 2)), x, jnp.ones(2), scale=2), "must be one number"),
         (lambda y, k, x: wiener(y, jnp.ones((3, 3)), jnp.ones((5, 5))), r"half-spectrum .* \(6, 4\)"),
         (lambda y, k, x: wiener(y, jnp.ones((3, 3)), lambda fy, fx: fx - 1.0), "nsr=-1 must not be negative"),
         (lambda y, k, x: fourier_product(y, jnp.ones((1, 4, 4, 3, 1)), scale=2), "does not fit an input"),

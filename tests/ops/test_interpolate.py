@@ -33,6 +33,14 @@ def test_alignment(method, offset):
     np.testing.assert_allclose(out, y + 10 * x, atol=1e-4 if method != "nearest" else 5.6)
 
 
+def test_a_far_offset_does_not_wrap():
+    """Replicated pixels go on for as long as the offset asks for them."""
+    ramp = jnp.arange(8.0)[None, :, None, None].repeat(8, 2)
+    for method in METHODS:
+        out = enlarge(ramp, scale=2, method=method, boundary="replicate", offset=(-6.0, 0.0))[0, :, 0, 0]
+        np.testing.assert_allclose(out[-4:], 7, atol=1e-5)
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="method='cubic' is none of nearest, bilinear, bicubic"):
         enlarge(jnp.zeros((1, 2, 2, 1)), scale=2, method="cubic", boundary="zero")

@@ -70,7 +70,7 @@ def test_convolution_and_shuffle_as_a_transposed_convolution(rng, k, scale):
             lambda: depth_to_space(jnp.zeros((1, 2, 2, 6)), 2),
             "6 channels cannot be spread over 2x2 pixels: use a multiple of 4",
         ),
-        (lambda: subpixel_from_transposed(jnp.zeros((4, 4, 1, 1)), stride=2, padding=0), r"padding must be one of \[1\]"),
+        (lambda: subpixel_from_transposed(jnp.zeros((4, 4, 1, 1)), stride=2, padding=0), "padding must be 1"),
         (lambda: transposed_from_subpixel(jnp.zeros((2, 2, 1, 4)), scale=2), "2x2 kernel has no middle"),
         (lambda: transposed_from_subpixel(jnp.zeros((3, 3, 1, 6)), scale=2), "6 output channels are not a multiple"),
     ],
