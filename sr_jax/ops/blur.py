@@ -21,9 +21,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from sr_jax.ops.subpixel import interleave
+from sr_jax.ops.subpixel import Pair, interleave
 
-Pair = tuple[int, int]
 Kernel = Float[Array, "kh kw"] | Float[Array, "kh kw c_or_1"] | Float[Array, "b_or_1 kh kw c_or_1"]
 
 

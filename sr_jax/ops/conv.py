@@ -11,14 +11,12 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from sr_jax.ops.subpixel import depth_to_space, interleave
+from sr_jax.ops.subpixel import Pair, depth_to_space, interleave
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 # Up to so many products, the sums that make an output are written out in the program instead of looped over (on CPUs).
 MAX_WRITTEN_OUT = 320
-
-Pair = tuple[int, int]
 
 
 def conv_transpose2d(

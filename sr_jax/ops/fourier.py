@@ -228,13 +228,10 @@ def constrained_least_squares(
     check_not_negative("lam", lam)
     weights = per_channel("lam", lam, y.shape)
 
-    def power(size: Sequence[int]) -> Array:
+    def at(size: Sequence[int]) -> Array:
         middle = ((penalty.shape[0] - 1) // 2, (penalty.shape[1] - 1) // 2)
         otf = psf_to_otf(jnp.asarray(penalty, working_type(y, k, lam)), size, centre=middle)
-        return otf.real**2 + otf.imag**2
-
-    def at(size: Sequence[int]) -> Array:
-        return weights * power(size)[None, None]
+        return weights * (otf.real**2 + otf.imag**2)[None, None]
 
     return _regularised_inverse(y, k, at, lam, boundary=boundary, margin=margin, centre=centre, penalty=penalty)
 
