@@ -15,7 +15,7 @@ from jaxtyping import Array
 from sr_jax import optim
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines, sources
-from sr_jax.data.degrade import Batch
+from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
 from sr_jax.errors import InputError
@@ -77,10 +77,14 @@ def make_train_step(
         model,
         LOSSES[config.loss],
         optimizer,
-        scale=config.scale,
+        make_degrade(config),
         ema_decay=config.optim.ema_decay,
         compute_dtype=config.compute,
     )
+
+
+def make_degrade(config: Config) -> Degrade:
+    return Degrade(scale=config.scale)
 
 
 def load_training_images(config: Config, cache: Path) -> list[Image]:
@@ -148,7 +152,7 @@ def make_sampler(config: Config, packed: pack.Pack, images: list[Image]) -> Samp
 
 def make_pipeline(config: Config, packed: pack.Pack) -> tuple[Callable, Callable, Any]:
     """What the host does with a plan, what the device does with that, and the arrays that the device needs for it."""
-    cut = {"patch": config.data.patch, "scale": config.scale}
+    cut = {"patch": config.data.patch, "margin": make_degrade(config).margin}
     if config.data.pipeline == "host":
         return functools.partial(pipelines.host_batch, packed, **cut), lambda _, batch: batch, ()
     statistics = jax.local_devices()[0].memory_stats() or {}

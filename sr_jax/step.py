@@ -11,7 +11,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from sr_jax.data.degrade import Batch, degrade
+from sr_jax.data.degrade import Batch, Pairs
 from sr_jax.ops.color import rgb_to_y, to_float
 from sr_jax.state import State
 
@@ -25,8 +25,8 @@ def make_step(
     model: Callable[[Any, Array], Array],
     loss: Callable[[Array, Array], Array],
     optimizer: optax.GradientTransformation,
+    degrade: Callable[[Batch], Pairs],
     *,
-    scale: int,
     ema_decay: float,
     compute_dtype: DTypeLike = jnp.float32,
 ) -> Callable[[State, Batch], tuple[State, Metrics]]:
@@ -35,6 +35,7 @@ def make_step(
     Args:
       model: `(params, LR Y channel) -> HR Y channel`, in [0, 1].
       loss: of (SR, HR), a mean over the examples.
+      degrade: makes LR and HR patches of a batch.
       ema_decay: final decay of the average; earlier it is `(1 + step) / (10 + step)`, so that the start is soon forgotten.
       compute_dtype: in which the network computes; parameters, loss, gradients and averages stay float32.
 
@@ -47,7 +48,8 @@ def make_step(
         return loss(model(cast, lr.astype(compute_dtype)).astype(jnp.float32), hr)
 
     def step(state: State, batch: Batch) -> tuple[State, Metrics]:
-        lr, hr = (rgb_to_y(to_float(x)) for x in degrade(batch, scale=scale))
+        pairs = degrade(batch)
+        lr, hr = rgb_to_y(to_float(pairs.lr)), rgb_to_y(to_float(pairs.hr))
         value, gradients = jax.value_and_grad(loss_of)(state.params, lr, hr)
         value, gradients = lax.pmean((value, gradients), AXIS)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)

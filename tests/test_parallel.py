@@ -11,6 +11,7 @@ from flax import nnx
 
 from sr_jax import losses, state
 from sr_jax.data import pack, pipelines
+from sr_jax.data.degrade import Degrade
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Plan, Sampler
 from sr_jax.errors import InputError
@@ -19,6 +20,7 @@ from sr_jax.parallel import Spread
 from sr_jax.step import make_dispatch, make_step
 
 SCALE, PATCH, BATCH = 2, 12, 8
+DEGRADE = Degrade(scale=SCALE)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,8 @@ def run(setting, *, kind="shard_map", devices=1, pipeline="resident", steps=4, p
     """Trains a few steps; returns the final state and all losses, on the host."""
     packed, sampler, model, params = setting
     optimizer = optax.adam(1e-2)
-    step = make_step(model, losses.l1, optimizer, scale=SCALE, ema_decay=0.9, **options)
-    cut = {"patch": PATCH, "scale": SCALE}
+    step = make_step(model, losses.l1, optimizer, DEGRADE, ema_decay=0.9, **options)
+    cut = {"patch": PATCH, "margin": DEGRADE.margin}
     if pipeline == "resident":
         on_host, on_device = lambda plan: plan, functools.partial(pipelines.resident_batch, **cut)
         images = pack.for_device(packed, memory=None)
@@ -98,15 +100,13 @@ def test_steps_per_dispatch(setting, unroll):
 def test_step_against_optax_by_hand(setting):
     """One step: mean absolute error of the network on the batch's Y, Adam, then the average."""
     packed, sampler, model, params = setting
-    batch = pipelines.host_batch(packed, Plan(*sampler.plan(0)), patch=PATCH, scale=SCALE)
+    batch = pipelines.host_batch(packed, Plan(*sampler.plan(0)), patch=PATCH, margin=DEGRADE.margin)
     after, (loss,) = run(setting, steps=1)
     from skimage.color import rgb2ycbcr
 
-    from sr_jax.data.degrade import degrade
-
     lr, hr = (
         jnp.asarray(rgb2ycbcr(np.asarray(x))[..., :1] / 255, jnp.float32)
-        for x in jax.jit(functools.partial(degrade, scale=SCALE))(jax.tree.map(jnp.asarray, batch))
+        for x in jax.jit(DEGRADE)(jax.tree.map(jnp.asarray, batch))[:2]
     )
     value, gradients = jax.jit(jax.value_and_grad(lambda p: jnp.mean(jnp.abs(model(p, lr) - hr))))(params)
     assert loss == pytest.approx(float(value), abs=1e-6)
@@ -128,8 +128,8 @@ def test_step_against_optax_by_hand(setting):
 @pytest.mark.parametrize(("steps_done", "decay"), [(0, 1 / 10), (8, 9 / 18), (10**6, 0.9)])
 def test_ema_decay_grows_to_its_final_value(setting, steps_done, decay):
     packed, sampler, model, params = setting
-    step = make_step(model, losses.l1, optax.sgd(0.1), scale=SCALE, ema_decay=0.9)
-    batch = jax.tree.map(jnp.asarray, pipelines.host_batch(packed, sampler.plan(0), patch=PATCH, scale=SCALE))
+    step = make_step(model, losses.l1, optax.sgd(0.1), DEGRADE, ema_decay=0.9)
+    batch = jax.tree.map(jnp.asarray, pipelines.host_batch(packed, sampler.plan(0), patch=PATCH, margin=DEGRADE.margin))
     one = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name="data"))
     before = state.create(params, optax.sgd(0.1))._replace(step=jnp.int32(steps_done))
     after, _ = one(before, jax.tree.map(lambda a: a[None], batch))

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Int32, UInt8
+from jaxtyping import Array, Int32
 
 from sr_jax.ops.resize import SUPPORT, bicubic_downsample_window
 
@@ -12,22 +12,36 @@ class Batch(NamedTuple):
     """What a pipeline delivers for one step."""
 
     window: Any  # UInt8 "*steps b n n 3", a NumPy or a JAX array
-    """HR patches, RGB, with `margin(scale)` more pixels on every side."""
+    """HR patches, RGB, with the degradation's `margin` more pixels on every side."""
     transform: Any  # Int32 "*steps b"
     """Which symmetry of the square each example takes."""
+    draw: Any  # UInt32 "*steps b 2"
+    """Data of each example's random key (`jax.random.wrap_key_data`), from which its degradation is drawn."""
+    lr: Any = None  # UInt8 "*steps b m m 3"
+    """The LR patches, where they come from files; None where they are made of the windows."""
 
 
-def margin(scale: int) -> int:
-    """Pixels around an HR patch that its LR patch depends on."""
-    return SUPPORT * scale
+class Pairs(NamedTuple):
+    """What a step trains on."""
+
+    lr: Any  # UInt8 "b m m 3"
+    hr: Any  # UInt8 "b p p 3"
+    drawn: dict[str, Any]
+    """What the degradation drew of each example, by name (kernel, sigma, ...), for networks that are given it."""
 
 
-def degrade(batch: Batch, *, scale: int) -> tuple[UInt8[Array, "b m m 3"], UInt8[Array, "b p p 3"]]:
-    """LR and HR patches. The LR patch is byte for byte that of the whole image's bicubic reduction."""
-    lr = bicubic_downsample_window(batch.window, scale)
-    border = margin(scale)
-    hr = batch.window[:, border:-border, border:-border]
-    return transform(lr, batch.transform), transform(hr, batch.transform)
+class Degrade:
+    """Makes LR and HR patches of a batch. The LR patch is byte for byte that of the whole image's bicubic reduction."""
+
+    def __init__(self, *, scale: int):
+        self._scale = scale
+        self.margin = SUPPORT * scale
+        """Pixels around an HR patch that its LR patch depends on."""
+
+    def __call__(self, batch: Batch) -> Pairs:
+        hr = batch.window[:, self.margin : -self.margin, self.margin : -self.margin]
+        lr = bicubic_downsample_window(batch.window, self._scale) if batch.lr is None else batch.lr
+        return Pairs(transform(lr, batch.transform), transform(hr, batch.transform), {})
 
 
 def transform(x: Array, which: Int32[Array, " b"]) -> Array:

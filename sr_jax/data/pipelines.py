@@ -13,18 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from sr_jax.data import pack as packs
-from sr_jax.data.degrade import Batch, margin
+from sr_jax.data.degrade import Batch
 from sr_jax.data.plan import Plan, Sampler
 
 
-def host_batch(images: packs.Pack, plan: Plan, *, patch: int, scale: int) -> Batch:
+def host_batch(images: packs.Pack, plan: Plan, *, patch: int, margin: int) -> Batch:
     """The batch of a plan, cut by NumPy."""
-    return Batch(packs.cut_windows(images, plan, patch=patch, margin=margin(scale), xp=np), plan.transform)
+    return Batch(packs.cut_windows(images, plan, patch=patch, margin=margin, xp=np), plan.transform, plan.draw)
 
 
-def resident_batch(images: packs.Pack, plan: Plan, *, patch: int, scale: int) -> Batch:
+def resident_batch(images: packs.Pack, plan: Plan, *, patch: int, margin: int) -> Batch:
     """The batch of a plan, cut on the device."""
-    return Batch(packs.cut_windows(images, plan, patch=patch, margin=margin(scale), xp=jnp), plan.transform)
+    return Batch(packs.cut_windows(images, plan, patch=patch, margin=margin, xp=jnp), plan.transform, plan.draw)
 
 
 def dispatches(

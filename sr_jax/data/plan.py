@@ -7,7 +7,7 @@ on any number of processes.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int32, UInt32
 
 from sr_jax.errors import InputError
 
@@ -22,6 +22,8 @@ class Plan(NamedTuple):
     """First column of the HR patch [HR pixels], a multiple of the scale."""
     transform: Int32[np.ndarray, "*n"]
     """0 to 7, one of the eight symmetries of the square; see `sr_jax.data.degrade.transform`."""
+    draw: UInt32[np.ndarray, "*n 2"]
+    """Data of each example's random key, from which its degradation is drawn."""
 
 
 class Sampler:
@@ -56,12 +58,14 @@ class Sampler:
 
         The numbers are raw output of the counter-based generator Philox-4x64, whose stream NumPy guarantees not to change.
         """
-        raw = np.random.Philox(key=self._seed, counter=[0, step, 0, 0]).random_raw(2 * self._batch)
+        raw = np.random.Philox(key=self._seed, counter=[0, step, 0, 0]).random_raw(3 * self._batch)
         position = (raw[: self._batch] % np.uint64(self._ends[-1])).astype(np.int64)
         image = np.searchsorted(self._ends, position, side="right")
         row, column = np.divmod(position - (self._ends[image] - self._count(image)), self._columns[image])
-        transform = raw[self._batch :] % np.uint64(8)
-        return Plan(*(a.astype(np.int32) for a in (image, row * self._scale, column * self._scale, transform)))
+        transform = raw[self._batch : 2 * self._batch] % np.uint64(8)
+        draw = np.stack([raw[2 * self._batch :] >> np.uint64(32), raw[2 * self._batch :] & np.uint64(2**32 - 1)], 1)
+        image, top, left, turn = (a.astype(np.int32) for a in (image, row * self._scale, column * self._scale, transform))
+        return Plan(image, top, left, turn, draw.astype(np.uint32))
 
     def _count(self, image: np.ndarray) -> np.ndarray:
         return np.diff(self._ends, prepend=0)[image]
