@@ -12,14 +12,17 @@ import optax
 from flax import nnx
 from jaxtyping import Array
 
-from sr_jax import optim
+from sr_jax import optim, provenance
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines, sources
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
 from sr_jax.errors import InputError
-from sr_jax.evaluate import unusable
+from sr_jax.evaluation.evaluator import Evaluator
+from sr_jax.evaluation.protocol import PROTOCOLS
+from sr_jax.evaluation.rows import Stamp, unusable
+from sr_jax.evaluation.upscale import PRECISION
 from sr_jax.losses import LOSSES
 from sr_jax.models import MODELS
 from sr_jax.state import State
@@ -137,6 +140,17 @@ def load_evaluation_sets(config: Config, cache: Path) -> dict[str, list[Image]]:
             raise InputError(f"eval.sets={' '.join(config.eval.sets)}: two sets are called {title}; rename one's folder")
         sets[title] = [image for image in images if image.name not in reasons]
     return sets
+
+
+def make_evaluator(config: Config, cache: Path) -> Evaluator:
+    """Scores the run's evaluation sets, LR computed."""
+    protocol = PROTOCOLS[config.eval.protocol]
+    tasks = [
+        protocol.task(image, set=name, scale=config.scale, lr=None)
+        for name, images in load_evaluation_sets(config, cache).items()
+        for image in images
+    ]
+    return Evaluator(protocol, tasks, stamp=Stamp(protocol.name, "computed", PRECISION, "", provenance.commit()))
 
 
 def make_sampler(config: Config, packed: pack.Pack, images: list[Image]) -> Sampler:

@@ -26,14 +26,19 @@ class Checkpoints:
     """The checkpoints of a work directory: the latest few, and the one with the best mean Y-PSNR.
 
     They are written in the background; `close` waits for them. Use it as a context manager.
+
+    Args:
+      read_only: only look, and leave alone what a run may be writing at the moment.
     """
 
-    def __init__(self, directory: str | Path, *, keep: int):
+    def __init__(self, directory: str | Path, *, keep: int, read_only: bool = False):
         logging.set_verbosity(logging.ERROR)  # Orbax reports every file at INFO and odd defaults at WARNING
         best = policies.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
             best_fn=_score,  # without it the scores are not read back when a run resumes
+            read_only=read_only,
+            create=not read_only,
         )
         try:
             self._manager = ocp.CheckpointManager(Path(directory).absolute(), options=options)
@@ -49,6 +54,10 @@ class Checkpoints:
     def latest(self) -> int | None:
         """The step of the newest complete checkpoint."""
         return self._manager.latest_step()
+
+    def best(self) -> int | None:
+        """The step of the checkpoint with the best mean Y-PSNR."""
+        return self._manager.best_step()
 
     def steps(self) -> list[int]:
         return sorted(self._manager.all_steps())

@@ -101,6 +101,8 @@ class EvalConfig:
     """Sets to evaluate on: `photographs` (its three held-out images) or folders of HR images."""
     every: PositiveInt = 1000
     """Steps between evaluations."""
+    protocol: Literal["papers", "rgb-uint8"] = "papers"
+    """How to score: docs/evaluation.md."""
 
 
 @_group

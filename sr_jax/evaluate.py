@@ -1,159 +1,98 @@
-"""Evaluation on whole images, with bicubic beside it.
+"""Scores networks and bicubic on image sets: `python -m sr_jax.evaluate --model WORKDIR --sets Set5,Set14 --data DIR`.
 
-Protocol `rgb-uint8`: HR is cropped to multiples of the scale; LR is MATLAB's bicubic reduction of its 8-bit RGB; what is
-scored is the 8-bit RGB image that a user would save, `scale` pixels shaved from every side; PSNR and SSIM are of Y (BT.601,
-not rounded) and of RGB. So the networks since EDSR are scored. Bicubic and the networks pass through the same function.
+This file is the command line; `evaluation/` has what it does, `docs/evaluation.md` the protocols.
 """
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+import dataclasses
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, UInt8
-from tabulate import tabulate
+import platformdirs
+import tyro
 
-from sr_jax import metrics
-from sr_jax.data.images import Image
-from sr_jax.data.pack import crop_to_multiple
 from sr_jax.errors import InputError
-from sr_jax.ops.color import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
-from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
 
-PROTOCOL = "rgb-uint8 (LR: MATLAB bicubic of 8-bit RGB; scored: 8-bit RGB, {scale} px shaved; Y: BT.601, not rounded)"
+DESCRIPTION = "Scores networks and bicubic interpolation on sets of images, to a published protocol."
 
 
-class Row(NamedTuple):
-    """One line of `results.json`."""
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """What the command line says."""
 
-    set: str
-    image: str
-    """The image's name, or `mean` for the mean over the set."""
-    scale: int
-    method: str
-    psnr_y: float
-    ssim_y: float
-    psnr_rgb: float
-    ssim_rgb: float
+    model: Annotated[str | None, tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS")] = None
+    """What to score: `bicubic`, the work directory of a training run, or a .safetensors file with its card."""
+    compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS ...")] = ()
+    """Several of them side by side, with differences from the first and a paired test over the images."""
+    sets: str = "photographs"
+    """Sets, with commas: Set5, Set14, B100, Urban100, Manga109, photographs (the three held out), or folders of HR images."""
+    scale: int | None = None
+    """Super-resolution factor; by default that of the networks."""
+    data: Path | None = None
+    """Folder in which the sets lie. By default the environment variable SR_JAX_DATA, else datasets/ in the cache folder."""
+    protocol: Literal["papers", "rgb-uint8"] = "papers"
+    """How to score. `papers`: Y in floating point, as the published tables up to LapSRN and all published bicubic rows.
+    `rgb-uint8`: 8-bit RGB in and out, as the tables since EDSR."""
+    lr: Literal["computed", "files"] = "computed"
+    """Where LR comes from: MATLAB's bicubic, or the LR files beside the set (with `rgb-uint8` alone)."""
+    checkpoint: Literal["latest", "best"] = "latest"
+    """Which checkpoint of a work directory."""
+    parameters: Literal["ema", "raw"] = "ema"
+    """The moving average of the parameters, or the parameters themselves."""
+    out: Path | None = None
+    """Folder for results.md, results.csv, results.json, provenance.json and sample sheets."""
+    cache_dir: Path | None = None
+    """Compiled programs and prepared images. By default sr_jax in the user's cache folder."""
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What is to be scored, in order."""
+        return self.compare or ((self.model,) if self.model else ())
 
-class Sample(NamedTuple):
-    """The pictures of one evaluated image, uint8."""
-
-    set: str
-    image: str
-    lr: UInt8[np.ndarray, "h w c"]
-    bicubic: UInt8[np.ndarray, "sh sw c"]
-    sr: UInt8[np.ndarray, "sh sw c"]
-    hr: UInt8[np.ndarray, "sh sw c"]
-
-
-def make_upscaler(model: Callable[[Any, Array], Array], *, scale: int) -> Callable[[Any, Any], Array]:
-    """Builds `upscale(params, lr) -> sr` of a network on the Y channel; in colour, CbCr is enlarged bicubically.
-
-    LR is uint8 of the shape h w c, SR uint8 of sh sw c; c is 1 or 3.
-
-    It computes in full float32, also where the backend's default is less (bf16 on TPU, TF32 on GPU).
-    """
-
-    @jax.jit
-    def upscale(params: Any, lr: Array) -> Array:
-        with jax.default_matmul_precision("highest"):
-            x = to_float(lr)
-            if x.shape[-1] == 1:
-                return to_uint8(model(params, x[None])[0])
-            ycbcr = rgb_to_ycbcr(x)
-            y = model(params, ycbcr[None, ..., :1])[0]
-            cbcr = bicubic_upsample(ycbcr[..., 1:], scale)
-            return to_uint8(ycbcr_to_rgb(jnp.concatenate([y, cbcr], -1)))
-
-    return upscale
+    @property
+    def cache(self) -> Path:
+        """The cache folder."""
+        return self.cache_dir.expanduser() if self.cache_dir else platformdirs.user_cache_path("sr_jax")
 
 
-class Evaluator:
-    """Scores a network on sets of HR images; what does not depend on the network is computed once.
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 all scored, 1 some images could not be, 2 bad input."""
+    try:
+        arguments = tyro.cli(
+            Arguments,
+            prog="python -m sr_jax.evaluate",
+            description=DESCRIPTION,
+            args=argv,
+            use_underscores=True,
+            config=(tyro.conf.FlagConversionOff,),
+        )
+        if not arguments.models or (arguments.model and arguments.compare):
+            raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
+        from sr_jax import scoring  # slow to import: --help and wrong options are answered without it
 
-    Args:
-      sets: name of the set -> its HR images.
-      upscale: `(params, LR) -> SR`, uint8, from `make_upscaler`.
-      method: name of the network in the rows.
-
-    Raises:
-      InputError: naming the image, if one is `unusable`.
-    """
-
-    def __init__(self, sets: dict[str, list[Image]], upscale: Callable[[Any, Any], Array], *, scale: int, method: str):
-        self._upscale, self._scale, self._method = upscale, scale, method
-        self._baselines: list[Sample] = []
-        down, up = (jax.jit(functools.partial(f, scale=scale)) for f in (bicubic_downsample, bicubic_upsample))
-        for name, images in sets.items():
-            for image in images:
-                if reason := unusable(image, scale=scale):
-                    raise InputError(f"{name}: {reason}")
-                hr = crop_to_multiple(image.pixels, scale)
-                lr = np.asarray(down(hr))
-                bicubic = np.asarray(up(lr))
-                self._baselines.append(Sample(name, image.name, lr, bicubic, bicubic, hr))
-        self.bicubic_rows = self._rows(self._baselines, "bicubic")
-
-    def __call__(self, params: Any) -> tuple[list[Row], list[Sample]]:
-        """Rows of the network: every image of every set, then each set's mean; and the pictures."""
-        local = jax.device_get(params)  # on one device: the forward pass of one image is not spread
-        samples = [sample._replace(sr=np.asarray(self._upscale(local, sample.lr))) for sample in self._baselines]
-        return self._rows(samples, self._method), samples
-
-    def _rows(self, samples: list[Sample], method: str) -> list[Row]:
-        rows = [Row(s.set, s.image, self._scale, method, *score(s.sr, s.hr, border=self._scale)) for s in samples]
-        return rows + mean_rows(rows)
-
-
-def unusable(image: Image, *, scale: int) -> str | None:
-    """Why an image cannot be scored, if so: it is too small, or so flat that its PSNR is infinite."""
-    hr = crop_to_multiple(image.pixels, scale)
-    least = metrics.SSIM_WINDOW + 2 * scale
-    if min(hr.shape[:2]) < least:
-        h, w = image.pixels.shape[:2]
-        return f"{image.name}: {h}x{w} is too small to be scored at x{scale}; it needs {least}x{least} and multiples of {scale}"
-    if np.ptp(hr, (0, 1)).max() == 0:
-        return f"{image.name}: all its pixels are equal, so that PSNR is infinite"
-    return None
+        return scoring.run(
+            scoring.Settings(
+                models=arguments.models,
+                sets=[name.strip() for name in arguments.sets.split(",") if name.strip()],
+                scale=arguments.scale,
+                root=arguments.data,
+                protocol=arguments.protocol,
+                lr=arguments.lr,
+                checkpoint=arguments.checkpoint,
+                parameters=arguments.parameters,
+                out=arguments.out,
+                cache=arguments.cache,
+            )
+        )
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
-def score(sr: UInt8[np.ndarray, "h w c"], hr: UInt8[np.ndarray, "h w c"], *, border: int) -> tuple[float, float, float, float]:
-    """PSNR [dB] and SSIM on Y, then PSNR [dB] and SSIM on RGB (on the one channel of a gray image)."""
-    a, b = metrics.shave(sr, border), metrics.shave(hr, border)
-    y_a, y_b = metrics.luma(a), metrics.luma(b)
-    return metrics.psnr(y_a, y_b), metrics.ssim(y_a, y_b), metrics.psnr(a, b), metrics.ssim(a, b)
-
-
-def mean_rows(rows: Sequence[Row]) -> list[Row]:
-    """The mean of every (set, method), as rows whose image is `mean`."""
-    means = []
-    for key in dict.fromkeys((row.set, row.scale, row.method) for row in rows):
-        members = [row for row in rows if (row.set, row.scale, row.method) == key]
-        values = [sum(column) / len(members) for column in zip(*(row[4:] for row in members), strict=True)]
-        means.append(Row(key[0], "mean", key[1], key[2], *values))
-    return means
-
-
-def overall(rows: Sequence[Row]) -> float:
-    """Mean Y-PSNR [dB] over all images of all sets."""
-    values = [row.psnr_y for row in rows if row.image != "mean"]
-    return sum(values) / len(values)
-
-
-def table(bicubic: Sequence[Row], ours: Sequence[Row]) -> str:
-    """Y-PSNR and SSIM of bicubic and of the network, side by side, as Markdown."""
-    method = ours[0].method
-    lines = [
-        (b.set, _emphasised(b.image), b.psnr_y, o.psnr_y, o.psnr_y - b.psnr_y, b.ssim_y, o.ssim_y)
-        for b, o in zip(bicubic, ours, strict=True)
-    ]
-    header = ["set", "image", "bicubic [dB]", f"{method} [dB]", "gain [dB]", "bicubic SSIM", f"{method} SSIM"]
-    return tabulate(lines, header, tablefmt="github", floatfmt=("", "", ".2f", ".2f", "+.2f", ".4f", ".4f"))
-
-
-def _emphasised(image: str) -> str:
-    return "**mean**" if image == "mean" else image
+if __name__ == "__main__":
+    sys.exit(main())

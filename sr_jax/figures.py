@@ -1,6 +1,8 @@
 """Pictures of a run: sample sheets, pixel for pixel, and the training curve."""
 
-from collections.abc import Sequence
+import collections
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
 from sr_jax import metrics
-from sr_jax.evaluate import Sample
+from sr_jax.evaluation.evaluator import Sample
 
+MAX_SHEETS = 8
+"""At most so many sample sheets are drawn of each set."""
 DETAIL = 64
 """Height and width of the magnified detail [HR pixels]."""
 GAP = 8
@@ -50,6 +54,20 @@ def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
         draw.rectangle((left + x - 1, CAPTION + y - 1, left + x + size, CAPTION + y + size), outline="red", width=2)
         sheet.paste(PILImage.fromarray(detail), (left, CAPTION + height + GAP))
     return np.asarray(sheet)
+
+
+def sample_sheets(samples: Sequence[Sample], *, method: str) -> Iterator[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
+    """The sheets of the first `MAX_SHEETS` samples of each set, each with a name that is good for a file."""
+    drawn: collections.Counter[str] = collections.Counter()
+    names: set[str] = set()
+    for sample in samples:
+        drawn[sample.set] += 1
+        if drawn[sample.set] > MAX_SHEETS:
+            continue
+        name = re.sub(r"[^\w.-]", "_", f"{sample.set}_{Path(sample.image).with_suffix('')}")[:60]
+        name = f"{name}-{drawn[sample.set]}" if name in names else name
+        names.add(name)
+        yield name, sample_sheet(sample, method=method)
 
 
 def _hardest(sample: Sample) -> tuple[int, int, int]:

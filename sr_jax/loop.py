@@ -1,7 +1,5 @@
 """One training run, from config to results: plan, fetch, degrade, step, report, checkpoint, evaluate."""
 
-import collections
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from sr_jax import build, figures, workdir
+from sr_jax import build, figures, provenance, weights, workdir
 from sr_jax import state as states
 from sr_jax.checkpoint import METRIC, Checkpoints
 from sr_jax.config import Config
@@ -17,21 +15,24 @@ from sr_jax.data import pack, pipelines
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
 from sr_jax.errors import Interrupted
-from sr_jax.evaluate import PROTOCOL, Evaluator, Row, Sample, make_upscaler, overall, table
+from sr_jax.evaluation import report
+from sr_jax.evaluation.evaluator import Evaluator, Sample
+from sr_jax.evaluation.protocol import PROTOCOLS
+from sr_jax.evaluation.rows import Row, overall
+from sr_jax.evaluation.upscale import Upscaler
 from sr_jax.interrupt import StopSignals
 from sr_jax.parallel import Spread
+from sr_jax.state import State
 from sr_jax.step import make_dispatch
 from sr_jax.watch import Losses, Meter
-from sr_jax.writer import Progress, Writer, write_results
-
-MAX_SHEETS = 8
-"""At most so many sample sheets are drawn of each set."""
+from sr_jax.writer import Progress, Writer
 
 CONTENTS = {
-    "results.md": "the table above; results.json has it with RGB",
+    "results.md": "the table above; results.json and results.csv have it with RGB",
     "samples/": "LR, bicubic, SR and HR side by side",
     "curve.png": "loss and PSNR over the steps",
     "metrics.jsonl": "all figures of the run; tensorboard/ has them too",
+    "weights.safetensors": "the network; weights.json is its card",
     "checkpoints/": "the latest states and the best one (Orbax)",
     "config.json": "every key of the config",
 }
@@ -59,12 +60,8 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         # What is trained, and on what.
         model, params = build.build_model(config)
         images = build.load_training_images(config, cache)
-        evaluator = Evaluator(
-            build.load_evaluation_sets(config, cache),
-            make_upscaler(model, scale=config.scale),
-            scale=config.scale,
-            method=config.model.name,
-        )
+        evaluator = build.make_evaluator(config, cache)
+        upscaler = Upscaler(model, scale=config.scale)
         baseline = overall(evaluator.bicubic_rows)
 
         # The step, spread over the devices, and the pipeline that feeds it.
@@ -93,6 +90,9 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
             def explain(step: int) -> str:
                 checkpoints.drop_from(step)  # a state from which a bad step was computed is no good
                 return describe_batch(step, sampler, images, safe=checkpoints.latest())
+
+            def evaluate(state: State) -> tuple[list[Row], list[Sample]]:
+                return evaluator(upscaler, state.ema, method=config.model.name, weights=f"step {int(state.step)}, ema")
 
             items = pipelines.dispatches(
                 sampler,
@@ -138,7 +138,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                         with meter.paused():
                             scores = None
                             if is_last or (step % config.eval.every == 0 and not must_stop):
-                                rows, samples = evaluator(state.ema)
+                                rows, samples = evaluate(state)
                                 scores = {METRIC: overall(rows), "gain": overall(rows) - baseline}
                                 writer.scalars(step, scores)
                                 progress.say(
@@ -153,8 +153,10 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                         message = f"stopped by {must_stop.name} at step {step}; all is saved, the same command goes on"
                         raise Interrupted(message, must_stop)
                 if not rows:  # nothing was left to train
-                    rows, samples = evaluator(state.ema)
+                    rows, samples = evaluate(state)
                     draw_samples(samples, directory, writer, step=start, method=config.model.name)
+        card = weights.Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
+        weights.write(directory / "weights.safetensors", state.ema, card)
         say_results(config, directory, evaluator.bicubic_rows, rows, meter)
         figures.training_curve(writer.history(), directory / "curve.png", bicubic=baseline, method=config.model.name)
         return [*evaluator.bicubic_rows, *rows]
@@ -172,16 +174,7 @@ def draw_samples(samples: list[Sample], directory: Path, writer: Writer, *, step
     """Sample sheets, into `samples/` and TensorBoard; those of the last evaluation stay."""
     folder = directory / "samples"
     folder.mkdir(exist_ok=True)
-    drawn: collections.Counter[str] = collections.Counter()
-    names: set[str] = set()
-    for sample in samples:
-        drawn[sample.set] += 1
-        if drawn[sample.set] > MAX_SHEETS:
-            continue
-        name = re.sub(r"[^\w.-]", "_", f"{sample.set}_{Path(sample.image).with_suffix('')}")[:60]
-        name = f"{name}-{drawn[sample.set]}" if name in names else name
-        names.add(name)
-        sheet = figures.sample_sheet(sample, method=method)
+    for name, sheet in figures.sample_sheets(samples, method=method):
         figures.save_png(sheet, folder / f"{name}.png")
         writer.picture(step, name, sheet)
 
@@ -209,12 +202,13 @@ def say_where_it_begins(directory: Path, step: int, steps: int) -> None:
 
 def say_results(config: Config, directory: Path, bicubic: list[Row], ours: list[Row], meter: Meter) -> None:
     """Prints and writes the final table, and says where everything lies."""
-    lines = table(bicubic, ours)
-    protocol = PROTOCOL.format(scale=config.scale)
-    text = f"# {config.model.name} x{config.scale}, step {config.steps}\n\nY-PSNR [dB] and SSIM, {protocol}.\n\n{lines}\n"
-    write_results(directory, [*bicubic, *ours], text)
+    lines = report.table([bicubic, ours])
+    protocol = PROTOCOLS[config.eval.protocol]
+    how = f"protocol {protocol.name} ({protocol.description.format(scale=config.scale)}), code {provenance.commit()}"
+    text = f"# {config.model.name} x{config.scale}, step {config.steps}\n\nY-PSNR [dB] and SSIM, {how}.\n\n{lines}\n"
+    report.write(directory, [*bicubic, *ours], text)
     if meter.steps:
         print(f"\ntrained for {meter.seconds:.0f} s, {meter.wait_share:.2%} of that waiting for data")
-    print(f"\nY-PSNR [dB] and SSIM, {protocol}\n\n{lines}\n\n{directory} holds")
+    print(f"\nY-PSNR [dB] and SSIM, {how}\n\n{lines}\n\n{directory} holds")
     for name, what in CONTENTS.items():
-        print(f"  {name:14s}{what}")
+        print(f"  {name:21s}{what}")

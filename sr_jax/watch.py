@@ -116,3 +116,26 @@ class Meter:
     def wait_share(self) -> float:
         """Since the start of this session of the run."""
         return self.waited / self.seconds if self.seconds else 0.0
+
+
+class CompileClock:
+    """How long JAX lowers and compiles, and how many programs, while this context manager is open.
+
+    Reading a program from the compilation cache counts, for the time it takes.
+    """
+
+    def __init__(self) -> None:
+        self.seconds, self.programs = 0.0, 0
+
+    def __enter__(self) -> "CompileClock":
+        jax.monitoring.register_event_duration_secs_listener(self._listen)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        jax.monitoring.unregister_event_duration_listener(self._listen)
+
+    def _listen(self, event: str, seconds: float, **_: Any) -> None:
+        compiled = event == "/jax/core/compile/backend_compile_duration"
+        if compiled or event == "/jax/core/compile/jaxpr_to_mlir_module_duration":
+            self.seconds += seconds
+            self.programs += compiled

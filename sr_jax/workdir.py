@@ -10,7 +10,7 @@ import filelock
 from sr_jax import config as configs
 from sr_jax.config import Config
 from sr_jax.errors import InputError
-from sr_jax.writer import replace_text
+from sr_jax.files import replace_text
 
 CONFIG = "config.json"
 DATA = "data.json"

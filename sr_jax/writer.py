@@ -4,7 +4,6 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
-from sr_jax.evaluate import Row
+from sr_jax.files import replace_text
 
 
 class Writer:
@@ -60,22 +59,9 @@ class Writer:
         self._events.close()
 
 
-def write_results(directory: Path, rows: Sequence[Row], markdown: str) -> None:
-    """Writes `results.json` (a list of rows; an infinite PSNR is null) and `results.md`."""
-    replace_text(directory / "results.json", json.dumps([_plain(row._asdict()) for row in rows], indent=1) + "\n")
-    replace_text(directory / "results.md", markdown)
-
-
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """JSON has no infinity: null stands for it."""
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)
 
 
 class Progress:

@@ -1,102 +1,256 @@
-import jax.numpy as jnp
+"""`python -m sr_jax.evaluate`, as a user starts it; `trained.py` and `scoring.py` are tested here."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
 import numpy as np
 import pytest
-from skimage.color import rgb2ycbcr
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from PIL import Image
 
-from sr_jax import evaluate
-from sr_jax.data.images import Image, decode_image
+from sr_jax import build, evaluate, loop, trained, weights
+from sr_jax.checkpoint import Checkpoints
+from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig
 from sr_jax.errors import InputError
-from sr_jax.evaluate import Evaluator, Row
-from sr_jax.ops.resize import bicubic_upsample
+from sr_jax.ops.resize import bicubic_downsample
 
 
-def bicubic_upscale(_, lr):
-    return bicubic_upsample(jnp.asarray(lr), 2)
+def save(folder: Path, name: str, pixels: np.ndarray) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.squeeze()).save(folder / name)
 
 
-@pytest.mark.parametrize(("scale", "psnr"), [(2, 33.68), (3, 30.41), (4, 28.43)])
-def test_bicubic_of_set5_through_8_bit_rgb(research_images, scale, psnr):
-    """Known to two decimals; among implementations they differ by up to 0.01 dB, by where they round."""
-    images = [
-        Image(path.name, decode_image(path.read_bytes(), path.name))
-        for path in sorted((research_images / "Set5/HR").glob("*.png"))
-    ]
-    rows = Evaluator({"Set5": images}, bicubic_upscale, scale=scale, method="none").bicubic_rows
-    assert (rows[-1].image, len(rows)) == ("mean", 6)
-    assert rows[-1].psnr_y == pytest.approx(psnr, abs=0.01)
+@pytest.fixture(scope="session")
+def root(tmp_path_factory) -> Path:
+    """A folder of sets: Set5 with LR beside it, Set14 with a gray image."""
+    rng = np.random.default_rng(3)
+    folder = tmp_path_factory.mktemp("sets")
+    shapes = {"Set5": [(48, 60, 3)] * 3, "Set14": [(44, 40, 3), (46, 41, 1)]}
+    for name, sizes in shapes.items():
+        for i, (h, w, c) in enumerate(sizes):
+            coarse = rng.integers(0, 256, (h // 6, w // 6, c), dtype=np.uint8)
+            picture = np.asarray(Image.fromarray(coarse.squeeze()).resize((w, h), Image.Resampling.BICUBIC))
+            save(folder / name / "HR", f"{i}.png", picture)
+            if name == "Set5":
+                save(folder / name / "LRbicx2", f"{i}.png", np.asarray(bicubic_downsample(picture, 2)))
+    return folder
 
 
-def test_a_network_that_is_bicubic_scores_as_bicubic(rng):
-    """The same function scores both; rows are images, then means, set by set."""
-    sets = {
-        "one": [Image(n, rng.integers(0, 256, (24, 26, 3), dtype=np.uint8)) for n in "ab"],
-        "two": [Image("gray", rng.integers(0, 256, (25, 25, 1), dtype=np.uint8))],
-    }
-    evaluator = Evaluator(sets, bicubic_upscale, scale=2, method="net")
-    rows, samples = evaluator({})
-    assert [row._replace(method="bicubic") for row in rows] == evaluator.bicubic_rows
-    assert [(row.set, row.image) for row in rows] == [
-        ("one", "a"), ("one", "b"), ("two", "gray"), ("one", "mean"), ("two", "mean"),
-    ]  # fmt: skip
-    assert rows[3].psnr_y == pytest.approx((rows[0].psnr_y + rows[1].psnr_y) / 2)
-    assert evaluate.overall(rows) == pytest.approx(sum(row.psnr_y for row in rows[:3]) / 3)
-    assert samples[2].hr.shape == (24, 24, 1)
-    assert samples[2].lr.shape == (12, 12, 1)
-
-
-def test_colour_comes_from_bicubic(rng):
-    """A network that returns bicubic Y leaves the colour image bicubic, up to rounding; CbCr never pass the network."""
-    lr = rng.integers(30, 220, (10, 12, 3), dtype=np.uint8)
-
-    def model(params, y):
-        assert y.shape == (1, 10, 12, 1)
-        return bicubic_upsample(y, 2) + params
-
-    upscale = evaluate.make_upscaler(model, scale=2)
-    bicubic = np.asarray(bicubic_upsample(jnp.asarray(lr), 2)).astype(int)
-    assert np.abs(np.asarray(upscale(0.0, lr)).astype(int) - bicubic).max() <= 2  # each of two passes rounded, or neither
-    brighter = np.asarray(upscale(0.1, lr)).astype(int) - bicubic
-    inside = (bicubic > 10) & (bicubic < 210)
-    np.testing.assert_allclose(brighter[inside], 0.1 * 255 * 255 / 219, atol=3)
-
-
-def test_a_gray_image_passes_the_network_as_it_is(rng):
-    lr = rng.integers(0, 256, (10, 12, 1), dtype=np.uint8)
-    upscale = evaluate.make_upscaler(lambda _, y: jnp.repeat(jnp.repeat(y, 2, 1), 2, 2), scale=2)
-    np.testing.assert_array_equal(upscale({}, lr), np.repeat(np.repeat(lr, 2, 0), 2, 1))
-
-
-def test_image_too_small_to_be_scored():
-    with pytest.raises(InputError, match=r"tiny: dot\.png: 1x1 is too small to be scored at x2; it needs 15x15"):
-        Evaluator({"tiny": [Image("dot.png", np.zeros((1, 1, 3), np.uint8))]}, bicubic_upscale, scale=2, method="net")
-
-
-def test_a_flat_image_cannot_be_scored():
-    assert "PSNR is infinite" in str(evaluate.unusable(Image("white.png", np.full((40, 40, 3), 255, np.uint8)), scale=2))
-
-
-def test_score_against_scikit_image(rng):
-    """Y and RGB, PSNR and SSIM, shaved on all sides."""
-    hr = rng.integers(0, 256, (30, 28, 3), dtype=np.uint8)
-    sr = np.clip(hr.astype(int) + rng.integers(-9, 10, hr.shape), 0, 255).astype(np.uint8)
-    a, b = sr[3:-3, 3:-3], hr[3:-3, 3:-3]
-    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255, "channel_axis": -1}
-    y_a, y_b = (rgb2ycbcr(x)[..., :1] for x in (a, b))
-    expected = (
-        peak_signal_noise_ratio(y_b, y_a, data_range=255),
-        structural_similarity(y_a, y_b, **wang),
-        peak_signal_noise_ratio(b, a, data_range=255),
-        structural_similarity(a, b, **wang),
+@pytest.fixture(scope="session")
+def run(root, tmp_path_factory, cache) -> Path:
+    """A work directory, trained for a few steps, evaluated at 3 and 6."""
+    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    folder = str(root / "Set5/HR")
+    config = Config(
+        steps=6,
+        model=FSRCNNConfig(d=8, s=4, m=1),
+        data=DataConfig(name="folder", dir=(folder,), batch=8, patch=16, leaks="allow"),
+        optim=OptimConfig(lr=1e-2, warmup_steps=1),
+        eval=EvalConfig(sets=(str(root / "Set14/HR"),), every=3),
     )
-    assert evaluate.score(sr, hr, border=3) == pytest.approx(expected, abs=1e-9)
+    loop.train(config, directory, cache=cache)
+    return directory
 
 
-def test_table():
-    bicubic = [Row("s", "a.png", 2, "bicubic", 30.0, 0.9, 1, 1), Row("s", "mean", 2, "bicubic", 31.0, 0.91, 1, 1)]
-    ours = [Row("s", "a.png", 2, "net", 32.344, 0.95, 1, 1), Row("s", "mean", 2, "net", 30.5, 0.96, 1, 1)]
-    lines = evaluate.table(bicubic, ours).splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert cells[0] == ["set", "image", "bicubic [dB]", "net [dB]", "gain [dB]", "bicubic SSIM", "net SSIM"]
-    assert cells[2] == ["s", "a.png", "30.00", "32.34", "+2.34", "0.9000", "0.9500"]
-    assert cells[3] == ["s", "**mean**", "31.00", "30.50", "-0.50", "0.9100", "0.9600"]
+@pytest.fixture
+def call(root, cache, capsys):
+    """Calls the command; returns status, output, errors."""
+
+    def call(*arguments: str, data: Path = root):
+        status = evaluate.main([*arguments, "--data", str(data), "--cache_dir", str(cache)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def test_bicubic_of_two_sets(call, tmp_path):
+    status, out, _ = call("--model", "bicubic", "--sets", "Set5,Set14", "--scale", "2", "--out", str(tmp_path / "out"))
+    assert status == 0
+    assert "protocol    papers: LR: MATLAB bicubic of 8-bit Y, not rounded" in out
+    assert "2 px shaved" in out
+    assert "compiling" in out
+    rows = json.loads((tmp_path / "out/results.json").read_text())
+    assert [(row["set"], row["image"]) for row in rows] == [
+        ("Set5", "0.png"), ("Set5", "1.png"), ("Set5", "2.png"), ("Set14", "0.png"), ("Set14", "1.png"),
+        ("Set5", "mean"), ("Set14", "mean"),
+    ]  # fmt: skip
+    assert {(row["protocol"], row["lr"], row["method"], row["shave"]) for row in rows} == {("papers", "computed", "bicubic", 2)}
+    assert all(row["commit"] for row in rows)
+    table = list(csv.DictReader((tmp_path / "out/results.csv").open()))
+    assert float(table[3]["psnr_y"]) == rows[3]["psnr_y"]
+    made = json.loads((tmp_path / "out/provenance.json").read_text())
+    assert made["protocol"]["name"] == "papers"
+    assert "| Set14 | **mean** |" in " ".join((tmp_path / "out/results.md").read_text().split())
+
+
+def test_a_work_directory_scores_as_its_run_did(call, run, root, tmp_path):
+    status, _, _ = call("--model", str(run), "--sets", str(root / "Set14/HR"), "--out", str(tmp_path))
+    assert status == 0
+    theirs = json.loads((run / "results.json").read_text())
+    ours = json.loads((tmp_path / "results.json").read_text())
+    keys = ("image", "method", "psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "protocol", "shave", "precision")
+    assert [[row[k] for k in keys] for row in ours] == [[row[k] for k in keys] for row in theirs]
+    assert ours[-1]["weights"] == f"{run}, step 6, ema"
+    config = json.loads((tmp_path / "provenance.json").read_text())["networks"][str(run)]["config"]
+    assert config["model"]["d"] == 8
+    assert len(list((tmp_path / "samples/fsrcnn").glob("*.png"))) == 2
+
+
+def test_weights_file_equals_work_directory(call, run, tmp_path):
+    call("--model", str(run), "--sets", "Set5", "--out", str(tmp_path / "a"))
+    call("--model", str(run / "weights.safetensors"), "--sets", "Set5", "--out", str(tmp_path / "b"))
+    a, b = (json.loads((tmp_path / x / "results.json").read_text()) for x in "ab")
+    assert [row["psnr_y"] for row in a] == [row["psnr_y"] for row in b]
+    assert weights.read_card(run / "weights.safetensors").step == 6
+
+
+def test_checkpoints_and_parameters(run):
+    with Checkpoints(run / "checkpoints", keep=2, read_only=True) as checkpoints:
+        assert checkpoints.steps() == [3, 6]
+        best = checkpoints.best()
+    chosen = {
+        (which, parameters): trained.load(str(run), which=which, parameters=parameters)
+        for which in ("latest", "best") for parameters in ("ema", "raw")
+    }  # fmt: skip
+    assert chosen["best", "ema"].origin == f"{run}, step {best}, ema"
+    latest, raw = (jax.tree.leaves(chosen["latest", kind].params) for kind in ("ema", "raw"))
+    assert any((a != b).any() for a, b in zip(latest, raw, strict=True))
+
+
+def test_comparison(call, run, root):
+    """Against itself nothing differs; against bicubic there is a table, an interval and a test."""
+    status, out, _ = call("--compare", "bicubic", str(run), str(run / "weights.safetensors"), "--sets", "Set5,Set14")
+    assert status == 0
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if "|" in line]
+    (header,) = [line for line in lines if line[0] == "Y-PSNR difference"]
+    assert header == ["Y-PSNR difference", "set", "mean [dB]", "95 % interval [dB]", "Wilcoxon p", "images better"]
+    first, second = ([line[2:] for line in lines if line[0] == f"{name} - bicubic"] for name in (run, run / weights_name()))
+    assert len(first) == 3  # Set5, Set14, all
+    assert first == second
+    assert " of 5" in first[-1][-1]
+
+
+def weights_name() -> str:
+    return "weights.safetensors"
+
+
+def test_lr_files(call, root, tmp_path):
+    """The same scores as computed LR, since the files are MATLAB's bicubic, which is said."""
+    for lr in ("files", "computed"):
+        status, out, _ = call(
+            "--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr", lr,
+            "--out", str(tmp_path / lr),
+        )  # fmt: skip
+        assert status == 0
+        assert ("Set5: 3 of 3 equal MATLAB's bicubic byte for byte" in out) == (lr == "files")
+    a, b = (json.loads((tmp_path / lr / "results.json").read_text()) for lr in ("files", "computed"))
+    assert [row["psnr_y"] for row in a] == [row["psnr_y"] for row in b]
+    assert a[0]["lr"] == "files"
+
+
+def broken_copy(root: Path, place: Path) -> Path:
+    shutil.copytree(root, place)
+    return place
+
+
+def test_a_damaged_image_in_the_middle(call, root, tmp_path):
+    data = broken_copy(root, tmp_path / "sets")
+    file = data / "Set5/HR/1.png"
+    file.write_bytes(file.read_bytes()[:200])
+    status, out, err = call("--model", "bicubic", "--scale", "2", "--sets", "Set5", "--out", str(tmp_path / "out"), data=data)
+    assert status == 1
+    assert "1 image(s) could not be scored; the means are without them:\n  Set5: 1.png: damaged image" in err
+    assert "0.png" in out
+    assert "2.png" in out
+    assert "1.png: damaged image" in (tmp_path / "out/results.md").read_text()
+
+
+def test_an_image_that_is_too_small_is_named_and_the_others_scored(call, root, tmp_path):
+    data = broken_copy(root, tmp_path / "sets")
+    save(data / "Set5/HR", "dot.png", np.zeros((9, 9, 3), np.uint8))
+    status, out, err = call("--model", "bicubic", "--scale", "2", "--sets", "Set5", data=data)
+    assert (status, "2.png" in out) == (1, True)
+    assert "Set5: dot.png: 9x9 is too small to be scored at x2; it needs 15x15" in err
+
+
+FILES = ("--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr", "files")
+
+
+def test_lr_of_another_size_is_named_with_both_sizes(call, root, tmp_path):
+    data = broken_copy(root, tmp_path / "sets")
+    save(data / "Set5/LRbicx2", "1.png", np.zeros((24, 29, 3), np.uint8))
+    status, _, err = call(*FILES, data=data)
+    assert status == 1
+    assert "1.png" in err
+    assert "24x29" in err
+    assert "48x60" in err
+
+
+def test_missing_lr(call, root, tmp_path):
+    data = broken_copy(root, tmp_path / "sets")
+    (data / "Set5/LRbicx2/2.png").unlink()
+    status, _, err = call(*FILES, data=data)
+    assert status == 2
+    assert "2.png" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--sets", "Set5"), "give either --model, or --compare"),
+        (("--model", "bicubic"), "--model bicubic needs --scale, for example --scale 2"),
+        (("--model", "bicubic", "--scale", "0"), "--scale 0: must be at least 1"),
+        (("--model", "bicubic", "--scale", "2", "--sets", "Set6"), "did you mean Set5"),
+        (("--model", "runs/nowhere"), "--model runs/nowhere: no such work directory or weights file"),
+        (("--model", "bicubic", "--scale", "2", "--lr", "files"), "use --protocol rgb-uint8"),
+        (("--model", "bicubic", "--scale", "2", "--out", "/dev/null/x"), "--out /dev/null/x: cannot be written"),
+    ],
+)
+def test_bad_input(call, arguments, message):
+    status, _, err = call(*arguments)
+    assert status == 2
+    assert message in err
+
+
+def test_a_network_of_another_scale(call, run):
+    status, _, err = call("--model", str(run), "--scale", "3", "--sets", "Set5")
+    assert (status, err) == (2, f"error: evaluating x3, but {run} is for x2\n")
+
+
+def test_what_is_no_model(run, tmp_path):
+    options = {"which": "latest", "parameters": "ema"}
+    (tmp_path / "file.txt").write_text("")
+    with pytest.raises(InputError, match=r"neither a work directory nor a \.safetensors file"):
+        trained.load(str(tmp_path / "file.txt"), **options)
+    with pytest.raises(InputError, match=r"holds no config\.json"):
+        trained.load(str(tmp_path), **options)
+    (tmp_path / "run").mkdir()
+    shutil.copy(run / "config.json", tmp_path / "run")
+    with pytest.raises(InputError, match=r"has no latest checkpoint"):
+        trained.load(str(tmp_path / "run"), **options)
+
+
+def test_looking_at_a_run_changes_nothing(run):
+    before = sorted(path for path in run.rglob("*"))
+    trained.load(str(run), which="best", parameters="raw")
+    assert sorted(path for path in run.rglob("*")) == before
+
+
+def test_the_network_is_that_of_the_run(run):
+    network = trained.load(str(run), which="latest", parameters="ema")
+    model, like = build.build_model(network.config)
+    stored = weights.read(run / "weights.safetensors", like=like)
+    lr = np.linspace(0, 1, 400, dtype=np.float32).reshape(1, 20, 20, 1)
+    np.testing.assert_array_equal(model(stored, lr), network.model(network.params, lr))
+
+
+def test_help_is_quick_to_import():
+    """--help must not wait for JAX."""
+    code = "import sys, sr_jax.evaluate; assert 'jax' not in sys.modules and 'tensorflow_datasets' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

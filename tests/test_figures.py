@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from sr_jax import figures
-from sr_jax.evaluate import Sample
+from sr_jax.evaluation.evaluator import Sample
 
 
 def test_sheet_shows_pixels_as_they_are(rng):
@@ -25,6 +25,14 @@ def test_gray_and_small(rng):
     hr = rng.integers(0, 256, (20, 16, 1), dtype=np.uint8)
     sheet = figures.sample_sheet(Sample("set", "name", hr[::2, ::2], hr, hr, hr), method="net")
     assert sheet.ndim == 3
+
+
+def test_sheets_are_few_and_have_names_of_their_own(rng):
+    hr = rng.integers(0, 256, (20, 16, 3), dtype=np.uint8)
+    names = [*(f"a/{i}.png" for i in range(9)), "x y.png", "x_y.png"]
+    samples = [Sample("one" if name.startswith("a") else "two", name, hr[::2, ::2], hr, hr, hr) for name in names]
+    sheets = dict(figures.sample_sheets(samples, method="net"))
+    assert list(sheets) == [*(f"one_a_{i}" for i in range(8)), "two_x_y", "two_x_y-2"]
 
 
 def test_curve(tmp_path):

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from sr_jax.evaluate import Row
-from sr_jax.writer import Progress, Writer, write_results
+from sr_jax.writer import Progress, Writer
 
 
 def lines(directory):
@@ -52,24 +51,6 @@ def test_tensorboard_events(tmp_path):
     assert step == 10
     assert loss.simple_value == 0.5
     assert values["cat"][1].image.height == 4
-
-
-def test_results(tmp_path):
-    row = Row("photographs", "cat.png", 2, "bicubic", 30.5, 0.9, math.inf, 1.0)
-    write_results(tmp_path, [row], "# table\n")
-    assert json.loads((tmp_path / "results.json").read_text()) == [
-        {
-            "set": "photographs",
-            "image": "cat.png",
-            "scale": 2,
-            "method": "bicubic",
-            "psnr_y": 30.5,
-            "ssim_y": 0.9,
-            "psnr_rgb": None,
-            "ssim_rgb": 1.0,
-        }
-    ]
-    assert (tmp_path / "results.md").read_text() == "# table\n"
 
 
 REPORT = {"loss": 0.25, "images_per_s": 1234.0, "wait_share": 0.015}

@@ -1,0 +1,1 @@
+"""Scoring networks on whole images: protocols, few compiled shapes, rows, reports."""

@@ -1,0 +1,148 @@
+"""How an image is scored: what LR is made of HR, what of the result is compared, in which numbers.
+
+The network, where it reads the Y channel, is given Y of the LR image and returns Y of the SR image; a protocol does the rest,
+on the host in float64, so that the same decibels come out whatever accelerator ran the network. `docs/evaluation.md` explains
+both protocols and says which published figures were made with which.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from sr_jax import metrics
+from sr_jax.data.images import Image
+from sr_jax.data.pack import crop_to_multiple
+from sr_jax.ops.color import rgb_to_ycbcr_host, ycbcr_to_rgb_host
+from sr_jax.ops.resize import imresize_host
+
+
+class Task(NamedTuple):
+    """One image to upscale and to score."""
+
+    set: str
+    image: str
+    scale: int
+    hr: UInt8[np.ndarray, "sh sw c"]
+    """Cropped to multiples of the scale."""
+    lr: UInt8[np.ndarray, "h w c"]
+    """The LR image to look at; what a network reads under `rgb-uint8`."""
+    y: Float32[np.ndarray, "h w 1"]
+    """The LR image's Y channel in [0, 1], as a network reads it."""
+
+
+class Picture(NamedTuple):
+    """An SR image as it is scored."""
+
+    pixels: UInt8[np.ndarray, "sh sw c"]
+    y: Float[np.ndarray, "sh sw 1"]
+    """Its Y channel in grey levels."""
+
+
+class ScoringProtocol(Protocol):
+    """What a protocol decides."""
+
+    name: str
+    description: str
+    """In one line, with {scale}."""
+    takes_lr_files: bool
+    """Whether LR may come from image files."""
+
+    def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
+        """Prepares an image; `lr` is its LR file, None to compute it."""
+        ...
+
+    def reference_y(self, task: Task) -> Float[np.ndarray, "sh sw 1"]:
+        """Y of the HR image in grey levels."""
+        ...
+
+    def bicubic(self, task: Task) -> Picture:
+        """Bicubic interpolation's SR image."""
+        ...
+
+    def picture(self, task: Task, sr_y: Float[np.ndarray, "sh sw 1"]) -> Picture:
+        """The SR image of a network that returned `sr_y`, in [0, 1]; in colour, CbCr are enlarged bicubically."""
+        ...
+
+
+class Papers:
+    """The protocol of SRCNN's published MATLAB code, and so of FSRCNN, VDSR, DRCN, LapSRN and of every published bicubic row.
+
+    HR is converted to 8-bit Y first; LR is that Y resized in floating point and not rounded; SR's Y is rounded to 8 bits.
+    """
+
+    name = "papers"
+    description = (
+        "LR: MATLAB bicubic of 8-bit Y, not rounded; scored: Y rounded to 8 bits, RGB with bicubic CbCr; {scale} px shaved"
+    )
+    takes_lr_files = False
+
+    def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
+        assert lr is None
+        hr = crop_to_multiple(image.pixels, scale)
+        y = _resize(_y8(hr).astype(np.float64), 1 / scale) / 255
+        return Task(set, image.name, scale, hr, _resize(hr, 1 / scale), y.astype(np.float32))
+
+    def reference_y(self, task: Task) -> np.ndarray:
+        return _y8(task.hr).astype(np.float64)
+
+    def bicubic(self, task: Task) -> Picture:
+        y = _resize(_y8(task.hr).astype(np.float64), 1 / task.scale)  # in float64, as MATLAB's
+        return self.picture(task, _resize(y, task.scale) / 255)
+
+    def picture(self, task: Task, sr_y: np.ndarray) -> Picture:
+        y = _to_uint8(sr_y)
+        if task.hr.shape[-1] == 1:
+            return Picture(y, y.astype(np.float64))
+        cbcr = rgb_to_ycbcr_host(task.hr)[..., 1:].astype(np.float64)
+        cbcr = _resize(_resize(cbcr, 1 / task.scale), task.scale) / 255
+        return Picture(ycbcr_to_rgb_host(np.concatenate([y, _to_uint8(cbcr)], -1)), y.astype(np.float64))
+
+
+class RgbUint8:
+    """The protocol of the networks since EDSR: an 8-bit RGB image in, an 8-bit RGB image out, as a user would see them."""
+
+    name = "rgb-uint8"
+    description = "LR: MATLAB bicubic of 8-bit RGB; scored: 8-bit RGB and its Y (BT.601), not rounded; {scale} px shaved"
+    takes_lr_files = True
+
+    def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
+        hr = crop_to_multiple(image.pixels, scale)
+        lr = _resize(hr, 1 / scale) if lr is None else lr
+        return Task(set, image.name, scale, hr, lr, (_ycbcr(lr)[..., :1]).astype(np.float32))
+
+    def reference_y(self, task: Task) -> np.ndarray:
+        return metrics.luma(task.hr)
+
+    def bicubic(self, task: Task) -> Picture:
+        pixels = _resize(task.lr, task.scale)
+        return Picture(pixels, metrics.luma(pixels))
+
+    def picture(self, task: Task, sr_y: np.ndarray) -> Picture:
+        if task.hr.shape[-1] == 1:
+            pixels = _to_uint8(sr_y)
+        else:
+            cbcr = _resize(_ycbcr(task.lr)[..., 1:], task.scale)
+            pixels = _to_uint8(ycbcr_to_rgb_host(np.concatenate([sr_y, cbcr], -1)))
+        return Picture(pixels, metrics.luma(pixels))
+
+
+PROTOCOLS: dict[str, ScoringProtocol] = {protocol.name: protocol for protocol in (Papers(), RgbUint8())}
+
+
+def _resize(x: np.ndarray, scale: float) -> np.ndarray:
+    return imresize_host(x, scale=scale, kernel="bicubic", antialias=True)
+
+
+def _y8(image: np.ndarray) -> np.ndarray:
+    """Y of an 8-bit image, rounded to 8 bits, as MATLAB's `rgb2ycbcr`; a gray image is its own Y."""
+    return image if image.shape[-1] == 1 else rgb_to_ycbcr_host(image)[..., :1]
+
+
+def _ycbcr(image: np.ndarray) -> np.ndarray:
+    """YCbCr of an 8-bit RGB image in [0, 1], not rounded; of a gray image itself."""
+    return image / 255 if image.shape[-1] == 1 else rgb_to_ycbcr_host(image / 255)
+
+
+def _to_uint8(x: np.ndarray) -> np.ndarray:
+    return np.clip(np.floor(x * 255 + 0.5), 0, 255).astype(np.uint8)

@@ -1,0 +1,117 @@
+"""Tables of an evaluation, as text, Markdown and CSV, and the comparison of several methods."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tabulate import tabulate
+
+from sr_jax.evaluation.rows import MEAN, Row
+from sr_jax.files import replace_text
+
+CONFIDENCE = 0.95
+
+
+class Paired(NamedTuple):
+    """A paired comparison of Y-PSNR over images [dB]."""
+
+    n: int
+    mean: float
+    """Mean difference."""
+    low: float
+    """The 95 % confidence interval of the mean, by Student's t; NaN for fewer than two images."""
+    high: float
+    p: float
+    """Wilcoxon's signed-rank test, two-sided; NaN for fewer than two images, or if no image differs."""
+    better: int
+    """Images on which the difference is positive."""
+
+
+def table(methods: Sequence[Sequence[Row]]) -> str:
+    """Y-PSNR and SSIM of several methods side by side, as Markdown; gains are those over the first."""
+    first, *others = methods
+    lines = []
+    for index, row in enumerate(first):
+        ours = [rows[index] for rows in others]
+        assert all((o.set, o.image) == (row.set, row.image) for o in ours)
+        psnrs = [value for o in ours for value in (o.psnr_y, o.psnr_y - row.psnr_y)]
+        image = f"**{MEAN}**" if row.image == MEAN else row.image
+        lines.append((row.set, image, row.psnr_y, *psnrs, row.ssim_y, *(o.ssim_y for o in ours)))
+    names = [rows[0].method for rows in methods]
+    gains = [text for name in names[1:] for text in (f"{name} [dB]", "gain [dB]")]
+    header = ["set", "image", f"{names[0]} [dB]", *gains, *(f"{name} SSIM" for name in names)]
+    formats = ("", "", ".2f", *(".2f", "+.2f") * len(others), *(".4f",) * len(names))
+    return tabulate(lines, header, tablefmt="github", floatfmt=formats)
+
+
+def means(methods: Sequence[Sequence[Row]]) -> str:
+    """Every method's mean over every set, PSNR and SSIM on Y and RGB, as Markdown."""
+    rows = [row for rows in methods for row in rows if row.image == MEAN]
+    order = list(dict.fromkeys(row.set for row in rows))
+    rows.sort(key=lambda row: order.index(row.set))
+    lines = [(r.set, r.method, r.psnr_y, r.ssim_y, r.psnr_rgb, r.ssim_rgb) for r in rows]
+    header = ["set", "method", "Y-PSNR [dB]", "Y-SSIM", "RGB-PSNR [dB]", "RGB-SSIM"]
+    return tabulate(lines, header, tablefmt="github", floatfmt=("", "", ".2f", ".4f", ".2f", ".4f"))
+
+
+def compare(reference: Sequence[Row], other: Sequence[Row]) -> Paired:
+    """`other` minus `reference`, paired by image."""
+    from scipy import stats  # slow to import
+
+    ours = {(row.set, row.image): row.psnr_y for row in other if row.image != MEAN}
+    differences = np.array([ours[row.set, row.image] - row.psnr_y for row in reference if row.image != MEAN])
+    n, mean = len(differences), float(differences.mean())
+    low = high = p = math.nan
+    if n > 1:
+        spread = float(differences.std(ddof=1)) / math.sqrt(n)
+        reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread
+        low, high = mean - reach, mean + reach
+        if differences.any():
+            p = float(stats.wilcoxon(differences).pvalue)
+    return Paired(n, mean, low, high, p, int((differences > 0).sum()))
+
+
+def comparisons(methods: Sequence[Sequence[Row]]) -> str:
+    """Each method against the first, over the images of each set and over all, as Markdown."""
+    first, *others = methods
+    sets = list(dict.fromkeys(row.set for row in first))
+    lines = []
+    for rows in others:
+        for name in [*sets, *(["all"] if len(sets) > 1 else [])]:
+            a, b = ([row for row in side if name in (row.set, "all")] for side in (first, rows))
+            paired = compare(a, b)
+            interval = "" if math.isnan(paired.low) else f"{paired.low:+.3f} to {paired.high:+.3f}"
+            p = "" if math.isnan(paired.p) else f"{paired.p:.2g}"
+            better = f"{paired.better} of {paired.n}"
+            lines.append((f"{rows[0].method} - {first[0].method}", name, paired.mean, interval, p, better))
+    header = ["Y-PSNR difference", "set", "mean [dB]", "95 % interval [dB]", "Wilcoxon p", "images better"]
+    return tabulate(lines, header, tablefmt="github", floatfmt=("", "", "+.3f", "", "", ""), disable_numparse=[3, 4, 5])
+
+
+def write(directory: Path, rows: Sequence[Row], markdown: str) -> None:
+    """Writes `results.json`, `results.csv` (all rows) and `results.md`."""
+    replace_text(directory / "results.json", to_json(rows))
+    replace_text(directory / "results.csv", to_csv(rows))
+    replace_text(directory / "results.md", markdown)
+
+
+def to_json(rows: Sequence[Row]) -> str:
+    """A list of rows; JSON has no infinity: null stands for an infinite PSNR."""
+    return json.dumps([_plain(row._asdict()) for row in rows], indent=1) + "\n"
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Row._fields)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}

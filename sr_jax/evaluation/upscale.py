@@ -1,0 +1,177 @@
+"""A network on whole images of any sizes, through few compiled programs, spread over all devices of this process.
+
+XLA compiles a program for every shape, which for a small network takes longer than all its images. But a pixel of the output
+depends only on the LR pixels within the network's receptive field. So images are covered by square tiles of one size. Each
+tile edge either is the image's own edge, where the network pads as it always does, or lies at least the receptive radius
+away from the pixels that are taken from the tile. What is put together so equals the network on the whole image, up to the
+rounding of float32 sums. The radius is not declared but measured: a NaN is put into a tile, and where it comes out is where
+the pixel matters. Networks that look at the whole image (a Fourier layer, a global mean) are thereby found out, and run
+whole; so does any image for which the tiles would cost more than another compilation.
+"""
+
+import collections
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float32
+
+SIDES = (32, 48, 64, 96, 128, 192, 256, 384)
+"""Sizes of tiles to choose from [LR pixels]."""
+PIXELS_PER_CALL = 2**16
+"""LR pixels of tiles that one device computes in one call."""
+COMPILATION = 2**18
+"""LR pixels that could be computed while a program compiles. A rough figure: it decides what is fast, not what is right."""
+EXPECTED_RADIUS = 10
+"""Receptive radius for which the first tile is chosen, in which the true one is then measured [LR pixels]."""
+
+PRECISION = "float32, highest matmul precision"
+"""In which networks compute here, whatever the backend's default is."""
+AXIS = "image"
+
+
+class Upscaler:
+    """Upscales images with a network; keeps its compiled programs for the next call.
+
+    Args:
+      model: `(params, LR) -> SR`, float32 of the shapes b h w c and b sh sw c.
+    """
+
+    def __init__(self, model: Callable[[Any, Array], Array], *, scale: int):
+        self._scale = scale
+        devices = jax.local_devices()
+        self._count = len(devices)
+        mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
+        self._replicated, self._spread = (NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec(AXIS)))
+
+        def run(params: Any, lr: Array) -> Array:
+            with jax.default_matmul_precision("highest"):  # full float32, also where the backend's default is less
+                return model(params, lr)
+
+        specs = {"in_specs": (PartitionSpec(), PartitionSpec(AXIS)), "out_specs": PartitionSpec(AXIS)}
+        self._run = jax.jit(jax.shard_map(run, mesh=mesh, check_vma=False, **specs))
+        self._radius: int | Literal["unknown"] | None = "unknown"  # None: the whole image
+
+    def __call__(
+        self, params: Any, images: Sequence[Float32[np.ndarray, "_h _w c"]]
+    ) -> Iterator[tuple[int, Float32[np.ndarray, "_sh _sw c"]]]:
+        """Yields (index, SR) of every image once, in the order in which they are finished."""
+        params = jax.device_put(jax.device_get(params), self._replicated)
+        side, tiled = self._plan(params, images)
+        which = [i for i, image in enumerate(images) if image.shape[:2] in tiled]
+        yield from self._by_tiles(params, images, which, side)
+        yield from self._whole(params, images, sorted({*range(len(images))} - {*which}))
+
+    def _plan(self, params: Any, images: Sequence[np.ndarray]) -> tuple[int, set[tuple[int, int]]]:
+        shapes = [image.shape[:2] for image in images]
+        if self._radius == "unknown":
+            side, tiled = plan_tiles(shapes, radius=EXPECTED_RADIUS)
+            if not tiled:
+                return side, tiled
+            self._radius = self._measure_radius(params, side, channels=images[0].shape[2])
+        return plan_tiles(shapes, radius=self._radius) if isinstance(self._radius, int) else (0, set())
+
+    def _measure_radius(self, params: Any, side: int, *, channels: int) -> int | None:
+        """The receptive radius [LR pixels], None if it reaches the border of the tile. Compiles no other program."""
+        tile = np.full((side, side, channels), 0.5, np.float32)
+        centre = side // 2
+        tile[centre, centre] = np.nan
+        tiles = itertools.repeat(tile, self._tiles_per_call(side))
+        sr = next(self._in_batches(params, tiles, self._tiles_per_call(side)))
+        seen = np.argwhere(np.isnan(sr).any(-1)) // self._scale
+        radius = int(np.abs(seen - centre).max(initial=0))
+        return radius if radius < centre - 1 else None
+
+    def _by_tiles(self, params: Any, images: Sequence[np.ndarray], which: list[int], side: int) -> Iterator[tuple[int, Any]]:
+        radius, s = self._radius, self._scale
+        if not which or not isinstance(radius, int):
+            return
+        tiles = [(i, tile) for i in which for tile in cover(images[i].shape[:2], side=side, radius=radius)]
+        missing = collections.Counter(i for i, _ in tiles)
+        cut = (images[i][rows.start : rows.start + side, columns.start : columns.start + side] for i, (rows, columns) in tiles)
+        results: dict[int, np.ndarray] = {}
+        for (i, (rows, columns)), sr in zip(tiles, self._in_batches(params, cut, self._tiles_per_call(side)), strict=True):
+            if i not in results:
+                results[i] = np.empty((s * images[i].shape[0], s * images[i].shape[1], sr.shape[-1]), np.float32)
+            results[i][rows.scaled(s), columns.scaled(s)] = sr[rows.within(s), columns.within(s)]
+            missing[i] -= 1
+            if not missing[i]:
+                yield i, results.pop(i)
+
+    def _whole(self, params: Any, images: Sequence[np.ndarray], which: list[int]) -> Iterator[tuple[int, Any]]:
+        """Images of one shape go to the devices together."""
+        by_shape: dict[tuple, list[int]] = {}
+        for i in which:
+            by_shape.setdefault(images[i].shape, []).append(i)
+        for members in by_shape.values():
+            yield from zip(members, self._in_batches(params, (images[i] for i in members), self._count), strict=True)
+
+    def _in_batches(self, params: Any, inputs: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+        """Results in the order of the inputs. The last batch is filled up with zeros; what they give is dropped."""
+        inputs = iter(inputs)
+        ahead: tuple[int, Array] | None = None  # one batch is computed while the one before is taken apart
+        while batch := list(itertools.islice(inputs, size)):
+            filled = np.zeros((size, *batch[0].shape), np.float32)
+            filled[: len(batch)] = batch
+            now = len(batch), self._run(params, jax.device_put(filled, self._spread))
+            if ahead:
+                yield from np.asarray(ahead[1])[: ahead[0]]
+            ahead = now
+        if ahead:
+            yield from np.asarray(ahead[1])[: ahead[0]]
+
+    def _tiles_per_call(self, side: int) -> int:
+        return self._count * max(1, PIXELS_PER_CALL // side**2)
+
+
+class Span(NamedTuple):
+    """What a tile gives of an image along one axis [LR pixels]."""
+
+    start: int
+    """Where the tile begins."""
+    first: int
+    """Where the part that is taken from it begins."""
+    stop: int
+
+    def scaled(self, scale: int) -> slice:
+        """The part in the SR image."""
+        return slice(scale * self.first, scale * self.stop)
+
+    def within(self, scale: int) -> slice:
+        """The part in what comes out of the tile."""
+        return slice(scale * (self.first - self.start), scale * (self.stop - self.start))
+
+
+def cover(shape: tuple[int, int], *, side: int, radius: int) -> list[tuple[Span, Span]]:
+    """Tiles (rows, columns) whose parts make up an image, each pixel once, at least `radius` away from every inner edge."""
+    rows, columns = (_spans(size, side, radius) for size in shape)
+    return list(itertools.product(rows, columns))
+
+
+def plan_tiles(shapes: Sequence[tuple[int, int]], *, radius: int) -> tuple[int, set[tuple[int, int]]]:
+    """The side of the tiles that make all images together cheapest, and the shapes that are to be tiled."""
+    best: tuple[int, int, set[tuple[int, int]]] | None = None
+    for side in (0, *(side for side in SIDES if side > 2 * radius + 1)):
+        total, tiled = 0, set()
+        for shape, n in collections.Counter(shapes).items():
+            whole = n * math.prod(shape) + COMPILATION
+            tiles = n * len(cover(shape, side=side, radius=radius)) * side**2 if 0 < side <= min(shape) else math.inf
+            tiled |= {shape} if tiles < whole else set()
+            total += min(tiles, whole)
+        total += COMPILATION if tiled else 0
+        if best is None or total < best[0]:
+            best = total, side, tiled
+    assert best is not None
+    return best[1], best[2]
+
+
+def _spans(size: int, side: int, radius: int) -> list[Span]:
+    spans = [Span(0, 0, size if size <= side else side - radius)]
+    while (done := spans[-1].stop) < size:
+        start = min(done - radius, size - side)
+        spans.append(Span(start, done, size if start + side == size else start + side - radius))
+    return spans

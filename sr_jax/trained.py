@@ -1,0 +1,65 @@
+"""Trained networks, from work directories and weights files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+from jaxtyping import Array
+
+from sr_jax import build, weights, workdir
+from sr_jax import config as configs
+from sr_jax import state as states
+from sr_jax.checkpoint import Checkpoints
+from sr_jax.config import Config
+from sr_jax.errors import InputError
+
+Which = Literal["latest", "best"]
+"""Which checkpoint of a work directory: the last one, or the one with the best mean Y-PSNR in the run's own evaluations."""
+Parameters = Literal["ema", "raw"]
+"""Which parameters of a checkpoint: their moving average, or themselves."""
+
+
+class Trained(NamedTuple):
+    """A network that can upscale."""
+
+    config: Config
+    model: Callable[[Any, Array], Array]
+    """`(params, LR) -> SR`, of the Y channel in [0, 1]."""
+    params: Any
+    origin: str
+    """Where the parameters are from, for people and results."""
+
+
+def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
+    """The network of a work directory, or of a weights file with its card.
+
+    Raises:
+      InputError: if there is nothing of the kind, or it cannot be read.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return _from_work_directory(path, place, which, parameters)
+    if path.suffix == weights.SUFFIX and path.is_file():
+        config = weights.read_card(path).config
+        model, like = build.build_model(config)
+        return Trained(config, model, weights.read(path, like=like), place)
+    if path.exists():
+        raise InputError(f"--model {place}: neither a work directory nor a {weights.SUFFIX} file")
+    raise InputError(f"--model {place}: no such work directory or weights file (or `bicubic`)")
+
+
+def _from_work_directory(path: Path, place: str, which: Which, parameters: Parameters) -> Trained:
+    if not (path / workdir.CONFIG).is_file():
+        raise InputError(f"--model {place}: holds no {workdir.CONFIG}, so it is not the work directory of a training run")
+    config = configs.load(path / workdir.CONFIG)
+    model, params = build.build_model(config)
+    optimizer, _ = build.make_optimizer(config)
+    with Checkpoints(path / "checkpoints", keep=config.keep, read_only=True) as checkpoints:
+        step = checkpoints.latest() if which == "latest" else checkpoints.best()
+        if step is None:
+            raise InputError(f"--model {place}: has no {which} checkpoint; train it further")
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        state = checkpoints.restore(jax.device_put(states.create(params, optimizer), here), step)
+    chosen = state.ema if parameters == "ema" else state.params
+    return Trained(config, model, jax.device_get(chosen), f"{place}, step {step}, {parameters}")

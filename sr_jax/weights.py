@@ -1,0 +1,94 @@
+"""Trained weights as files: `NAME.safetensors`, and beside it the card `NAME.json` that says what they are."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from sr_jax import config as configs
+from sr_jax.config import Config
+from sr_jax.errors import InputError
+from sr_jax.files import replace_bytes, replace_text
+
+SUFFIX = ".safetensors"
+
+
+class Card(NamedTuple):
+    """What weights are."""
+
+    config: Config
+    """With which they were trained."""
+    step: int
+    commit: str
+    table: list[dict[str, Any]]
+    """Rows of the evaluation at the end of training."""
+
+
+def write(path: Path, params: Any, card: Card) -> None:
+    """Writes the weights, named by attribute with dots, and their card."""
+    leaves, _ = jax.tree.flatten_with_path(params)
+    tensors = {_name(where): np.ascontiguousarray(jax.device_get(leaf)) for where, leaf in leaves}
+    replace_bytes(path, save(tensors))
+    plain = {
+        "model": card.config.model.name,
+        "scale": card.config.scale,
+        "step": card.step,
+        "commit": card.commit,
+        "table": card.table,
+        "config": json.loads(configs.to_json(card.config)),
+    }
+    replace_text(path.with_suffix(".json"), json.dumps(plain, indent=1) + "\n")
+
+
+def read_card(path: Path) -> Card:
+    """The card of a weights file.
+
+    Raises:
+      InputError: naming the file, if there is none, or it is not a card.
+    """
+    place = path.with_suffix(".json")
+    try:
+        plain = json.loads(place.read_text())
+        return Card(configs.from_json(json.dumps(plain["config"])), plain["step"], plain["commit"], plain["table"])
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: its card, {place.name}, is not beside it; it says what network the weights are for"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{place} is not the card of a weights file ({type(error).__name__}: {error})") from None
+
+
+def read(path: Path, *, like: Any) -> Any:
+    """The weights, as a tree like `like`, the parameters of the network that the card names.
+
+    Raises:
+      InputError: naming what is wrong: the file, missing or superfluous names, shapes, values that are not finite.
+    """
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read as safetensors ({error})") from None
+    leaves, structure = jax.tree.flatten_with_path(like)
+    expected = {_name(where): leaf.shape for where, leaf in leaves}
+    complaints = [
+        *(f"{name} is missing" for name in expected if name not in tensors),
+        *(f"{name} is not of this network" for name in tensors if name not in expected),
+        *(
+            f"{name} is {tensors[name].shape}, not {shape}"
+            for name, shape in expected.items()
+            if name in tensors and tensors[name].shape != shape
+        ),
+        *(f"{name} holds values that are not finite" for name, value in tensors.items() if not np.isfinite(value).all()),
+    ]
+    if complaints:
+        more = f"; and {len(complaints) - 5} more" if len(complaints) > 5 else ""
+        raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:5])}{more}")
+    return jax.tree.unflatten(structure, [tensors[name] for name in expected])
+
+
+def _name(where: Any) -> str:
+    return ".".join(str(getattr(key, "key", key)) for key in where)
