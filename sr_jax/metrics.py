@@ -8,6 +8,8 @@ import math
 import numpy as np
 from jaxtyping import Float, Num, UInt8
 
+from sr_jax.ops.ycbcr import OFFSET, STANDARDS
+
 PEAK = 255.0
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
@@ -19,8 +21,8 @@ def luma(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 1"]:
     """The Y channel (BT.601, as MATLAB's `rgb2ycbcr`) in grey levels, not rounded. A gray image is its own Y."""
     if image.shape[-1] == 1:
         return image.astype(np.float64)
-    weights = np.array([65.481, 128.553, 24.966]) / 255
-    return (image.astype(np.float64) @ weights + 16)[..., None]
+    weights = STANDARDS["bt601"].matrix[0] / 255
+    return (image.astype(np.float64) @ weights + OFFSET[0])[..., None]
 
 
 def shave(image: Num[np.ndarray, "h w c"], border: int) -> Num[np.ndarray, "h2 w2 c"]:

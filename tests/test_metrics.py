@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +47,11 @@ def test_ssim_of_a_tiny_image():
 
 def test_luma_is_the_y_of_scikit_image(pair):
     np.testing.assert_allclose(metrics.luma(pair[0])[..., 0], rgb2ycbcr(pair[0])[..., 0], atol=1e-10)
+
+
+def test_metrics_need_no_jax():
+    """They import of `ops` only what is NumPy alone, so that tools that score files start at once."""
+    subprocess.run([sys.executable, "-c", "import sys, sr_jax.metrics; assert 'jax' not in sys.modules"], check=True)
 
 
 def test_a_gray_image_is_its_own_luma(pair):

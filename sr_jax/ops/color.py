@@ -1,22 +1,85 @@
-"""RGB and YCbCr, as MATLAB's `rgb2ycbcr` and `ycbcr2rgb` (ITU-R BT.601, studio range).
+"""RGB and YCbCr in studio range, as MATLAB's `rgb2ycbcr` and `ycbcr2rgb`.
 
-Y lies in [16, 235] / 255, Cb and Cr in [16, 240] / 255, for R, G and B in [0, 1].
+Float images: R, G and B lie in [0, 1], Y in [16, 235] / 255, Cb and Cr in [16, 240] / 255; nothing is rounded or clipped.
+uint8 images: all in grey levels, rounded half away from zero, and clipped to [0, 255].
+
+The standard is "bt601" (MATLAB's, and the papers') or "bt709" (high-definition video). Every function here takes JAX arrays and
+NumPy arrays, and gives back what it was given: NumPy's stay on the host, where nothing is compiled.
 """
 
 import functools
 import operator
+from types import ModuleType
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num, UInt, UInt8
 
-# Rows give Y, Cb and Cr in grey levels of 255, from R, G and B in [0, 1].
-_FORWARD = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
-_OFFSET = np.array([16.0, 128.0, 128.0])
-_INVERSE = np.linalg.inv(_FORWARD)
+from sr_jax.ops.ycbcr import OFFSET, STANDARDS, Standard
+
+A = TypeVar("A", Array, np.ndarray)
 
 
-def _combine(channels: list[Array], matrix: np.ndarray, offset: np.ndarray) -> list[Array]:
+def rgb_to_y(rgb: Num[A, "*b h w 3"], *, standard: str = "bt601") -> Num[A, "*b h w 1"]:
+    """The Y channel of an RGB image.
+
+    Raises:
+      ValueError: if the image is neither float nor uint8, or the standard is unknown.
+    """
+    return _forward(rgb, _find(standard), rows=1)
+
+
+def rgb_to_ycbcr(rgb: Num[A, "*b h w 3"], *, standard: str = "bt601") -> Num[A, "*b h w 3"]:
+    """RGB to YCbCr. The bytes of a uint8 image are exact, and so the same on every backend.
+
+    Raises:
+      ValueError: as `rgb_to_y`.
+    """
+    return _forward(rgb, _find(standard), rows=3)
+
+
+def ycbcr_to_rgb(ycbcr: Num[A, "*b h w 3"], *, standard: str = "bt601") -> Num[A, "*b h w 3"]:
+    """The inverse of `rgb_to_ycbcr`. In float, what leaves the RGB gamut lies outside [0, 1] and is not clipped.
+
+    uint8 is computed in float: 64 bits on the host, 32 on a device, where a value within 1e-4 of a tie may fall either way.
+
+    Raises:
+      ValueError: as `rgb_to_y`.
+    """
+    xp, inverse = _namespace(ycbcr), np.linalg.inv(_find(standard).matrix)
+    if not _is_uint8(ycbcr):
+        return xp.stack(_combine(_channels(ycbcr), inverse * 255, -inverse @ OFFSET), -1)
+    centred = [x.astype(_float(xp)) - int(o) for x, o in zip(_channels(ycbcr), OFFSET, strict=True)]
+    return _to_levels(xp.stack(_combine(centred, inverse * 255, np.zeros(3)), -1), xp)
+
+
+def to_float(image: UInt[A, "*b h w c"]) -> Float[A, "*b h w c"]:
+    """uint8 or uint16 of the full range to [0, 1]: float32 of a JAX array, float64 of a NumPy array."""
+    return image.astype(_float(_namespace(image))) / np.iinfo(image.dtype).max
+
+
+def to_uint8(image: Float[A, "*b h w c"]) -> UInt8[A, "*b h w c"]:
+    """Float in [0, 1] to uint8, rounded half up as MATLAB's `uint8`, and clipped."""
+    return _to_levels(image * 255, _namespace(image))
+
+
+def _forward(rgb: Any, standard: Standard, *, rows: int) -> Any:
+    xp = _namespace(rgb)
+    if not _is_uint8(rgb):
+        return xp.stack(_combine(_channels(rgb), standard.matrix[:rows] / 255, OFFSET[:rows] / 255), -1)
+    return xp.stack([_exact_row(rgb, standard, row, xp) for row in range(rows)], -1)
+
+
+def _exact_row(rgb: Any, standard: Standard, row: int, xp: ModuleType) -> Any:
+    """One channel of uint8 in 32-bit integers: `total / denominator` is it before rounding, which lies in [16, 240]."""
+    denominator = 255 * int(standard.denominators[row])
+    products = (int(n) * x.astype(xp.int32) for n, x in zip(standard.numerators[row], _channels(rgb), strict=True))
+    total = functools.reduce(operator.add, products) + int(OFFSET[row]) * denominator
+    return ((2 * total + denominator) // (2 * denominator)).astype(xp.uint8)
+
+
+def _combine(channels: list[Any], matrix: np.ndarray, offset: np.ndarray) -> list[Any]:
     """`matrix @ channels + offset` as plain products and sums: float32 on every backend, never a reduced matmul."""
     return [
         functools.reduce(operator.add, (float(w) * x for w, x in zip(row, channels, strict=True))) + float(o)
@@ -24,30 +87,29 @@ def _combine(channels: list[Array], matrix: np.ndarray, offset: np.ndarray) -> l
     ]
 
 
-def rgb_to_y(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
-    """The Y channel of an RGB image; both in [0, 1]."""
-    return _combine(_channels(rgb), _FORWARD[:1] / 255, _OFFSET[:1] / 255)[0][..., None]
+def _to_levels(levels: Any, xp: ModuleType) -> Any:
+    return xp.clip(xp.floor(levels + 0.5), 0, 255).astype(xp.uint8)
 
 
-def rgb_to_ycbcr(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
-    """RGB in [0, 1] to YCbCr in [0, 1], studio range, not rounded."""
-    return jnp.stack(_combine(_channels(rgb), _FORWARD / 255, _OFFSET / 255), -1)
-
-
-def ycbcr_to_rgb(ycbcr: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
-    """The inverse of `rgb_to_ycbcr`; what leaves the RGB gamut lies outside [0, 1] and is not clipped."""
-    return jnp.stack(_combine(_channels(ycbcr), _INVERSE * 255, -_INVERSE @ _OFFSET), -1)
-
-
-def _channels(image: Array) -> list[Array]:
+def _channels(image: Any) -> list[Any]:
     return [image[..., i] for i in range(image.shape[-1])]
 
 
-def to_float(image: Array) -> Array:
-    """uint8 or uint16 of the full range to float32 in [0, 1]."""
-    return image.astype(jnp.float32) / jnp.iinfo(image.dtype).max
+def _namespace(image: Any) -> ModuleType:
+    return np if isinstance(image, np.ndarray) else jnp
 
 
-def to_uint8(image: Float[Array, "*b h w c"]) -> Array:
-    """Float in [0, 1] to uint8, rounded half up as MATLAB's `uint8`, and clipped."""
-    return jnp.clip(jnp.floor(image * 255 + 0.5), 0, 255).astype(jnp.uint8)
+def _float(xp: ModuleType) -> Any:
+    return np.float64 if xp is np else np.float32
+
+
+def _is_uint8(image: Any) -> bool:
+    if not (image.dtype == np.uint8 or jnp.issubdtype(image.dtype, jnp.floating)):
+        raise ValueError(f"a {image.dtype} image has no colours here: convert it to float in [0, 1] (`to_float`) or to uint8")
+    return image.dtype == np.uint8
+
+
+def _find(standard: str) -> Standard:
+    if standard not in STANDARDS:
+        raise ValueError(f"standard={standard!r} is none of {', '.join(STANDARDS)}")
+    return STANDARDS[standard]

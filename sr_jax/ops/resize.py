@@ -1,102 +1,199 @@
-"""Bicubic resizing by an integer factor, exactly as MATLAB's `imresize`.
+"""Resizing of images, exactly as MATLAB's `imresize`.
 
-MATLAB's rule (Keys 1981, a = -0.5): half-pixel centres, symmetric padding, the kernel widened by the factor when shrinking
-(antialiasing), height first and then width; on integer images the result of *each* of the two passes is rounded half away
-from zero and clipped.
+MATLAB's rule: half-pixel centres, symmetric padding, the kernel widened by the factor when shrinking (antialiasing), weights
+that sum to one, the dimension with the smaller scale first and height before width; on integer images the result of *each*
+of the two passes is rounded half away from zero and clipped.
 
-At an integer factor s the kernel is only ever sampled at odd multiples of 1 / (2 s) or multiples of 1 / s. Its values there
-are rational with the denominator 2 s^3 or 16 s^3, and they sum to one without normalisation. So the weights are kept as
-integers, and an integer image is resized in integer arithmetic: the result has no rounding error, ties are decided
+At an integer factor s a kernel is only ever sampled at multiples of 1 / (2 s). The values there of the bicubic (Keys 1981,
+a = -0.5), the triangular and the box kernel are rational, and their sum is the same for every output pixel. So the weights
+are kept as integers, and an integer image is resized in integer arithmetic: the result has no rounding error, ties are decided
 exactly, and the bytes are the same on every backend. (`jax.image.resize(..., "cubic")` differs at image borders by up to 15
-grey levels.)
+grey levels.) Everything else is summed in floating point with the weights of `resize_weights`.
+
+The same lines run on the host (`xp` is `numpy`: at least float64, nothing to compile) and on a device (`jax.numpy`).
 """
 
+import difflib
 import functools
 import math
 import operator
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Num
+from jaxtyping import Array, Float, Int, Num
 
 SUPPORT = 2  # half the width of the bicubic kernel, in pixels of the coarser grid
 
 
-def _kernel(x: np.ndarray, unit: int) -> np.ndarray:
-    """`2 unit^3 h(x / unit)` of Keys' cubic kernel h, in exact integers, for integer x."""
-    x = np.abs(x.astype(object))
+class Kernel(NamedTuple):
+    """An interpolation kernel h."""
+
+    support: int
+    """h is zero beyond this distance."""
+    values: Callable[[np.ndarray, int], np.ndarray]
+    """`(x, unit)` -> h(x / unit) times a constant: integers of integers, if h is rational."""
+    rational: bool
+
+
+def _bicubic(x: np.ndarray, unit: int) -> np.ndarray:
+    """`2 unit^3 h(x / unit)` of Keys' cubic kernel h."""
+    x = np.abs(x)
     near = 3 * x**3 - 5 * x**2 * unit + 2 * unit**3
     far = -(x**3) + 5 * x**2 * unit - 8 * x * unit**2 + 4 * unit**3
     return np.where(x <= unit, near, np.where(x < 2 * unit, far, 0))
 
 
-def _reduce(weights: np.ndarray, denominator: int) -> tuple[np.ndarray, int]:
-    divisor = math.gcd(denominator, *(int(w) for w in weights.flat))
-    return (weights // divisor).astype(np.int32), denominator // divisor
+def _bilinear(x: np.ndarray, unit: int) -> np.ndarray:
+    return np.maximum(unit - np.abs(x), 0)
 
 
-def downsample_weights(scale: int) -> tuple[np.ndarray, int, int]:
-    """The antialiased filter of a reduction by `scale`.
+def _box(x: np.ndarray, unit: int) -> np.ndarray:
+    return ((-unit <= 2 * x) & (2 * x < unit)).astype(x.dtype)
+
+
+def _lanczos(x: np.ndarray, unit: int, *, lobes: int) -> np.ndarray:
+    x = x / unit
+    return np.where(np.abs(x) < lobes, np.sinc(x) * np.sinc(x / lobes), 0)
+
+
+KERNELS = {
+    "bicubic": Kernel(SUPPORT, _bicubic, True),
+    "bilinear": Kernel(1, _bilinear, True),
+    "box": Kernel(1, _box, True),
+    "lanczos2": Kernel(2, functools.partial(_lanczos, lobes=2), False),
+    "lanczos3": Kernel(3, functools.partial(_lanczos, lobes=3), False),
+}
+
+
+def resize_weights(
+    in_size: int, out_size: int, *, scale: float, kernel: str, antialias: bool
+) -> tuple[Float[np.ndarray, "out taps"], Int[np.ndarray, "out taps"]]:
+    """The weights w and the indices n of one pass, so that `y[i] = sum_t w[i, t] x[n[i, t]]`.
+
+    Args:
+      scale: output pixels for an input pixel. It need not be `out_size / in_size`, which may have been rounded up.
+      kernel: one of `KERNELS`.
+      antialias: whether the kernel is widened when shrinking.
+
+    Raises:
+      ValueError: if the kernel is unknown.
+    """
+    support, values, _ = _find_kernel(kernel)
+    shrink = min(scale, 1.0) if antialias else 1.0
+    centre = np.arange(1, out_size + 1) / scale + 0.5 * (1 - 1 / scale)  # counted from 1, so that MATLAB's rounding is ours
+    first = np.floor(centre - support / shrink).astype(np.int64)
+    index = first[:, None] + np.arange(math.ceil(2 * support / shrink) + 2)
+    weights = values((centre[:, None] - index) * shrink, 1).astype(np.float64)
+    used = weights.any(0)
+    weights, index = weights[:, used], index[:, used]
+    mirrored = (index - 1) % (2 * in_size)
+    return weights / weights.sum(1, keepdims=True), np.minimum(mirrored, 2 * in_size - 1 - mirrored)
+
+
+def downsample_weights(scale: int, *, kernel: str, antialias: bool) -> tuple[Int[np.ndarray, " taps"], int, int]:
+    """The filter of a reduction by `scale`, for a rational kernel.
 
     Returns:
-      integer weights `w`, their denominator, and the offset `o` (not positive), so that
+      integer weights `w`, their denominator, and the offset `o` (not positive, for a widened kernel), so that
       `y[i] = sum_t w[t] x[scale * i + o + t] / denominator`.
     """
-    # Twice the distance of input t from the centre scale * i + (scale - 1) / 2, in input pixels.
-    t = np.arange(-SUPPORT * scale, (SUPPORT + 1) * scale)
-    distance = 2 * t - (scale - 1)
-    inside = np.abs(distance) < 2 * SUPPORT * scale
-    weights, denominator = _reduce(_kernel(distance[inside], 2 * scale), 2 * (2 * scale) ** 3 * scale)
-    assert weights.sum() == denominator
-    return weights, denominator, int(t[inside][0])
+    support, values, _ = _find_kernel(kernel)
+    t = np.arange(-support * scale, (support + 1) * scale)
+    # Twice the distance of input t to the centre scale * i + (scale - 1) / 2, in input pixels.
+    weights = values(scale - 1 - 2 * t, 2 * scale if antialias else 2)
+    used = np.flatnonzero(weights)
+    weights, denominator = _reduce(weights[used[0] : used[-1] + 1])
+    return weights, denominator, int(t[used[0]])
 
 
-def upsample_weights(scale: int) -> tuple[np.ndarray, int, np.ndarray]:
-    """The interpolation filters of an enlargement by `scale`, one for each output phase.
+def upsample_weights(scale: int, *, kernel: str) -> tuple[Int[np.ndarray, "scale taps"], int, Int[np.ndarray, " scale"]]:
+    """The interpolation filters of an enlargement by `scale`, one for each output phase, for a rational kernel.
 
     Returns:
-      integer weights `w` of shape (scale, 4), their denominator, and the offsets `o` of shape (scale,), so that
+      integer weights `w`, their denominator, and the offsets `o`, so that
       `y[scale * i + r] = sum_t w[r, t] x[i + o[r] + t] / denominator`.
     """
+    support, values, _ = _find_kernel(kernel)
     # Output scale * i + r lies at i + (2 r + 1 - scale) / (2 scale) on the input grid.
     position = 2 * np.arange(scale) + 1 - scale
-    offset = np.floor_divide(position, 2 * scale) - (SUPPORT - 1)
-    distance = 2 * scale * (offset[:, None] + np.arange(2 * SUPPORT)) - position[:, None]
-    weights, denominator = _reduce(_kernel(distance, 2 * scale), 2 * (2 * scale) ** 3)
-    assert (weights.sum(1) == denominator).all()
+    offset = np.floor_divide(position, 2 * scale) - (support - 1)
+    distance = position[:, None] - 2 * scale * (offset[:, None] + np.arange(2 * support))
+    weights, denominator = _reduce(values(distance, 2 * scale))
     return weights, denominator, offset
 
 
-def _finish(total: Array, denominator: int, dtype: jnp.dtype) -> Array:
-    """Divides; integers are rounded half away from zero and clipped to the range of `dtype`."""
+def _reduce(weights: np.ndarray) -> tuple[np.ndarray, int]:
+    """Integer weights in lowest terms, and their sum, which all filters share."""
+    sums = np.unique(weights.sum(-1))
+    assert len(sums) == 1
+    divisor = math.gcd(*(int(w) for w in weights.flat))
+    return weights // divisor, int(sums[0]) // divisor
+
+
+def _find_kernel(name: str) -> Kernel:
+    if name not in KERNELS:
+        near = difflib.get_close_matches(name, KERNELS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"kernel={name!r} is none of {', '.join(KERNELS)}{hint}")
+    return KERNELS[name]
+
+
+def _finish(total: Any, denominator: int, dtype: np.dtype, xp: ModuleType) -> Any:
+    """Divides a sum made in `_working` type and returns to `dtype`: integers are rounded half away from zero and clipped."""
     if not jnp.issubdtype(dtype, jnp.integer):
-        return total / denominator
-    rounded = (2 * total + denominator) // (2 * denominator)  # exact for totals >= 0; negative ones are clipped to 0
-    return jnp.clip(rounded, 0, jnp.iinfo(dtype).max).astype(dtype)
+        return (total / denominator).astype(dtype)
+    if jnp.issubdtype(total.dtype, jnp.integer):
+        rounded = (2 * total + denominator) // (2 * denominator)  # exact for totals >= 0; negative ones are clipped to 0
+    else:
+        rounded = xp.floor(total / denominator + 0.5)
+    return xp.clip(rounded, 0, np.iinfo(dtype).max).astype(dtype)
 
 
-def _working(x: Array, weights: np.ndarray) -> tuple[Array, np.ndarray]:
-    """The image and the weights in the type the sums are made in."""
-    if not jnp.issubdtype(x.dtype, jnp.integer):
-        return x, weights.astype(x.dtype)
-    peak = jnp.iinfo(x.dtype).max * int(np.abs(weights).sum(-1).max())
-    if 2 * peak + int(weights.sum(-1).max()) > np.iinfo(np.int32).max:
-        raise ValueError(f"a {x.dtype} image cannot be resized exactly in 32-bit integers at this scale; convert it to float")
-    return x.astype(jnp.int32), weights
+def _working_float(dtype: np.dtype, xp: ModuleType) -> np.dtype:
+    """The type in which a float image, or an integer image with real weights, is summed."""
+    least = np.float64 if xp is np else np.float32
+    return xp.promote_types(dtype, least) if jnp.issubdtype(dtype, jnp.floating) else np.dtype(least)
 
 
-def _downsample_axis(x: Array, scale: int, axis: int) -> Array:
-    weights, denominator, offset = downsample_weights(scale)
-    start = SUPPORT * scale + offset
-    size = x.shape[axis] // scale - 2 * SUPPORT
-    working, weights = _working(x, weights)
-    return _finish(_filter(working, weights, start, size, scale, axis), denominator, x.dtype)
+def _working_integer(dtype: np.dtype, weights: np.ndarray, xp: ModuleType) -> np.dtype | None:
+    """The smallest type that holds the sums of an integer image exactly; None if there is none (a device has 32 bits)."""
+    largest = np.iinfo(dtype).max * int(np.abs(weights).sum(-1).max())
+    needed = 2 * largest + int(weights.sum(-1).max())
+    types = (np.int32, np.int64) if xp is np else (np.int32,)
+    return next((np.dtype(t) for t in types if needed <= np.iinfo(t).max), None)
 
 
-def _filter(x: Array, weights: np.ndarray, start: int, size: int, stride: int, axis: int) -> Array:
+def _working(x: Any, weights: np.ndarray, xp: ModuleType) -> tuple[Any, np.ndarray]:
+    """The image and integer weights in the type the sums are made in."""
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        dtype = _working_integer(x.dtype, weights, xp)
+        if dtype is None:
+            raise ValueError(
+                f"a {x.dtype} image cannot be resized exactly in 32-bit integers at this scale; convert it to float"
+            )
+    else:
+        dtype = _working_float(x.dtype, xp)
+    return x.astype(dtype), weights.astype(dtype)
+
+
+def _downsample_axis(x: Any, scale: int, axis: int, *, kernel: str, antialias: bool, xp: ModuleType) -> Any:
+    """Shrinks an axis that carries a margin of the kernel's support on both sides."""
+    weights, denominator, offset = downsample_weights(scale, kernel=kernel, antialias=antialias)
+    support = KERNELS[kernel].support
+    start = support * scale + offset
+    size = x.shape[axis] // scale - 2 * support
+    working, weights = _working(x, weights, xp)
+    return _finish(_filter(working, weights, start, size, scale, axis), denominator, x.dtype, xp)
+
+
+def _filter(x: Any, weights: np.ndarray, start: int, size: int, stride: int, axis: int) -> Any:
     """`sum_t weights[t] x[start + stride * i + t]` for i < size, along one axis."""
 
-    def tap(t: int) -> Array:
+    def tap(t: int) -> Any:
         index = [slice(None)] * x.ndim
         index[axis] = slice(start + t, start + t + (size - 1) * stride + 1, stride)
         return weights[t] * x[tuple(index)]
@@ -104,16 +201,20 @@ def _filter(x: Array, weights: np.ndarray, start: int, size: int, stride: int, a
     return functools.reduce(operator.add, map(tap, range(len(weights))))
 
 
-def _upsample_axis(x: Array, scale: int, axis: int) -> Array:
-    weights, denominator, offset = upsample_weights(scale)
-    size = x.shape[axis]
-    pad = [(0, 0)] * x.ndim
-    pad[axis] = (SUPPORT, SUPPORT)
-    working, weights = _working(jnp.pad(x, pad, mode="symmetric"), weights)
-    phases = [_filter(working, row, SUPPORT + int(o), size, 1, axis) for row, o in zip(weights, offset, strict=True)]
+def _upsample_axis(x: Any, scale: int, axis: int, *, kernel: str, xp: ModuleType) -> Any:
+    weights, denominator, offset = upsample_weights(scale, kernel=kernel)
+    size, support = x.shape[axis], KERNELS[kernel].support
+    working, weights = _working(_pad(x, axis, support, support, xp), weights, xp)
+    phases = [_filter(working, row, support + int(o), size, 1, axis) for row, o in zip(weights, offset, strict=True)]
     shape = list(x.shape)
     shape[axis] = size * scale
-    return _finish(jnp.stack(phases, axis + 1).reshape(shape), denominator, x.dtype)
+    return _finish(xp.stack(phases, axis + 1).reshape(shape), denominator, x.dtype, xp)
+
+
+def _pad(x: Any, axis: int, before: int, after: int, xp: ModuleType) -> Any:
+    pad = [(0, 0)] * x.ndim
+    pad[axis] = (before, after)
+    return xp.pad(x, pad, mode="symmetric")
 
 
 def bicubic_downsample_window(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_out w_out c"]:
@@ -122,7 +223,9 @@ def bicubic_downsample_window(x: Num[Array, "*b h w c"], scale: int) -> Num[Arra
     What comes out is byte for byte the same piece of the whole image's reduction, if the window's corner lies on a multiple
     of `scale` and its margin beyond the image is the symmetric reflection of the image.
     """
-    return _downsample_axis(_downsample_axis(x, scale, x.ndim - 3), scale, x.ndim - 2)
+    for axis in (x.ndim - 3, x.ndim - 2):
+        x = _downsample_axis(x, scale, axis, kernel="bicubic", antialias=True, xp=jnp)
+    return x
 
 
 def bicubic_downsample(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_out w_out c"]:
@@ -150,4 +253,117 @@ def bicubic_upsample(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_
     """MATLAB's `imresize(x, scale)`; the types are treated as in `bicubic_downsample`."""
     if scale == 1:
         return x
-    return _upsample_axis(_upsample_axis(x, scale, x.ndim - 3), scale, x.ndim - 2)
+    for axis in (x.ndim - 3, x.ndim - 2):
+        x = _upsample_axis(x, scale, axis, kernel="bicubic", xp=jnp)
+    return x
+
+
+def imresize(
+    x: Num[Array, "*b h w c"],
+    *,
+    scale: float | int | Sequence[float | int] | None = None,
+    shape: Sequence[int] | None = None,
+    kernel: str,
+    antialias: bool,
+) -> Num[Array, "*b h_out w_out c"]:
+    """MATLAB's `imresize(x, scale, kernel)` or `imresize(x, shape, kernel)`; compiled, differentiable for floats.
+
+    uint8 and uint16 are rounded and clipped after each pass: exactly at integer factors of the rational kernels, as long as
+    32 bits suffice; elsewhere in float32, where a sum within rounding error of a tie may fall either way. Floats of any range
+    are not rounded.
+
+    Args:
+      scale: output pixels for an input pixel, or a pair of them (height, width); sizes are rounded up.
+      shape: instead, the output's height and width.
+      kernel: bicubic, bilinear, box, lanczos2 or lanczos3.
+      antialias: whether the kernel is widened when shrinking, as MATLAB does unless told otherwise.
+
+    Raises:
+      ValueError: if not exactly one of scale and shape is given, one is not positive, the kernel is unknown, or the image
+        is empty or of another integer type.
+    """
+    return _imresize(x, _passes(x, scale, shape, kernel), kernel, antialias)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
+def _imresize(x: Array, passes: tuple["Pass", ...], kernel: str, antialias: bool) -> Array:
+    return _resize(x, passes, kernel, antialias, jnp)
+
+
+def imresize_host(
+    x: Num[np.ndarray, "*b h w c"],
+    *,
+    scale: float | int | Sequence[float | int] | None = None,
+    shape: Sequence[int] | None = None,
+    kernel: str,
+    antialias: bool,
+) -> Num[np.ndarray, "*b h_out w_out c"]:
+    """`imresize` of a NumPy array on the host: in 64 bits, and without compiling for every size."""
+    return _resize(x, _passes(x, scale, shape, kernel), kernel, antialias, np)
+
+
+class Pass(NamedTuple):
+    """What happens to one axis."""
+
+    axis: int
+    size: int
+    scale: float
+
+
+def _passes(x: Any, scale: Any, shape: Any, kernel: str) -> tuple[Pass, ...]:
+    """Both passes, in MATLAB's order: the smaller scale first, height before width."""
+    _find_kernel(kernel)
+    if x.dtype not in (np.uint8, np.uint16) and not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(f"a {x.dtype} image cannot be resized: it must be uint8, uint16 or float")
+    if x.ndim < 3 or not all(x.shape[-3:]):
+        raise ValueError(
+            f"an image of shape {x.shape} cannot be resized: it must have pixels, and axes (height, width, channels)"
+        )
+    if (scale is None) == (shape is None):
+        raise ValueError(f"scale={scale!r}, shape={shape!r}: give one of them")
+    sizes = x.shape[-3:-1]
+    if shape is not None:
+        if len(shape) != 2 or not all(hasattr(n, "__index__") and n >= 1 for n in shape):
+            raise ValueError(f"shape={shape!r} must be two positive integers (height, width)")
+        scales = [out / n for out, n in zip(shape, sizes, strict=True)]
+    else:
+        scales = list(scale) if isinstance(scale, Sequence) else [scale, scale]
+        if len(scales) != 2 or not all(math.isfinite(s) and s > 0 for s in scales):
+            raise ValueError(f"scale={scale!r} must be a positive number, or a pair of them (height, width)")
+        shape = [math.ceil(n * s) for n, s in zip(sizes, scales, strict=True)]
+    passes = [Pass(x.ndim - 3 + i, int(shape[i]), float(scales[i])) for i in range(2)]
+    return tuple(sorted(passes, key=lambda p: p.scale))
+
+
+def _resize(x: Any, passes: tuple[Pass, ...], kernel: str, antialias: bool, xp: ModuleType) -> Any:
+    for p in passes:
+        x = _resize_axis(x, p, kernel, antialias, xp)
+    return x
+
+
+def _resize_axis(x: Any, p: Pass, kernel: str, antialias: bool, xp: ModuleType) -> Any:
+    """One pass: by integer weights where the factor and the kernel allow them, by real ones otherwise."""
+    if p.scale == 1:
+        return x
+    support, _, rational = KERNELS[kernel]
+    shrink, grow = round(1 / p.scale), round(p.scale)
+    if rational and p.scale == grow and _fits(x, upsample_weights(grow, kernel=kernel)[0], xp):
+        return _upsample_axis(x, grow, p.axis, kernel=kernel, xp=xp)
+    by_integer = math.isclose(1 / p.scale, shrink, rel_tol=1e-15)  # 1 / s is a rounded number
+    if rational and by_integer and _fits(x, downsample_weights(shrink, kernel=kernel, antialias=antialias)[0], xp):
+        margin = support * shrink
+        padded = _pad(x, p.axis, margin, margin + p.size * shrink - x.shape[p.axis], xp)
+        return _downsample_axis(padded, shrink, p.axis, kernel=kernel, antialias=antialias, xp=xp)
+    return _resize_axis_by_real_weights(x, p, kernel, antialias, xp)
+
+
+def _fits(x: Any, weights: np.ndarray, xp: ModuleType) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.floating) or _working_integer(x.dtype, weights, xp) is not None
+
+
+def _resize_axis_by_real_weights(x: Any, p: Pass, kernel: str, antialias: bool, xp: ModuleType) -> Any:
+    weights, index = resize_weights(x.shape[p.axis], p.size, scale=p.scale, kernel=kernel, antialias=antialias)
+    weights = weights.astype(_working_float(x.dtype, xp))
+    along = [p.size if axis == p.axis else 1 for axis in range(x.ndim)]
+    taps = (weights[:, t].reshape(along) * xp.take(x, index[:, t], axis=p.axis, mode="clip") for t in range(weights.shape[1]))
+    return _finish(functools.reduce(operator.add, taps), 1, x.dtype, xp)

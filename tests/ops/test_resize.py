@@ -1,34 +1,80 @@
+import functools
+import itertools
+import math
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
+from skimage.transform import downscale_local_mean
 
 from sr_jax.ops import resize
 
 SCALES = (2, 3, 4)
 
 
-def matlab_imresize(x: np.ndarray, scale: float, *, rounds: bool) -> np.ndarray:
-    """MATLAB's imresize in float64, written from its documented algorithm: explicit weights, index by index."""
-    for axis in (0, 1):
-        size = x.shape[axis]
-        out_size = int(np.ceil(size * scale))
-        width = 4 / min(scale, 1)
-        rows = []
-        for i in range(1, out_size + 1):
-            u = i / scale + 0.5 * (1 - 1 / scale)
-            left = int(np.floor(u - width / 2))
-            index = np.arange(left, left + int(np.ceil(width)) + 2)
-            t = np.abs((u - index) * min(scale, 1))
-            w = np.where(t <= 1, 1.5 * t**3 - 2.5 * t**2 + 1, np.where(t <= 2, -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2, 0))
-            w /= w.sum()
-            mirror = np.concatenate([np.arange(1, size + 1), np.arange(size, 0, -1)])
-            index = mirror[(index - 1) % (2 * size)] - 1
-            rows.append(np.tensordot(w, np.take(x, index, axis), (0, axis)))
-        x = np.stack(rows, axis)
-        if rounds:
-            x = np.clip(np.floor(x + 0.5), 0, 255)
+def keys(x):
+    x = abs(x)
+    if x <= 1:
+        return (3 * x**3 - 5 * x**2 + 2) / 2
+    return (-(x**3) + 5 * x**2 - 8 * x + 4) / 2 if x <= 2 else 0 * x
+
+
+def triangle(x):
+    return x + 1 if -1 <= x < 0 else 1 - x if 0 <= x <= 1 else 0 * x
+
+
+def box(x):
+    return Fraction(-1 <= 2 * x < 1)
+
+
+def lanczos(x, a):
+    eps, x = np.finfo(float).eps, float(x)
+    value = (math.sin(math.pi * x) * math.sin(math.pi * x / a) + eps) / (math.pi**2 * x**2 / a + eps)
+    return value if abs(x) < a else 0.0
+
+
+DEFINITIONS = {  # name -> (kernel, width), as in MATLAB
+    "bicubic": (keys, 4),
+    "bilinear": (triangle, 2),
+    "box": (box, 1),
+    "lanczos2": (functools.partial(lanczos, a=2), 4),
+    "lanczos3": (functools.partial(lanczos, a=3), 6),
+}
+RATIONAL = ("bicubic", "bilinear", "box")
+
+
+def mirror(j, size):
+    while not 0 <= j < size:
+        j = -1 - j if j < 0 else 2 * size - 1 - j
+    return j
+
+
+def definition(x, *, scales, kernel, antialias, peak=None):
+    """MATLAB's documented algorithm, pixel by pixel; in exact rational numbers if the scales are of type `Fraction`.
+
+    `peak`: the largest value of the integer type to round to after each pass.
+    """
+    h, width = DEFINITIONS[kernel]
+    exact = all(isinstance(s, Fraction) for s in scales)
+    x = np.array([Fraction(v) if exact else v for v in x.ravel().tolist()], object).reshape(x.shape)
+    for axis in sorted((0, 1), key=lambda axis: scales[axis]):
+        scale, lines = scales[axis], np.moveaxis(x, axis, 0)
+        stretch = min(scale, 1) if antialias else 1
+        out = []
+        for i in range(1, math.ceil(len(lines) * scale) + 1):
+            u = i / scale + (1 - 1 / scale) / 2
+            reach = width / stretch / 2
+            taps = {j: h(stretch * (u - j)) for j in range(math.floor(u - reach) - 1, math.ceil(u + reach) + 2)}
+            total = sum(taps.values())
+            out.append(sum(w / total * lines[mirror(j - 1, len(lines))] for j, w in taps.items() if w))
+        x = np.moveaxis(np.array(out), 0, axis)
+        if peak is not None:
+            rounded = [min(max(math.floor(v + Fraction(1, 2)), 0), peak) for v in x.ravel()]
+            x = np.array(rounded, object).reshape(x.shape)
     return x
 
 
@@ -39,47 +85,250 @@ def test_lr_files_of_matlab_are_reproduced_byte_for_byte(research_images, scale)
     for file in files:
         hr = np.array(Image.open(research_images / "Set5/HR" / file.name.replace(f"x{scale}", "")))
         h, w = (n - n % scale for n in hr.shape[:2])
+        expected = np.array(Image.open(file))
         lr = jax.jit(resize.bicubic_downsample, static_argnums=1)(hr[:h, :w], scale)
-        np.testing.assert_array_equal(lr, np.array(Image.open(file)), err_msg=file.name)
+        np.testing.assert_array_equal(lr, expected, err_msg=file.name)
+        host = resize.imresize_host(hr[:h, :w], scale=1 / scale, kernel="bicubic", antialias=True)
+        np.testing.assert_array_equal(host, expected, err_msg=file.name)
 
 
 @pytest.mark.parametrize("scale", [*SCALES, 5, 8])
-def test_float_agrees_with_matlab_algorithm(rng, scale):
+def test_float_agrees_with_the_definition(rng, scale):
     x = rng.random((6 * scale, 5 * scale, 2))
+    options = {"kernel": "bicubic", "antialias": True}
     with jax.enable_x64(True):
-        down = resize.bicubic_downsample(jnp.asarray(x), scale)
-        up = resize.bicubic_upsample(jnp.asarray(x), scale)
-    np.testing.assert_allclose(down, matlab_imresize(x, 1 / scale, rounds=False), atol=1e-12)
-    np.testing.assert_allclose(up, matlab_imresize(x, scale, rounds=False), atol=1e-12)
+        down = jax.jit(resize.bicubic_downsample, static_argnums=1)(x, scale)
+        up = jax.jit(resize.bicubic_upsample, static_argnums=1)(x[:6, :5], scale)
+    np.testing.assert_allclose(down, definition(x, scales=[1 / scale] * 2, **options).astype(float), atol=1e-12)
+    np.testing.assert_allclose(up, definition(x[:6, :5], scales=[scale] * 2, **options).astype(float), atol=1e-12)
+
+
+FACTORS = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6), Fraction(2), Fraction(3), Fraction(4)]
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("kernel", RATIONAL)
+@pytest.mark.parametrize("factor", FACTORS, ids=str)
+def test_integers_at_integer_factors_are_exact(rng, factor, kernel, antialias):
+    """Also ties, on the host and on a device, and where the size is no multiple of the factor."""
+    x = rng.integers(0, 256, (20, 13, 1) if factor < 1 else (5, 6, 1), dtype=np.uint8)
+    expected = definition(x, scales=[factor] * 2, kernel=kernel, antialias=antialias, peak=255)
+    options = {"scale": float(factor), "kernel": kernel, "antialias": antialias}
+    host, device = resize.imresize_host(x, **options), resize.imresize(jnp.asarray(x), **options)
+    assert host.dtype == device.dtype == np.uint8
+    np.testing.assert_array_equal(host, expected)
+    np.testing.assert_array_equal(device, expected)
+
+
+def test_ties_are_rounded_up():
+    """The mean of 0 and 1 is a tie: to 1 after the first pass, and to 1 after the second. In one rounding it would be 0."""
+    x = np.array([[0, 0], [1, 0]], np.uint8)[..., None]
+    assert resize.imresize_host(x, scale=0.5, kernel="box", antialias=True).item() == 1
+    assert resize.imresize(jnp.asarray(x), scale=0.5, kernel="box", antialias=True).item() == 1
+
+
+@pytest.mark.parametrize("factor", [Fraction(1, 2), Fraction(1, 8), Fraction(2)], ids=str)
+def test_uint16_is_exact(rng, factor):
+    """On the host at every factor; on a device at those that fit its 32 bits."""
+    x = rng.integers(0, 2**16, (24, 16, 1), dtype=np.uint16)
+    options = {"kernel": "bicubic", "antialias": True}
+    expected = definition(x, scales=[factor] * 2, peak=65535, **options).astype(int)
+    np.testing.assert_array_equal(resize.imresize_host(x, scale=float(factor), **options), expected)
+    device = np.asarray(resize.imresize(jnp.asarray(x), scale=float(factor), **options)).astype(int)
+    assert np.abs(device - expected).max() <= (1 if factor == Fraction(1, 8) else 0)
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("kernel", DEFINITIONS)
+@pytest.mark.parametrize("scales", [(0.3, 0.7), (0.5, 1.9), (2, 0.23), (1 / 3, 3)], ids=str)
+def test_host_agrees_with_the_definition(rng, scales, kernel, antialias):
+    x = rng.random((13, 11, 1))
+    ours = resize.imresize_host(x, scale=scales, kernel=kernel, antialias=antialias)
+    expected = definition(x, scales=scales, kernel=kernel, antialias=antialias).astype(float)
+    np.testing.assert_allclose(ours, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", DEFINITIONS)
+@pytest.mark.parametrize("antialias", [True, False])
+def test_device_agrees_with_host(rng, kernel, antialias):
+    x = rng.random((2, 13, 12, 3))
+    options = {"shape": (7, 17), "kernel": kernel, "antialias": antialias}
+    host = resize.imresize_host(x, **options)
+    assert host.shape == (2, 7, 17, 3)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(resize.imresize(jnp.asarray(x), **options), host, atol=1e-14)
+    single = resize.imresize(jnp.asarray(x), **options)
+    assert single.dtype == jnp.float32
+    np.testing.assert_allclose(single, host, atol=1e-6)
+    half = resize.imresize(jnp.asarray(x, jnp.bfloat16), **options)
+    assert half.dtype == jnp.bfloat16
+    np.testing.assert_allclose(half.astype(jnp.float32), host, atol=2e-2)
+
+
+@pytest.mark.parametrize("kernel", DEFINITIONS)
+def test_integers_at_other_factors(rng, kernel):
+    """Rounded after each pass, as 64-bit floats say."""
+    x = rng.integers(0, 256, (12, 15, 1), dtype=np.uint8)
+    options = {"kernel": kernel, "antialias": True}
+    expected = definition(x, scales=(0.7, 1.7), peak=255, **options)
+    np.testing.assert_array_equal(resize.imresize_host(x, scale=(0.7, 1.7), **options), expected)
+
+
+@pytest.mark.parametrize("scale", [(0.7, 1), (1, 1.7)], ids=str)
+@pytest.mark.parametrize("kernel", DEFINITIONS)
+def test_integers_at_other_factors_on_a_device(rng, kernel, scale):
+    """A sum within rounding error of a tie may fall either way; nothing else differs."""
+    x = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    options = {"scale": scale, "kernel": kernel, "antialias": True}
+    host = resize.imresize_host(x, **options).astype(int)
+    difference = np.abs(np.asarray(resize.imresize(jnp.asarray(x), **options)) - host)
+    unrounded = resize.imresize_host(x.astype(np.float64), **options)
+    tie = np.abs(unrounded - np.floor(unrounded) - 0.5) < 1e-4
+    assert tie.mean() < 0.5  # ties are common where few pixels have simple weights
+    assert difference[~tie].max() == 0
+    assert difference.max() <= 1
+
+
+def test_the_dimension_of_the_smaller_scale_comes_first(rng):
+    x = rng.integers(0, 256, (32, 32, 1), dtype=np.uint8)
+    options = {"kernel": "bicubic", "antialias": True}
+    both = resize.imresize_host(x, scale=(0.5, 0.25), **options)
+    passes = [functools.partial(resize.imresize_host, scale=s, **options) for s in ((1, 0.25), (0.5, 1))]
+    np.testing.assert_array_equal(both, passes[1](passes[0](x)))
+    assert (both != passes[0](passes[1](x))).any()
+    equal = resize.imresize_host(x, scale=0.5, **options)
+    passes = [functools.partial(resize.imresize_host, scale=s, **options) for s in ((0.5, 1), (1, 0.5))]
+    np.testing.assert_array_equal(equal, passes[1](passes[0](x)))
+    assert (equal != passes[0](passes[1](x))).any()
+
+
+def test_size_is_rounded_up():
+    """11 * 0.3 = 3.3 and 10 * 0.31 = 3.1; and a scale is kept as it is, not replaced by the ratio of the sizes."""
+    x = np.arange(110.0).reshape(11, 10, 1)
+    options = {"kernel": "bilinear", "antialias": True}
+    by_scale = resize.imresize_host(x, scale=(0.3, 0.31), **options)
+    by_shape = resize.imresize_host(x, shape=(4, 4), **options)
+    assert by_scale.shape == by_shape.shape == (4, 4, 1)
+    assert np.abs(by_scale - by_shape).max() > 1
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_uint8_upsampling_agrees_with_matlab_algorithm(rng, scale):
-    x = rng.integers(0, 256, (20, 23, 3), dtype=np.uint8)
-    expected = matlab_imresize(x.astype(np.float64), scale, rounds=True)
-    np.testing.assert_array_equal(resize.bicubic_upsample(jnp.asarray(x), scale), expected)
+def test_bicubic_is_that_of_training(rng, scale):
+    x = rng.integers(0, 256, (12 * scale, 8 * scale, 3), dtype=np.uint8)
+    options = {"kernel": "bicubic", "antialias": True}
+    expected = jax.jit(resize.bicubic_downsample, static_argnums=1)(x, scale)
+    for shape in ({"scale": 1 / scale}, {"shape": (12, 8)}):
+        np.testing.assert_array_equal(resize.imresize(jnp.asarray(x), **shape, **options), expected)
+        np.testing.assert_array_equal(resize.imresize_host(x, **shape, **options), expected)
+    expected = jax.jit(resize.bicubic_upsample, static_argnums=1)(x, scale)
+    np.testing.assert_array_equal(resize.imresize(jnp.asarray(x), scale=scale, **options), expected)
+    np.testing.assert_array_equal(resize.imresize_host(x, scale=scale, **options), expected)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_interior_agrees_with_pillow(rng, scale):
-    """Pillow's bicubic has the same kernel and centres, but treats borders otherwise."""
-    x = rng.random((12 * scale, 12 * scale)).astype(np.float32)
-    pillow = np.array(Image.fromarray(x).resize((12, 12), Image.Resampling.BICUBIC))
-    ours = resize.bicubic_downsample(jnp.asarray(x)[..., None], scale)[..., 0]
-    np.testing.assert_allclose(ours[2:-2, 2:-2], pillow[2:-2, 2:-2], atol=2e-6)
-    assert np.abs(np.asarray(ours) - pillow).max() > 1e-3  # so the comparison does see a difference
+PILLOW = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "box": Image.Resampling.BOX,
+    "lanczos3": Image.Resampling.LANCZOS,
+}
 
 
-def test_uint16_is_exact(rng):
-    x = rng.integers(0, 2**16, (24, 24, 1), dtype=np.uint16)
-    down = np.asarray(resize.bicubic_downsample(jnp.asarray(x), 2))
-    exact = x.astype(np.float64)
-    weights, denominator, offset = resize.downsample_weights(2)
-    assert down.dtype == np.uint16
-    row = [sum(weights * exact[2 * i + offset : 2 * i + offset + 8, 10, 0]) / denominator for i in range(3, 8)]
-    rows = np.clip(np.floor(np.array(row) + 0.5), 0, 65535)
-    first_pass = np.asarray(resize._downsample_axis(jnp.pad(jnp.asarray(x), ((4, 4), (0, 0), (0, 0)), mode="symmetric"), 2, 0))
-    np.testing.assert_array_equal(first_pass[3:8, 10, 0], rows)
+@pytest.mark.parametrize("kernel", PILLOW)
+@pytest.mark.parametrize("shape", [(20, 17), (47, 51), (90, 120)], ids=str)
+def test_interior_agrees_with_pillow(rng, kernel, shape):
+    """Pillow has the same kernels and centres, but at borders it leaves out what lies beyond instead of mirroring."""
+    x = rng.random((60, 55)).astype(np.float32)
+    pillow = np.array(Image.fromarray(x).resize(shape[::-1], PILLOW[kernel]))
+    ours = resize.imresize_host(x[..., None], shape=shape, kernel=kernel, antialias=True)[..., 0]
+    border = [math.ceil(3 * max(1, out / n)) for out, n in zip(shape, x.shape, strict=True)]
+    inside = tuple(slice(b, -b) for b in border)
+    np.testing.assert_allclose(ours[inside], pillow[inside], atol=2e-6)
+    if kernel.startswith(("bicubic", "lanczos")):
+        assert np.abs(ours - pillow).max() > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (19, 31)], ids=str)
+def test_bilinear_without_antialiasing_agrees_with_scipy(rng, shape):
+    """Borders included: SciPy's "reflect" repeats the border pixel."""
+    x = rng.random((12, 14))
+    factors = [out / n for out, n in zip(shape, x.shape, strict=True)]
+    expected = ndimage.zoom(x, factors, order=1, mode="reflect", grid_mode=True)
+    ours = resize.imresize_host(x[..., None], shape=shape, kernel="bilinear", antialias=False)[..., 0]
+    np.testing.assert_allclose(ours, expected, atol=1e-12)
+
+
+def test_box_is_the_mean_of_cells(rng):
+    x = rng.random((12, 20, 3))
+    ours = resize.imresize_host(x, scale=(1 / 3, 1 / 4), kernel="box", antialias=True)
+    np.testing.assert_allclose(ours, downscale_local_mean(x, (3, 4, 1)), atol=1e-14)
+
+
+@pytest.mark.parametrize("kernel", DEFINITIONS)
+def test_identity_constants_and_flips(rng, kernel):
+    x = rng.random((9, 8, 2))
+    options = {"kernel": kernel, "antialias": True}
+    np.testing.assert_array_equal(resize.imresize_host(x, scale=1, **options), x)
+    np.testing.assert_array_equal(resize.imresize_host(x, shape=(9, 8), **options), x)
+    for scale in (0.37, 0.5, 1.3, 2):
+        np.testing.assert_allclose(resize.imresize_host(np.full((9, 8, 1), 0.7), scale=scale, **options), 0.7, atol=1e-15)
+        level = np.full((9, 8, 1), 255, np.uint8)
+        assert (resize.imresize_host(level, scale=scale, **options) == 255).all()
+    shape = (3, 16) if kernel == "box" else (4, 15)  # a box is open to one side, which only shows at some factors
+    flipped = resize.imresize_host(x[::-1, ::-1], shape=shape, **options)
+    np.testing.assert_allclose(flipped[::-1, ::-1], resize.imresize_host(x, shape=shape, **options), atol=1e-12)
+
+
+def test_tiny_images_are_mirrored_many_times(rng):
+    x = rng.random((1, 2, 1))
+    for scale, kernel in itertools.product((0.25, 0.3, 3), DEFINITIONS):
+        ours = resize.imresize_host(x, scale=scale, kernel=kernel, antialias=True)
+        expected = definition(x, scales=[scale] * 2, kernel=kernel, antialias=True).astype(float)
+        np.testing.assert_allclose(ours, expected, atol=1e-12)
+    down = resize.imresize(jnp.asarray(x), scale=0.25, kernel="bicubic", antialias=True)
+    np.testing.assert_allclose(
+        down, definition(x, scales=[0.25] * 2, kernel="bicubic", antialias=True).astype(float), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(("kernel", "shape"), [("bicubic", (5, 20)), ("lanczos3", (7, 13))])
+def test_gradient_is_the_adjoint(rng, kernel, shape):
+    """<A x, r> = <x, A^T r>, with A dense from the images of unit pixels on the host."""
+    f = functools.partial(resize.imresize, shape=shape, kernel=kernel, antialias=True)
+    units = np.eye(10 * 10).reshape(100, 10, 10, 1)
+    dense = resize.imresize_host(units, shape=shape, kernel=kernel, antialias=True).reshape(100, -1)
+    r = rng.random((*shape, 1))
+    with jax.enable_x64(True):
+        gradient = jax.grad(lambda x: jnp.sum(f(x) * r))(jnp.asarray(rng.random((10, 10, 1))))
+    np.testing.assert_allclose(gradient.ravel(), dense @ r.ravel(), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "scale=None, shape=None: give one of them"),
+        ({"scale": 2, "shape": (4, 4)}, r"scale=2, shape=\(4, 4\): give one of them"),
+        ({"scale": 0}, "scale=0 must be a positive number, or a pair of them"),
+        ({"scale": (1, -0.5)}, r"scale=\(1, -0.5\) must be a positive number"),
+        ({"scale": (1.0, 1.0, 1.0)}, "must be a positive number, or a pair"),
+        ({"scale": math.nan}, "scale=nan must be a positive number"),
+        ({"scale": math.inf}, "scale=inf must be a positive number"),
+        ({"shape": (4, 0)}, r"shape=\(4, 0\) must be two positive integers"),
+        ({"shape": (4,)}, r"shape=\(4,\) must be two positive integers"),
+        ({"scale": 2, "kernel": "bicubc"}, "kernel='bicubc' is none of bicubic, bilinear, .*; did you mean 'bicubic'?"),
+        ({"scale": 2, "x": np.zeros((0, 4, 1))}, r"image of shape \(0, 4, 1\) cannot be resized: it must have pixels"),
+        (
+            {"scale": 2, "x": np.zeros((4, 4, 1), np.int32)},
+            "a int32 image cannot be resized: it must be uint8, uint16 or float",
+        ),
+    ],
+    ids=str,
+)
+def test_bad_input(options, message):
+    options = {"x": np.zeros((4, 4, 1), np.float32), "kernel": "bicubic", "antialias": True} | options
+    with pytest.raises(ValueError, match=message):
+        resize.imresize_host(**options)
+    with pytest.raises(ValueError, match=message):
+        resize.imresize(**options | {"x": jnp.asarray(options["x"])})
 
 
 def test_size_that_is_no_multiple_is_refused():
