@@ -17,7 +17,7 @@ from sr_jax.data.images import Bad, Image
 from sr_jax.errors import InputError
 from sr_jax.evaluation import report
 from sr_jax.evaluation.evaluator import BICUBIC, Evaluator, Sample
-from sr_jax.evaluation.protocol import PROTOCOLS, ScoringProtocol, Task
+from sr_jax.evaluation.protocol import PROTOCOLS, Protocol, Task
 from sr_jax.evaluation.rows import Row, Stamp, unusable
 from sr_jax.evaluation.upscale import PRECISION, Upscaler
 from sr_jax.files import replace_text
@@ -139,7 +139,7 @@ def method_names(networks: dict[str, Trained]) -> dict[str, str]:
     return {place: name if names.count(name) == 1 else place for (place, _), name in zip(networks.items(), names, strict=True)}
 
 
-def load_set(name: str, settings: Settings, protocol: ScoringProtocol, scale: int) -> Loaded:
+def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> Loaded:
     """Reads and prepares the images of a set; those that cannot be used are named, and left out.
 
     Raises:
@@ -163,7 +163,7 @@ def load_set(name: str, settings: Settings, protocol: ScoringProtocol, scale: in
     return Loaded(tasks, bad, note)
 
 
-def render(methods: Sequence[Sequence[Row]], protocol: ScoringProtocol, scale: int, *, compare: bool) -> str:
+def render(methods: Sequence[Sequence[Row]], protocol: Protocol, scale: int, *, compare: bool) -> str:
     """The report in Markdown."""
     parts = [
         f"x{scale}, protocol {protocol.name} ({protocol.description.format(scale=scale)}), code {provenance.commit()}",
@@ -178,7 +178,7 @@ def write(
     out: Path,
     methods: Sequence[Sequence[Row]],
     text: str,
-    protocol: ScoringProtocol,
+    protocol: Protocol,
     scale: int,
     networks: dict[str, Trained],
     bad: Sequence[str],

@@ -122,7 +122,7 @@ def test_checkpoints_and_parameters(run):
     assert any((a != b).any() for a, b in zip(latest, raw, strict=True))
 
 
-def test_comparison(call, run, root):
+def test_comparison(call, run):
     """Against itself nothing differs; against bicubic there is a table, an interval and a test."""
     status, out, _ = call("--compare", "bicubic", str(run), str(run / "weights.safetensors"), "--sets", "Set5,Set14")
     assert status == 0
@@ -139,7 +139,7 @@ def weights_name() -> str:
     return "weights.safetensors"
 
 
-def test_lr_files(call, root, tmp_path):
+def test_lr_files(call, tmp_path):
     """The same scores as computed LR, since the files are MATLAB's bicubic, which is said."""
     for lr in ("files", "computed"):
         status, out, _ = call(

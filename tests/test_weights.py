@@ -9,7 +9,7 @@ from sr_jax import build, weights
 from sr_jax.config import Config, FSRCNNConfig
 from sr_jax.errors import InputError
 
-CONFIG = Config(scale=3, data={"patch": 48}, model=FSRCNNConfig(d=8, s=4, m=2))
+CONFIG = Config(scale=3, model=FSRCNNConfig(d=8, s=4, m=2))
 CARD = weights.Card(CONFIG, 7, "abc", [{"set": "Set5", "psnr_y": 30.0}])
 
 

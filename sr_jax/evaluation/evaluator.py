@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sr_jax.errors import InputError
-from sr_jax.evaluation.protocol import Picture, ScoringProtocol, Task
+from sr_jax.evaluation.protocol import Picture, Protocol, Task
 from sr_jax.evaluation.rows import Row, Stamp, mean_rows, score
 from sr_jax.evaluation.upscale import Upscaler
 
@@ -39,9 +39,7 @@ class Evaluator:
       InputError: naming the image for which a network gives values that are not finite.
     """
 
-    def __init__(
-        self, protocol: ScoringProtocol, tasks: Sequence[Task], *, stamp: Stamp, on_scored: Callable[[], None] | None = None
-    ):
+    def __init__(self, protocol: Protocol, tasks: Sequence[Task], *, stamp: Stamp, on_scored: Callable[[], None] | None = None):
         self._protocol, self._tasks, self._stamp = protocol, tasks, stamp
         self._on_scored = on_scored or (lambda: None)
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)

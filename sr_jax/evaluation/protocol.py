@@ -5,7 +5,8 @@ on the host in float64, so that the same decibels come out whatever accelerator 
 both protocols and says which published figures were made with which.
 """
 
-from typing import NamedTuple, Protocol
+import abc
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -13,7 +14,7 @@ from jaxtyping import Float, Float32, UInt8
 from sr_jax import metrics
 from sr_jax.data.images import Image
 from sr_jax.data.pack import crop_to_multiple
-from sr_jax.ops.color import rgb_to_ycbcr_host, ycbcr_to_rgb_host
+from sr_jax.ops.color import rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from sr_jax.ops.resize import imresize_host
 
 
@@ -39,7 +40,7 @@ class Picture(NamedTuple):
     """Its Y channel in grey levels."""
 
 
-class ScoringProtocol(Protocol):
+class Protocol(abc.ABC):
     """What a protocol decides."""
 
     name: str
@@ -48,24 +49,24 @@ class ScoringProtocol(Protocol):
     takes_lr_files: bool
     """Whether LR may come from image files."""
 
+    @abc.abstractmethod
     def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
         """Prepares an image; `lr` is its LR file, None to compute it."""
-        ...
 
+    @abc.abstractmethod
     def reference_y(self, task: Task) -> Float[np.ndarray, "sh sw 1"]:
         """Y of the HR image in grey levels."""
-        ...
 
+    @abc.abstractmethod
     def bicubic(self, task: Task) -> Picture:
         """Bicubic interpolation's SR image."""
-        ...
 
+    @abc.abstractmethod
     def picture(self, task: Task, sr_y: Float[np.ndarray, "sh sw 1"]) -> Picture:
         """The SR image of a network that returned `sr_y`, in [0, 1]; in colour, CbCr are enlarged bicubically."""
-        ...
 
 
-class Papers:
+class Papers(Protocol):
     """The protocol of SRCNN's published MATLAB code, and so of FSRCNN, VDSR, DRCN, LapSRN and of every published bicubic row.
 
     HR is converted to 8-bit Y first; LR is that Y resized in floating point and not rounded; SR's Y is rounded to 8 bits.
@@ -91,15 +92,15 @@ class Papers:
         return self.picture(task, _resize(y, task.scale) / 255)
 
     def picture(self, task: Task, sr_y: np.ndarray) -> Picture:
-        y = _to_uint8(sr_y)
+        y = to_uint8(sr_y)
         if task.hr.shape[-1] == 1:
             return Picture(y, y.astype(np.float64))
-        cbcr = rgb_to_ycbcr_host(task.hr)[..., 1:].astype(np.float64)
+        cbcr = rgb_to_ycbcr(task.hr)[..., 1:].astype(np.float64)
         cbcr = _resize(_resize(cbcr, 1 / task.scale), task.scale) / 255
-        return Picture(ycbcr_to_rgb_host(np.concatenate([y, _to_uint8(cbcr)], -1)), y.astype(np.float64))
+        return Picture(ycbcr_to_rgb(np.concatenate([y, to_uint8(cbcr)], -1)), y.astype(np.float64))
 
 
-class RgbUint8:
+class RgbUint8(Protocol):
     """The protocol of the networks since EDSR: an 8-bit RGB image in, an 8-bit RGB image out, as a user would see them."""
 
     name = "rgb-uint8"
@@ -120,14 +121,14 @@ class RgbUint8:
 
     def picture(self, task: Task, sr_y: np.ndarray) -> Picture:
         if task.hr.shape[-1] == 1:
-            pixels = _to_uint8(sr_y)
+            pixels = to_uint8(sr_y)
         else:
             cbcr = _resize(_ycbcr(task.lr)[..., 1:], task.scale)
-            pixels = _to_uint8(ycbcr_to_rgb_host(np.concatenate([sr_y, cbcr], -1)))
+            pixels = to_uint8(ycbcr_to_rgb(np.concatenate([sr_y, cbcr], -1)))
         return Picture(pixels, metrics.luma(pixels))
 
 
-PROTOCOLS: dict[str, ScoringProtocol] = {protocol.name: protocol for protocol in (Papers(), RgbUint8())}
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (Papers(), RgbUint8())}
 
 
 def _resize(x: np.ndarray, scale: float) -> np.ndarray:
@@ -136,13 +137,9 @@ def _resize(x: np.ndarray, scale: float) -> np.ndarray:
 
 def _y8(image: np.ndarray) -> np.ndarray:
     """Y of an 8-bit image, rounded to 8 bits, as MATLAB's `rgb2ycbcr`; a gray image is its own Y."""
-    return image if image.shape[-1] == 1 else rgb_to_ycbcr_host(image)[..., :1]
+    return image if image.shape[-1] == 1 else rgb_to_ycbcr(image)[..., :1]
 
 
 def _ycbcr(image: np.ndarray) -> np.ndarray:
     """YCbCr of an 8-bit RGB image in [0, 1], not rounded; of a gray image itself."""
-    return image / 255 if image.shape[-1] == 1 else rgb_to_ycbcr_host(image / 255)
-
-
-def _to_uint8(x: np.ndarray) -> np.ndarray:
-    return np.clip(np.floor(x * 255 + 0.5), 0, 255).astype(np.uint8)
+    return image / 255 if image.shape[-1] == 1 else rgb_to_ycbcr(image / 255)

@@ -9,7 +9,7 @@ import numpy as np
 from sr_jax import metrics
 from sr_jax.data.images import Image
 from sr_jax.data.pack import crop_to_multiple
-from sr_jax.evaluation.protocol import Picture, ScoringProtocol, Task
+from sr_jax.evaluation.protocol import Picture, Protocol, Task
 
 MEAN = "mean"
 
@@ -64,7 +64,7 @@ def unusable(image: Image, *, scale: int) -> str | None:
     return None
 
 
-def score(protocol: ScoringProtocol, task: Task, picture: Picture, *, method: str, stamp: Stamp) -> Row:
+def score(protocol: Protocol, task: Task, picture: Picture, *, method: str, stamp: Stamp) -> Row:
     """PSNR [dB] and SSIM on Y and on RGB (on the one channel of a gray image), `scale` pixels shaved from every side."""
     y_a, y_b = (metrics.shave(y, task.scale) for y in (picture.y, protocol.reference_y(task)))
     a, b = (metrics.shave(pixels, task.scale) for pixels in (picture.pixels, task.hr))

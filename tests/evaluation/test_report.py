@@ -62,7 +62,7 @@ def test_comparison_of_equals_and_of_one_image():
     assert (one.n, one.mean, math.isnan(one.low)) == (1, 1, True)
 
 
-def test_comparisons_over_each_set_and_all(rng):
+def test_comparisons_over_each_set_and_all():
     a = [*rows("a", [30.0, 31.0, 32.0], "one"), *rows("a", [20.0, 21.0], "two")]
     b = [*rows("b", [30.5, 31.25, 32.125], "one"), *rows("b", [19.0, 20.0], "two")]
     lines = cells(report.comparisons([a, b]))
