@@ -56,7 +56,7 @@ def read_card(path: Path) -> Card:
         return Card(configs.from_json(json.dumps(plain["config"])), plain["step"], plain["commit"], plain["table"])
     except FileNotFoundError:
         raise InputError(
-            f"{path}: its card, {place.name}, is not beside it; it says what network the weights are for"
+            f"{path}: its card, {place.name}, which says what they are for, is not beside it"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{place} is not the card of a weights file ({type(error).__name__}: {error})") from None

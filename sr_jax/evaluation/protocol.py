@@ -131,7 +131,7 @@ class RgbUint8(Protocol):
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (Papers(), RgbUint8())}
 
 
-def _resize(x: np.ndarray, scale: float) -> np.ndarray:
+def _resize(x: np.ndarray, scale: float | int) -> np.ndarray:
     return imresize_host(x, scale=scale, kernel="bicubic", antialias=True)
 
 
