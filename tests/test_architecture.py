@@ -101,6 +101,7 @@ def test_every_module_has_a_test_or_is_covered(path):
             "layers/__init__",
             "models/__init__",
             "data/__init__",
+            "data/sources/__init__",
             "ops/__init__",
         ),
     }

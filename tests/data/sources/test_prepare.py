@@ -25,12 +25,14 @@ def folder(tmp_path, rng):
 
 
 def load(directory, cache, bad_images="refuse"):
-    return sources.load_folder(directory, bad_images=bad_images, cache=cache)
+    return sources.usable(sources.open_folder([directory], cache=cache, config_key="data.dir"), bad_images)
 
 
 def test_photographs_come_from_scikit_image(cache):
-    train = sources.load_photographs("train", cache=cache)
-    test = sources.load_photographs("test", cache=cache)
+    train, test = (
+        sources.usable(sources.open_set("photographs", split=split, root=cache, cache=cache), "refuse")
+        for split in ("train", "test")
+    )
     assert [image.name for image in test] == ["astronaut.png", "chelsea.png", "coffee.png"]
     assert not {image.name for image in train} & {image.name for image in test}
     from skimage import data
@@ -72,7 +74,7 @@ def test_missing_folder(tmp_path, cache):
 
 def test_the_key_that_names_the_folder_is_said(tmp_path, cache):
     with pytest.raises(InputError, match=r"eval\.sets=.*nowhere: no such folder"):
-        sources.load_folder(tmp_path / "nowhere", bad_images="refuse", cache=cache, config_key="eval.sets")
+        sources.open_folder([tmp_path / "nowhere"], cache=cache, config_key="eval.sets")
 
 
 def test_file_instead_of_folder(tmp_path, cache):
