@@ -92,7 +92,7 @@ def test_options_are_keyword_only(path):
 def test_every_module_has_a_test_or_is_covered(path):
     """tests/ mirrors sr_jax/: a module is tested in the file of its name, or in that of what it is a part of."""
     covered_elsewhere = {
-        *("errors", "interrupt", "state", "build", "loop"),  # test_train
+        *("errors", "interrupt", "state", "loop"),  # test_train
         "step",  # test_parallel
         *("data/pack", "data/degrade"),  # data/test_pipelines
         *(

@@ -25,6 +25,14 @@ def test_overrides_stand_on_the_file(file):
     assert arguments.directory == Path("runs/mine")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "folders"),
+    [(["--config.data.dir=/x"], ("/x",)), (["--config.data.dir", "/x", "/y"], ("/x", "/y"))],
+)
+def test_one_folder_or_several(arguments, folders):
+    assert parse("--config.data.name=folder", *arguments).config.data.dir == folders
+
+
 def test_without_a_file_the_defaults_hold():
     assert parse().config == Config()
 
