@@ -49,7 +49,7 @@ def gain(files: tuple[str, ...], *, steps: int, seed: int) -> float:
             base,
             steps=steps,
             seed=seed,
-            data=dataclasses.replace(base.data, name="folder", dir=str(images)),
+            data=dataclasses.replace(base.data, name="folder", dir=(str(images),)),
             eval=dataclasses.replace(base.eval, every=steps),
         )
         with contextlib.redirect_stdout(io.StringIO()):

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sr_jax.data import pack, pipelines, sources
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
+from sr_jax.data.sources import ImageSet, checksums, leaks
 from sr_jax.errors import InputError
 from sr_jax.evaluation.evaluator import Evaluator
 from sr_jax.evaluation.protocol import PROTOCOLS
@@ -90,17 +92,72 @@ def make_degrade(config: Config) -> Degrade:
     return Degrade(scale=config.scale)
 
 
+def data_root(config: Config, cache: Path) -> Path:
+    """The folder that holds the named sets."""
+    return Path(config.data.root or os.environ.get("SR_JAX_DATA") or cache / "datasets").expanduser()
+
+
+def open_training_set(config: Config, cache: Path) -> ImageSet:
+    """The training images, on disk.
+
+    Raises:
+      InputError: if there are none, or some are evaluation images and the config does not allow it.
+    """
+    data, prepared = config.data, cache / "prepared"
+    patterns = {"include": data.include, "exclude": data.exclude}
+    if data.name == "folder":
+        training = sources.open_folder(data.dir, **patterns, cache=prepared, config_key="data.dir")
+    else:
+        root = data_root(config, cache)
+        training = sources.open_set(data.name, **patterns, split="train", scale=config.scale, root=root, cache=prepared)
+    evaluation = open_evaluation_sets(config, cache)
+    refuse_leaks(training, evaluation, allow=data.leaks == "allow", cache=prepared)
+    return training
+
+
+def open_evaluation_sets(config: Config, cache: Path) -> dict[str, ImageSet]:
+    """Title of each evaluation set -> its HR images, on disk.
+
+    Raises:
+      InputError: if a set cannot be had, or two sets have the same title.
+    """
+    sets: dict[str, ImageSet] = {}
+    for name in config.eval.sets:
+        opened = sources.open_hr(name, scale=config.scale, root=data_root(config, cache), cache=cache / "prepared")
+        if opened.title in sets:
+            raise InputError(f"eval.sets={' '.join(config.eval.sets)}: two sets are called {opened.title}; rename one's folder")
+        sets[opened.title] = opened
+    return sets
+
+
+def refuse_leaks(training: ImageSet, evaluation: dict[str, ImageSet], *, allow: bool, cache: Path) -> None:
+    """Refuses training images that are evaluation images, or says which they are.
+
+    Raises:
+      InputError: naming them, unless they are allowed.
+    """
+    found = leaks.find(
+        checksums.sums_of(training, fingerprint=training.fingerprint, cache=cache),
+        {title: checksums.sums_of(held, fingerprint=held.fingerprint, cache=cache) for title, held in evaluation.items()},
+    )
+    if not found:
+        return
+    if not allow:
+        raise InputError(
+            f"{len(found)} training image(s) are evaluation images (data.exclude leaves them out, data.leaks=allow trains "
+            f"on them):{leaks.explain(found)}"
+        )
+    print(f"data.leaks=allow: training on {len(found)} evaluation image(s):{leaks.explain(found)}", file=sys.stderr)
+
+
 def load_training_images(config: Config, cache: Path) -> list[Image]:
-    """The training images; those smaller than a patch are left out if the config says so.
+    """The training images, decoded; those smaller than a patch are left out if the config says so.
 
     Raises:
       InputError: if there are none, or some cannot be used and the config does not say to skip them.
     """
     data = config.data
-    if data.name == "photographs" or data.dir is None:
-        images = sources.load_photographs("train", cache=cache / "prepared")
-    else:
-        images = sources.load_folder(data.dir, bad_images=data.bad_images, cache=cache / "prepared")
+    images = sources.usable(open_training_set(config, cache), data.bad_images)
     if data.bad_images == "refuse":
         return images  # the sampler will name an image that is too small
     too_small = {
@@ -119,25 +176,19 @@ def name_and_size(image: Image) -> str:
 
 
 def load_evaluation_sets(config: Config, cache: Path) -> dict[str, list[Image]]:
-    """Name of each set -> its images: the held-out photographs, or all that can be scored of a folder, named after it.
+    """Title of each evaluation set -> its HR images, decoded, but for those that cannot be scored.
 
     Raises:
-      InputError: if a folder cannot be used, or two sets have the same name.
+      InputError: if a set cannot be had or scored, or two sets have the same title.
     """
-    sets: dict[str, list[Image]] = {}
     policy = config.data.bad_images
-    for name in config.eval.sets:
-        if name == "photographs":
-            title, images = name, sources.load_photographs("test", cache=cache / "prepared")
-        else:
-            title = Path(name).expanduser().resolve().name
-            images = sources.load_folder(name, bad_images=policy, cache=cache / "prepared", config_key="eval.sets")
+    sets: dict[str, list[Image]] = {}
+    for title, opened in open_evaluation_sets(config, cache).items():
+        images = sources.usable(opened, policy)
         reasons = {image.name: reason for image in images if (reason := unusable(image, scale=config.scale))}
         sources.handle_bad_images(reasons, policy)
         if len(reasons) == len(images):
-            raise InputError(f"eval.sets={name} holds no image that can be scored")
-        if title in sets:
-            raise InputError(f"eval.sets={' '.join(config.eval.sets)}: two sets are called {title}; rename one's folder")
+            raise InputError(f"eval.sets: {title} holds no image that can be scored")
         sets[title] = [image for image in images if image.name not in reasons]
     return sets
 

@@ -13,11 +13,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import pydantic.dataclasses
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from sr_jax.errors import InputError
 
 T = TypeVar("T")
+
+
+def _listed(value: Any) -> Any:
+    """One name as a list of one; None, as older files have it, as an empty list."""
+    return (value,) if isinstance(value, str) else tuple(value or ()) if isinstance(value, list | None) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -52,14 +60,30 @@ class FSRCNNConfig:
     """Number of 3x3 mapping layers."""
 
 
+TrainingSet = Literal[
+    "photographs", "folder", "T91", "General-100", "BSDS200", "91", "291", "91+General-100", "DIV2K", "Flickr2K", "DF2K"
+]
+
+
 @_group
 class DataConfig:
     """Training images and how batches are made of them."""
 
-    name: Literal["photographs", "folder"] = "photographs"
-    """`photographs`: those that scikit-image carries, no network needed. `folder`: all images below `data.dir`."""
-    dir: str | None = None
-    """The folder of images, for `data.name=folder`."""
+    name: TrainingSet = "photographs"
+    """`photographs`: those that scikit-image carries, no network needed. `folder`: all images below `data.dir`. The others lie
+    below `data.root`; DIV2K, Flickr2K and both together (DF2K) are downloaded to there if they are missing."""
+    dir: Names = ()
+    """The folders of images, for `data.name=folder`."""
+    include: Names = ()
+    """Only images whose names match one of these patterns, such as `holiday/*`; `*` matches `/` too. Without any: all."""
+    exclude: Names = ()
+    """No images whose names match one of these patterns."""
+    root: str | None = None
+    """The folder that holds the named sets, such as `T91/` or `Set5/HR/`. By default what the environment variable
+    SR_JAX_DATA says, or else `datasets` in the cache folder."""
+    leaks: Literal["refuse", "allow"] = "refuse"
+    """Training images that are evaluation images, of this run or of Set5, Set14 and B100: `refuse` stops and names them,
+    `allow` names them and goes on."""
     bad_images: Literal["refuse", "skip"] = "refuse"
     """Images that cannot be used: `refuse` stops and names them, `skip` names them and goes on without them."""
     batch: PositiveInt = 16
@@ -97,8 +121,9 @@ class OptimConfig:
 class EvalConfig:
     """Evaluation on whole images, during training and at its end."""
 
-    sets: Annotated[tuple[str, ...], Field(min_length=1)] = ("photographs",)
-    """Sets to evaluate on: `photographs` (its three held-out images) or folders of HR images."""
+    sets: Annotated[Names, Field(min_length=1)] = ("photographs",)
+    """Sets to evaluate on: `photographs` (its three held-out images), named sets below `data.root` (Set5, Set14, B100,
+    Urban100, Manga109, DIV2K: its validation images) or folders of HR images."""
     every: PositiveInt = 1000
     """Steps between evaluations."""
     protocol: Literal["papers", "rgb-uint8"] = "papers"
@@ -143,10 +168,11 @@ class Config:
             )
         if self.data.patch < 2 * self.scale:
             raise ValueError(f"data.patch={self.data.patch} is too small for scale={self.scale}; use at least {2 * self.scale}")
-        if self.data.name == "folder" and self.data.dir is None:
+        if self.data.name == "folder" and not self.data.dir:
             raise ValueError("data.name=folder needs data.dir, the folder of images")
-        if self.data.name != "folder" and self.data.dir is not None:
-            raise ValueError(f"data.dir={self.data.dir} is used with data.name=folder alone, but data.name={self.data.name}")
+        if self.data.name != "folder" and self.data.dir:
+            places = " ".join(self.data.dir)
+            raise ValueError(f"data.dir={places} is used with data.name=folder alone, but data.name={self.data.name}")
         if self.optim.final_lr > self.optim.lr:
             raise ValueError(f"optim.final_lr={self.optim.final_lr} must not be above optim.lr={self.optim.lr}")
         if self.optim.warmup_steps >= self.steps:

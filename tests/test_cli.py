@@ -25,6 +25,14 @@ def test_overrides_stand_on_the_file(file):
     assert arguments.directory == Path("runs/mine")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "folders"),
+    [(["--config.data.dir=/x"], ("/x",)), (["--config.data.dir", "/x", "/y"], ("/x", "/y"))],
+)
+def test_one_folder_or_several(arguments, folders):
+    assert parse("--config.data.name=folder", *arguments).config.data.dir == folders
+
+
 def test_without_a_file_the_defaults_hold():
     assert parse().config == Config()
 
@@ -92,4 +100,4 @@ def test_help_lists_every_key_with_default_and_meaning(capsys):
     for key in [*keys(Config(), "--config"), "--workdir", "--cache_dir"]:
         described = [option for option in options if option.startswith(key + " ")]
         assert described, f"{key} is not in the help"
-        assert re.search(r"(INT|FLOAT|STR|PATH|\}|\]) .{8,}\(default: .+\)", described[0]), described[0]
+        assert re.search(r"(INT|FLOAT|STR|PATH|\}|\]) .{8,}\(default: .*\)", described[0]), described[0]

@@ -35,6 +35,9 @@ def write(tmp_path, text):
         ("config = Config(scale=4, data=DataConfig(patch=4))", r"data\.patch=4 is too small for scale=4; use at least 8"),
         ("config = Config(data=DataConfig(name='folder'))", r"data\.name=folder needs data\.dir"),
         ("config = Config(data=DataConfig(dir='/x'))", r"data\.dir=/x is used with data\.name=folder alone"),
+        ("config = Config(data=DataConfig(name='folder', dir=3))", r"dir=3: input should be a valid tuple"),
+        ("config = Config(data=DataConfig(name='T19'))", r"name='T19': input should be 'photographs', 'folder', 'T91'"),
+        ("config = Config(data=DataConfig(leaks='yes'))", r"leaks='yes': input should be 'refuse' or 'allow'"),
         ("config = Config(steps=50)", r"optim\.warmup_steps=100 must be below steps=50"),
         ("config = Config(steps_per_dispatch=30)", "steps=1000 is not a multiple of steps_per_dispatch=30"),
         ("config = Config(seed=2**32)", "seed=4294967296: input should be less than 4294967296"),
@@ -62,6 +65,20 @@ def test_json_with_an_unknown_key(tmp_path):
     path.write_text('{"optim": {"lrr": 1}}')
     with pytest.raises(InputError, match=r"OptimConfig has no key 'optim\.lrr'; did you mean 'lr'"):
         configs.load(path)
+
+
+@pytest.mark.parametrize("written", ['"/x"', '["/x"]'])
+def test_one_folder_needs_no_list(tmp_path, written):
+    path = tmp_path / "config.json"
+    path.write_text(f'{{"data": {{"name": "folder", "dir": {written}}}}}')
+    assert configs.load(path).data.dir == ("/x",)
+    assert configs.load(write(tmp_path, f"config = Config(data=DataConfig(name='folder', dir={written}))")).data.dir == ("/x",)
+
+
+def test_no_folder_as_older_files_say_it(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"data": {"dir": null}}')
+    assert configs.load(path) == Config()
 
 
 def test_a_config_cannot_be_changed():

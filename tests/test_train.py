@@ -35,7 +35,15 @@ def pictures(tmp_path_factory) -> Path:
 
 
 def make_config(pictures: Path, **changes) -> Config:
-    data = {"name": "folder", "dir": str(pictures), "batch": 8, "patch": 16, "threads": 1, **changes.pop("data", {})}
+    data = {
+        "name": "folder",
+        "dir": str(pictures),
+        "leaks": "allow",
+        "batch": 8,
+        "patch": 16,
+        "threads": 1,
+        **changes.pop("data", {}),
+    }
     defaults = {
         "steps": STEPS,
         "model": FSRCNNConfig(d=8, s=4, m=1),

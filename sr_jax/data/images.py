@@ -12,12 +12,23 @@ from sr_jax.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
+MAX_PIXELS = 2**28
+"""A file that claims to have more is refused before it is decoded: a few hundred bytes can ask for all of the memory."""
+PILImage.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit would warn of what we accept
+
 
 class Image(NamedTuple):
     """A decoded image: `pixels` is h w 1 (gray) or h w 3 (RGB)."""
 
     name: str
     pixels: UInt8[np.ndarray, "h w c"]
+
+
+class Bad(NamedTuple):
+    """An image that cannot be used; the reason has the name in it."""
+
+    name: str
+    reason: str
 
 
 def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
@@ -29,10 +40,12 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
     Raises:
       InputError: naming the image, if it is no image, is damaged, or cannot be read *properly*: truly transparent pixels
         (what colour they have is anybody's guess), CMYK without a profile, 16-bit colour (Pillow drops the low byte),
-        floating point, animations.
+        floating point, animations, more than MAX_PIXELS.
     """
     try:
         with PILImage.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _Unusable(f"claims {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are decoded")
             if _is_16_bit_colour(image):
                 raise _Unusable("16-bit colour is not supported; convert it to 8 bits")
             image.load()
@@ -41,6 +54,8 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
         raise InputError(f"{name}: not an image that Pillow can read") from None
     except _Unusable as error:
         raise InputError(f"{name}: {error}") from None
+    except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning):
+        raise InputError(f"{name}: claims more than the {MAX_PIXELS:,} pixels that are decoded at most") from None
     except Exception as error:  # Pillow's decoders raise all kinds for a damaged file
         raise InputError(f"{name}: damaged image ({error})") from None
 

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngImageFile
 
 from sr_jax.data.images import decode_image
 from sr_jax.errors import InputError
@@ -136,6 +137,28 @@ def test_random_damage_is_always_named(rng):
                 continue
             refused += 1
     assert refused > 100
+
+
+def header_only(width: int, height: int) -> bytes:
+    """A PNG of 67 bytes that claims a size and holds next to nothing."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    packed = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.mark.parametrize("size", [(2**14, 2**14 + 1), (40_000, 40_000), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize("action", ["ignore", "error"])
+def test_gigapixels_are_refused_before_they_are_decoded(size, action, monkeypatch):
+    monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded"))
+    with warnings.catch_warnings(action=action), pytest.raises(InputError, match=r"huge\.png: claims .* pixels"):
+        decode_image(header_only(*size), "huge.png")
+
+
+def test_large_photographs_are_not_warned_of(monkeypatch):
+    """100 megapixels are more than Pillow takes without a warning, and every warning is an error here."""
+    monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(pytest.fail.Exception, match="decoded"):
+        decode_image(header_only(12_000, 9_000), "large.png")
 
 
 def test_animation_is_refused(rgb):

@@ -1,15 +1,19 @@
+import json
 import os
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sr_jax.data import sources
+from sr_jax.data.sources import prepare
 from sr_jax.errors import InputError
 
 
-def save(path, pixels):
+def write(path, pixels):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 
@@ -18,19 +22,21 @@ def save(path, pixels):
 def folder(tmp_path, rng):
     pixels = {name: rng.integers(0, 256, (12, 10, 3), dtype=np.uint8) for name in ("b.png", "a.png", "sub/c.bmp")}
     for name, array in pixels.items():
-        save(tmp_path / "images" / name, array)
+        write(tmp_path / "images" / name, array)
     (tmp_path / "images" / "readme.txt").write_text("no image, and no image's name")
     (tmp_path / "images" / ".hidden.png").write_text("left alone")
     return tmp_path / "images", pixels
 
 
 def load(directory, cache, bad_images="refuse"):
-    return sources.load_folder(directory, bad_images=bad_images, cache=cache)
+    return sources.usable(sources.open_folder([directory], cache=cache, config_key="data.dir"), bad_images)
 
 
 def test_photographs_come_from_scikit_image(cache):
-    train = sources.load_photographs("train", cache=cache)
-    test = sources.load_photographs("test", cache=cache)
+    train, test = (
+        sources.usable(sources.open_set("photographs", split=split, root=cache, cache=cache), "refuse")
+        for split in ("train", "test")
+    )
     assert [image.name for image in test] == ["astronaut.png", "chelsea.png", "coffee.png"]
     assert not {image.name for image in train} & {image.name for image in test}
     from skimage import data
@@ -61,7 +67,7 @@ def test_a_changed_file_is_seen(folder, cache):
     directory, _ = folder
     load(directory, cache)
     new = np.zeros((5, 5, 3), np.uint8)
-    save(directory / "a.png", new)
+    write(directory / "a.png", new)
     np.testing.assert_array_equal(load(directory, cache)[0].pixels, new)
 
 
@@ -72,7 +78,7 @@ def test_missing_folder(tmp_path, cache):
 
 def test_the_key_that_names_the_folder_is_said(tmp_path, cache):
     with pytest.raises(InputError, match=r"eval\.sets=.*nowhere: no such folder"):
-        sources.load_folder(tmp_path / "nowhere", bad_images="refuse", cache=cache, config_key="eval.sets")
+        sources.open_folder([tmp_path / "nowhere"], cache=cache, config_key="eval.sets")
 
 
 def test_file_instead_of_folder(tmp_path, cache):
@@ -89,7 +95,7 @@ def test_empty_folder(tmp_path, cache):
 def test_bad_images_are_refused_by_name(folder, cache):
     directory, _ = folder
     (directory / "text.png").write_text("text")
-    save(directory / "see-through.png", np.zeros((4, 4, 4), np.uint8))
+    write(directory / "see-through.png", np.zeros((4, 4, 4), np.uint8))
     with pytest.raises(InputError, match=r"(?s)2 image\(s\) cannot be used.*see-through\.png: has tr.*text\.png: not an"):
         load(directory, cache)
 
@@ -127,6 +133,102 @@ def test_a_damaged_prepared_set_is_made_again(folder, tmp_path):
     np.testing.assert_array_equal(load(directory, tmp_path / "cache")[0].pixels, pixels["a.png"])
 
 
+def prepared_file(cache):
+    (record,) = cache.rglob("*array_record*")
+    return record
+
+
+def test_a_preparation_that_was_killed_is_made_again(folder, tmp_path):
+    """The note is written last: without it nothing that lies there is trusted."""
+    directory, pixels = folder
+    load(directory, tmp_path / "cache")
+    record = prepared_file(tmp_path / "cache")
+    whole = record.read_bytes()
+    (note,) = (tmp_path / "cache").rglob("note.json")
+    note.unlink()
+    record.write_bytes(whole[: len(whole) // 2])
+    assert len(load(directory, tmp_path / "cache")) == len(pixels)
+    assert record.stat().st_size == len(whole)
+    assert note.exists()
+
+
+def test_killed_for_real(tmp_path, save):
+    """A process that dies while it prepares leaves nothing that a later one takes for whole."""
+    save(tmp_path / "images", *(f"{i:03}.png" for i in range(40)))
+    script = """
+import os, sys
+from pathlib import Path
+from sr_jax.data import sources
+from sr_jax.data.sources import prepare
+from sr_jax.data.sources.prepare import ImageFiles
+generate = ImageFiles._generate_examples
+def dying(self, files):
+    for index, example in generate(self, files):
+        if index == 20:
+            os._exit(9)
+        yield index, example
+ImageFiles._generate_examples = dying
+sources.open_folder([sys.argv[1]], cache=Path(sys.argv[2]), config_key="data.dir")
+"""
+    arguments = [sys.executable, "-c", script, str(tmp_path / "images"), str(tmp_path / "cache")]
+    assert subprocess.run(arguments, check=False, capture_output=True).returncode == 9
+    assert list((tmp_path / "cache").glob("sr_jax_folder-*/*"))
+    assert len(load(tmp_path / "images", tmp_path / "cache")) == 40
+
+
+def test_damage_inside_a_record_is_found_while_reading(tmp_path, save):
+    """Same size, same note; what has been given out is not given again."""
+    pixels = save(tmp_path / "images", *(f"{i:02}.png" for i in range(30)), shape=(40, 40, 3))
+    image_set = sources.open_folder([tmp_path / "images"], cache=tmp_path / "cache", config_key="data.dir")
+    record = prepared_file(tmp_path / "cache")
+    damaged = bytearray(record.read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 5000] = bytes(5000)
+    record.write_bytes(damaged)
+    images = list(image_set)
+    assert [image.name for image in images] == list(pixels)
+    for image in images:
+        np.testing.assert_array_equal(image.pixels, pixels[image.name])
+
+
+def test_a_set_is_not_held_in_memory(tmp_path, save):
+    """After the first image only as many more are decoded as threads run ahead."""
+    save(tmp_path / "images", *(f"{i:03}.png" for i in range(200)))
+    image_set = sources.open_folder([tmp_path / "images"], cache=tmp_path / "cache", config_key="data.dir")
+    decoded = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepare, "decode_image", lambda data, name: decoded.append(name) or np.zeros((1, 1, 3), np.uint8))
+        next(iter(image_set))
+        time.sleep(0.2)
+        assert 1 <= len(decoded) <= 4 * (os.cpu_count() or 1) + 1
+
+
+def test_the_fingerprint_tells_sets_apart(folder, tmp_path):
+    directory, _ = folder
+
+    def fingerprint(**options):
+        return sources.open_folder([directory], **options, cache=tmp_path / "cache", config_key="data.dir").fingerprint
+
+    first = fingerprint()
+    assert fingerprint() == first
+    assert fingerprint(exclude=("a.png",)) != first
+    os.utime(directory / "a.png", (0, 0))
+    assert fingerprint() != first
+
+
+def test_citation_and_licence_are_in_the_prepared_set(research_images, tmp_path):
+    sources.open_set("Set5", root=research_images, cache=tmp_path, split="test")
+    (info,) = tmp_path.rglob("dataset_info.json")
+    said = json.loads(info.read_text())
+    assert "Bevilacqua" in said["citation"]
+    assert said["redistributionInfo"]["license"] == "none stated"
+    assert said["fileFormat"] == "array_record"
+
+
+def test_without_tensorflow():
+    assert "tensorflow" not in sys.modules
+
+
 def test_a_changed_folder_replaces_its_prepared_set(folder, tmp_path):
     directory, _ = folder
     load(directory, tmp_path / "cache")
@@ -137,8 +239,8 @@ def test_a_changed_folder_replaces_its_prepared_set(folder, tmp_path):
 
 def test_hidden_folders_are_left_alone_and_links_followed(folder, tmp_path, cache):
     directory, _ = folder
-    save(directory / ".thumbnails/small.png", np.zeros((4, 4, 3), np.uint8))
-    save(tmp_path / "elsewhere/d.png", np.zeros((4, 4, 3), np.uint8))
+    write(directory / ".thumbnails/small.png", np.zeros((4, 4, 3), np.uint8))
+    write(tmp_path / "elsewhere/d.png", np.zeros((4, 4, 3), np.uint8))
     (directory / "linked").symlink_to(tmp_path / "elsewhere")
     (directory / "sub/loop").symlink_to(directory)
     assert [image.name for image in load(directory, cache)] == ["a.png", "b.png", "linked/d.png", "sub/c.bmp"]

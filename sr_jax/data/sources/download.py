@@ -1,0 +1,209 @@
+"""Downloads that go on where they stopped, and archives unpacked with care.
+
+A file grows as NAME.partial, with a note beside it of which version of the file that is; what the server holds now is asked
+with `If-Range`, so a file that changed in between begins anew. NAME appears, in one move, when its checksum is right.
+"""
+
+import errno
+import hashlib
+import http.client
+import json
+import shutil
+import sys
+import tarfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from sr_jax.errors import InputError
+
+CHUNK = 1 << 20
+ATTEMPTS = 5
+"""Connections that may break one after another without a byte received."""
+
+
+def download(url: str, target: Path, *, checksum: str, pause: float = 2.0, timeout: float = 60.0) -> None:
+    """Downloads a file, going on with what an earlier call left.
+
+    Args:
+      checksum: `sha256:...` or `md5:...` that it must have.
+      pause: seconds before the first new connection after a broken one; doubled each time.
+      timeout: seconds without a byte after which a connection counts as broken.
+
+    Raises:
+      InputError: naming the address and what is wrong: its HTTP status, no connection, too little space, a wrong checksum.
+        What has been received is kept, but for a file with a wrong checksum.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    with FileLock(f"{target}.lock"):
+        if target.exists():
+            return
+        failures = 0
+        while True:
+            before = _size(partial)
+            try:
+                _receive(url, partial, timeout)
+                break
+            except urllib.error.HTTPError as error:
+                if error.code == 416:  # nothing beyond what we have, so what we have is not that file
+                    _discard(partial)
+                elif error.code < 500:
+                    raise InputError(f"{url}: the server answers {error.code} {error.reason}") from None
+                reason = f"the server answers {error.code} {error.reason}"
+            except (OSError, http.client.HTTPException, _Broken) as error:
+                if getattr(error, "errno", None) == errno.ENOSPC:
+                    raise InputError(f"{url}: no space left for {partial}") from None
+                reason = str(getattr(error, "reason", error))
+            failures = 0 if _size(partial) > before else failures + 1
+            if failures >= ATTEMPTS:
+                kept = f"; {_size(partial):,} bytes are kept, the same command goes on" if _size(partial) else ""
+                raise InputError(f"{url}: {reason}, {failures} times{kept}")
+            time.sleep(pause * 2**failures)
+        _verify(url, partial, checksum)
+        partial.rename(target)
+        _note_of(partial).unlink(missing_ok=True)
+
+
+def unpack(archive: Path, target: Path, *, holds: dict[str, str]) -> None:
+    """Unpacks folders of a ZIP or TAR file; each appears in one move, and one that is there already is left alone.
+
+    Only regular files are taken, never links, and only below `target`. All together may have twice the archive's bytes, for
+    images do not compress: a file that would swell beyond is refused.
+
+    Args:
+      holds: folder in the archive -> folder below `target`.
+
+    Raises:
+      InputError: if it is damaged, swells, leads out of `target`, or lacks a folder.
+    """
+    wanted = {inner: target / outer for inner, outer in holds.items() if not (target / outer).exists()}
+    work = target / f".{archive.name}.unpacking"
+    shutil.rmtree(work, ignore_errors=True)
+    allowed = 2 * archive.stat().st_size + CHUNK
+    try:
+        for name, stream in tqdm(_members(archive), desc=f"unpacking {archive.name}", unit=" files", file=sys.stderr):
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise InputError(f"{archive}: its member {name} would be written elsewhere")
+            if not any(path.is_relative_to(inner) for inner in wanted):
+                continue
+            (work / path).parent.mkdir(parents=True, exist_ok=True)
+            with (work / path).open("wb") as file:
+                while block := stream.read(CHUNK):
+                    allowed -= len(block)
+                    if allowed < 0:
+                        raise InputError(f"{archive} swells to more than twice its size; it is not what it should be")
+                    file.write(block)
+        for inner, place in wanted.items():
+            if not (work / inner).is_dir():
+                raise InputError(f"{archive} does not hold {inner}")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (work / inner).rename(place)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:
+        raise InputError(f"{archive} is damaged ({error}); delete it to have it downloaded again") from None
+    except OSError as error:
+        raise InputError(f"{target}: {archive.name} cannot be unpacked ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def check_space(folder: Path, needed: int, *, what: str) -> None:
+    """Raises InputError unless the disk of `folder` has `needed` bytes free."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(f"{what} needs {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free")
+
+
+class _Broken(Exception):
+    """A connection that ended early."""
+
+
+def _receive(url: str, partial: Path, timeout: float) -> None:
+    """One connection: appends to `partial` what it lacks, or begins it anew if the server's file is another one."""
+    note = _note_of(partial)
+    version = json.loads(note.read_text()) if note.exists() and partial.exists() else {}
+    validator = _validator(version)
+    have = _size(partial) if version.get("url") == url and validator else 0
+    if have and have == version["total"]:
+        return
+    headers = {"User-Agent": "sr_jax", "Accept-Encoding": "identity"}
+    if have and validator:
+        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as response:
+        goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        start = have if goes_on else 0
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length else None
+        if goes_on and total != version.get("total"):
+            _discard(partial)
+            raise _Broken("the file on the server has changed")
+        if not goes_on:
+            validators = {name: response.headers.get(name) for name in ("ETag", "Last-Modified")}
+            note.write_text(json.dumps({"url": url, "total": total, **validators}))
+        if total is not None:
+            check_space(partial.parent, total - start, what=url)
+        with partial.open("ab" if goes_on else "wb") as file, _progress(partial.stem, start, total) as bar:
+            while block := response.read(CHUNK):
+                file.write(block)
+                bar.update(len(block))
+    if total is not None and _size(partial) < total:
+        raise _Broken(f"the connection ended after {_size(partial):,} of {total:,} bytes")
+
+
+def _validator(version: dict[str, Any]) -> str | None:
+    """What tells this version of a file from others, in a form that `If-Range` may carry; None: going on is not safe."""
+    etag = version.get("ETag")
+    return etag if etag and not etag.startswith("W/") else version.get("Last-Modified")
+
+
+def _verify(url: str, partial: Path, checksum: str) -> None:
+    algorithm, _, expected = checksum.partition(":")
+    with partial.open("rb") as file:
+        actual = hashlib.file_digest(file, algorithm).hexdigest()
+    if actual != expected:
+        _discard(partial)
+        raise InputError(f"{url}: what arrived has the {algorithm} sum {actual}, not {expected}; it was deleted")
+
+
+def _discard(partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    _note_of(partial).unlink(missing_ok=True)
+
+
+def _note_of(partial: Path) -> Path:
+    return partial.with_name(partial.name + ".json")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _progress(name: str, start: int, total: int | None) -> tqdm:
+    return tqdm(desc=name, initial=start, total=total, unit="B", unit_scale=True, file=sys.stderr)
+
+
+def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Name and content of each regular file of a ZIP or TAR file."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as file:
+            for member in file.infolist():
+                if not member.is_dir():
+                    with file.open(member) as stream:
+                        yield member.filename, stream
+        return
+    with tarfile.open(archive) as file:
+        for member in file:
+            stream = file.extractfile(member) if member.isreg() else None
+            if stream is not None:
+                yield member.name, stream

@@ -1,0 +1,71 @@
+"""An HTTP server in a thread that serves one file, well or badly, and keeps what it was asked."""
+
+import contextlib
+import email.utils
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Server:
+    content: bytes
+    etag: str | None = '"one"'
+    ranges: bool = True
+    """Whether requests for a part are understood."""
+    breaks_after: list[int] = field(default_factory=list)
+    """Bytes after which the connections, one after another, break; beyond this list they hold."""
+    status: int = 200
+    pause: float = 0.0
+    """Seconds between blocks of 1000 bytes."""
+    asked: list[str | None] = field(default_factory=list)
+    """The `Range` of each request."""
+    url: str = ""
+
+
+@contextlib.contextmanager
+def serving(content: bytes, **options) -> Iterator[Server]:
+    server = Server(content, **options)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            server.asked.append(self.headers["Range"])
+            if server.status != 200:
+                self.send_error(server.status)
+                return
+            same = self.headers["If-Range"] in (None, server.etag)
+            part = self.headers["Range"] if server.ranges and same else None
+            start = int(part.removeprefix("bytes=").removesuffix("-")) if part else 0
+            size = len(server.content)
+            if start >= size:
+                self.send_error(416)
+                return
+            self.send_response(206 if part else 200)
+            if part:
+                self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+            if server.etag:
+                self.send_header("ETag", server.etag)
+                self.send_header("Last-Modified", email.utils.formatdate(0, usegmt=True))
+            self.send_header("Content-Length", str(size - start))
+            self.end_headers()
+            stop = start + server.breaks_after.pop(0) if server.breaks_after else size
+            with contextlib.suppress(ConnectionError):  # the client was killed
+                for i in range(start, min(stop, size), 1000):
+                    self.wfile.write(server.content[i : min(i + 1000, stop)])
+                    time.sleep(server.pause)
+
+        def log_message(self, *_):
+            pass
+
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.url = f"http://127.0.0.1:{listening.server_port}/images.zip"
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        listening.shutdown()
+        listening.server_close()
+        thread.join()

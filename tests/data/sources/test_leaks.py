@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from sr_jax.data.images import Image, decode_image
+from sr_jax.data.sources import leaks
+from sr_jax.data.sources.checksums import Sum, pixel_sum
+
+BERKELEY = Sum(321, 481, "0")
+
+
+def test_b100_has_100_images():
+    assert len(leaks.B100) == 100
+
+
+@pytest.mark.parametrize("name", ["3096.jpg", "BSDS200/302008.png", "val/101085.bmp"])
+def test_b100_by_name(name):
+    number = name.rpartition("/")[2].partition(".")[0]
+    assert leaks.find({name: BERKELEY}, {}) == [f"{name} is, by its name and size, image {number} of B100"]
+    assert leaks.find({name: Sum(480, 320, "0")}, {}) != []  # on its side, cropped to even sizes
+
+
+def test_woman_by_name():
+    assert leaks.find({"302003.jpg": BERKELEY}, {}) == ["302003.jpg is, by its name and size, the photograph of woman in Set5"]
+
+
+@pytest.mark.parametrize("name", ["100075.jpg", "003096.png", "3096x2.png"])
+def test_other_names_are_free(name):
+    assert leaks.find({name: BERKELEY}, {}) == []
+
+
+def test_a_numbered_photograph_of_another_size_is_free():
+    assert leaks.find({"3096.jpg": Sum(1000, 1500, "0")}, {}) == []
+
+
+def test_pixels_of_the_runs_evaluation_sets():
+    training = {"mine/1.png": Sum(9, 9, "x"), "mine/2.png": Sum(9, 9, "y")}
+    assert leaks.find(training, {"held": {"7.png": Sum(9, 9, "y")}}) == ["mine/2.png has the pixels of 7.png in held"]
+
+
+def test_set5_by_pixels_whatever_it_is_called(research_images):
+    path = research_images / "Set5/HR/bird.png"
+    bird = Image("holiday.png", decode_image(path.read_bytes(), "bird"))
+    assert leaks.find({bird.name: pixel_sum(bird)}, {}) == ["holiday.png has the pixels of bird in Set5"]
+    flipped = Image("flipped.png", np.ascontiguousarray(bird.pixels[:, ::-1]))
+    assert leaks.find({flipped.name: pixel_sum(flipped)}, {}) == []
+
+
+def test_many_are_cut_short():
+    assert leaks.explain(f"line {i}" for i in range(12)).endswith("line 9\n  and 2 more")

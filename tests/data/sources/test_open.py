@@ -1,0 +1,234 @@
+import dataclasses
+import hashlib
+import re
+import zipfile
+
+import numpy as np
+import pytest
+
+from sr_jax.data import sources
+from sr_jax.data.images import Bad, Image
+from sr_jax.data.sources import catalog
+from sr_jax.data.sources import open as module
+from sr_jax.errors import InputError
+from tests.data.sources.server import serving
+
+SET5 = ("baby", "bird", "butterfly", "head", "woman")
+
+
+@pytest.fixture(autouse=True)
+def _say_all_again():
+    module._warn.cache_clear()
+
+
+def open_set(name, root, cache, **options):
+    return sources.open_set(name, root=root, cache=cache, **({"split": "train"} | options))
+
+
+def test_a_named_set(tmp_path, save, capsys):
+    pixels = save(tmp_path / "set5/HR", *(f"{name}.png" for name in SET5))
+    image_set = open_set("Set5", tmp_path, tmp_path / "cache")
+    assert (image_set.title, image_set.licence, len(image_set)) == ("Set5", "none stated", 5)
+    assert "Bevilacqua" in image_set.citation
+    assert image_set.names == tuple(pixels)
+    for _ in range(2):
+        for name, image in zip(SET5, image_set, strict=True):
+            assert isinstance(image, Image)
+            np.testing.assert_array_equal(image.pixels, pixels[f"{name}.png"])
+    said = (
+        "warning: Set5 is not as published: 5 (baby.png, bird.png, butterfly.png, head.png, woman.png) of 5 have other pixels"
+    )
+    assert said in capsys.readouterr().err
+
+
+def test_another_number_than_published_is_said_once(tmp_path, save, capsys):
+    save(tmp_path / "Urban100", "img_001.png", "img_002.png")
+    for _ in range(2):
+        open_set("Urban100", tmp_path, tmp_path / "cache")
+    assert capsys.readouterr().err.count("warning: Urban100 is not as published: it has 2 images, not 100") == 1
+
+
+def test_a_union_tells_its_parts_apart(tmp_path, save):
+    save(tmp_path / "T91", "t1.png", "t2.png")
+    save(tmp_path / "BSDS200", "t1.png")
+    image_set = open_set("291", tmp_path, tmp_path / "cache")
+    assert image_set.names == ("T91/t1.png", "T91/t2.png", "BSDS200/t1.png")
+    kept = open_set("291", tmp_path, tmp_path / "cache", exclude=("T91/*",))
+    assert kept.names == ("BSDS200/t1.png",)
+    assert kept.fingerprint != image_set.fingerprint
+
+
+def test_the_research_images_in_a_union(research_images, cache, capsys):
+    image_set = open_set("291", research_images, cache)
+    assert len(image_set) == 91 + 199
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_an_unknown_set(tmp_path):
+    with pytest.raises(InputError, match="unknown set 'Set6'; did you mean Set5"):
+        open_set("Set6", tmp_path, tmp_path)
+
+
+def test_a_set_that_is_not_there_says_where_it_would_be_looked_for(tmp_path):
+    expected = (
+        rf"B100 is not below {tmp_path} \(data\.root\): .* B100 or BSD100 or BSDS100/\*\.png, .* HR, GT, original, GTmod12"
+    )
+    with pytest.raises(InputError, match=expected):
+        open_set("B100", tmp_path, tmp_path)
+
+
+def test_one_image_twice(tmp_path, save):
+    save(tmp_path / "Set5", "baby.png", "baby.bmp")
+    with pytest.raises(InputError, match=r"baby\.bmp and .*baby\.png are both image baby"):
+        open_set("Set5", tmp_path, tmp_path)
+
+
+def test_folders_together(tmp_path, save):
+    pixels = save(tmp_path, "x/1.png", "x/2.png", "y/1.png")
+    image_set = sources.open_folder(
+        [tmp_path / "x", tmp_path / "y"], exclude=("*/2.png",), cache=tmp_path / "cache", config_key="data.dir"
+    )
+    assert image_set.names == ("x/1.png", "y/1.png")
+    images = sources.usable(image_set, "refuse")
+    np.testing.assert_array_equal(images[1].pixels, pixels["y/1.png"])
+
+
+# DIV2K and what else is downloaded.
+
+
+@pytest.fixture
+def div2k(monkeypatch):
+    """DIV2K as if it had images 1 to 3 to train on, 4 and 5 to evaluate on."""
+
+    def use(**archives):
+        few = dataclasses.replace(
+            catalog.SETS["DIV2K"], images=5, ids={"train": range(1, 4), "test": range(4, 6)}, archives=archives
+        )
+        monkeypatch.setitem(catalog.SETS, "DIV2K", few)
+
+    use()
+    return use
+
+
+@pytest.mark.parametrize("layout", [("DIV2K_train_HR", "DIV2K_valid_HR"), ("div2k_train_hr", "div2k_train_hr")])
+@pytest.mark.usefixtures("div2k")
+def test_a_folder_that_is_there_is_used(tmp_path, save, layout):
+    """As the archives unpack, or all 900 in one folder."""
+    train, valid = layout
+    save(tmp_path / "DIV2K" / train, "0001.png", "0002.png", "0003.png")
+    save(tmp_path / "DIV2K" / valid, "0004.png", "0005.png")
+    assert open_set("DIV2K", tmp_path, tmp_path).names == ("0001.png", "0002.png", "0003.png")
+    assert open_set("DIV2K", tmp_path, tmp_path, split="test").names == ("0004.png", "0005.png")
+
+
+def archive_of(folder, holds, server):
+    content = folder.with_suffix(".zip")
+    with zipfile.ZipFile(content, "w") as file:
+        for path in sorted(folder.rglob("*.png")):
+            file.write(path, path.relative_to(folder))
+    server.content = content.read_bytes()
+    checksum = f"sha256:{hashlib.sha256(server.content).hexdigest()}"
+    return catalog.Archive(server.url, checksum, len(server.content), {holds: holds})
+
+
+def test_what_is_missing_is_downloaded_once(tmp_path, save, div2k, capsys):
+    pixels = save(tmp_path / "source/DIV2K_train_HR", "0001.png", "0002.png", "0003.png")
+    root = tmp_path / "root"
+    with serving(b"") as server:
+        div2k(train=archive_of(tmp_path / "source", "DIV2K_train_HR", server))
+        image_set = open_set("DIV2K", root, tmp_path / "cache")
+        assert f"DIV2K is not there; downloading {server.url} (0.0 GB) to {root}/DIV2K" in capsys.readouterr().err
+        open_set("DIV2K", root, tmp_path / "cache")
+    assert server.asked == [None]
+    for image in image_set:
+        assert isinstance(image, Image)
+        np.testing.assert_array_equal(image.pixels, pixels[image.name])
+    assert sorted(path.name for path in (root / "DIV2K").iterdir() if path.suffix != ".lock") == ["DIV2K_train_HR"]
+
+
+def test_lr_images_are_downloaded_too(tmp_path, save, div2k):
+    save(tmp_path / "root/DIV2K/DIV2K_valid_HR", "0004.png", "0005.png")
+    pixels = save(tmp_path / "source/DIV2K_valid_LR_bicubic/X2", "0004x2.png", "0005x2.png", shape=(6, 5, 3))
+    with serving(b"") as server:
+        div2k(test_x2=archive_of(tmp_path / "source", "DIV2K_valid_LR_bicubic/X2", server))
+        lr = sources.open_lr("DIV2K", scale=2, root=tmp_path / "root", cache=tmp_path / "cache")
+    assert lr.names == ("0004.png", "0005.png")  # those of HR
+    np.testing.assert_array_equal(sources.usable(lr, "refuse")[1].pixels, pixels["0005x2.png"])
+
+
+def test_a_failed_download_says_what_to_do_instead(tmp_path, div2k):
+    with serving(b"", status=404) as server:
+        div2k(train=catalog.Archive(server.url, "sha256:0", None, {"DIV2K_train_HR": "DIV2K_train_HR"}))
+        instead = f"404 Not Found. Or put the images of DIV2K into {tmp_path}/DIV2K/DIV2K_train_HR yourself"
+        with pytest.raises(InputError, match=re.escape(instead)):
+            open_set("DIV2K", tmp_path, tmp_path / "cache")
+
+
+# What is evaluated, and its LR.
+
+
+def open_pair(name, root, cache):
+    return (
+        sources.open_hr(name, scale=2, root=root, cache=cache),
+        sources.open_lr(name, scale=2, root=root, cache=cache),
+    )
+
+
+@pytest.mark.parametrize("inner", ["", "HR"])
+def test_a_folder_in_a_usual_layout_is_its_hr(tmp_path, save, inner):
+    save(tmp_path / "mine/HR", "a.png", "b.png")
+    save(tmp_path / "mine/LRbicx2", "b.png", "a.png", shape=(6, 5, 3))
+    hr, lr = open_pair(tmp_path / "mine" / inner, tmp_path, tmp_path / "cache")
+    assert hr.names == lr.names == ("a.png", "b.png")
+    for a, b in zip(sources.usable(hr, "refuse"), sources.usable(lr, "refuse"), strict=True):
+        assert sources.check_pair(a, b, scale=2) is None
+
+
+def test_research_pairs(research_images, cache):
+    for scale in (2, 3, 4):
+        hr = sources.usable(sources.open_hr("Set5", scale=scale, root=research_images, cache=cache), "refuse")
+        lr = sources.usable(sources.open_lr("Set5", scale=scale, root=research_images, cache=cache), "refuse")
+        assert [sources.check_pair(a, b, scale=scale) for a, b in zip(hr, lr, strict=True)] == [None] * 5
+        by_path = sources.open_lr(research_images / "Set5", scale=scale, root=research_images, cache=cache)
+        for a, b in zip(lr, sources.usable(by_path, "refuse"), strict=True):
+            np.testing.assert_array_equal(a.pixels, b.pixels)
+
+
+def test_sizes_that_do_not_match(rng):
+    hr = Image("a.png", rng.integers(0, 256, (13, 10, 3), dtype=np.uint8))
+    assert sources.check_pair(hr, Image("a.png", hr.pixels[:6, :5]), scale=2) is None
+    reason = sources.check_pair(hr, Image("a.png", hr.pixels[:7, :5]), scale=2)
+    assert reason == "a.png: its LR image has 7x5 pixels, but HR has 13x10, which at x2 makes 6x5"
+
+
+def test_missing_lr_of_a_named_set(tmp_path, save):
+    save(tmp_path / "Set5/HR", *(f"{name}.png" for name in SET5))
+    save(tmp_path / "Set5/LR_bicubic/X2", *(f"{name}x2.png" for name in SET5[:4]))
+    with pytest.raises(InputError, match=r"Set5: .*X2 lacks the LR image at x2 of 1 of 5 HR images: woman\.png"):
+        sources.open_lr("Set5", scale=2, root=tmp_path, cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_name"), [("Set5", True), ("set14", True), ("./Set5", False), ("~/x", False), ("Set6", True)]
+)
+def test_names_and_folders(text, is_name):
+    """Set6 is neither; the error that it is no known set says more than that there is no such folder."""
+    assert module.is_name(text) == is_name
+
+
+# Bad images.
+
+
+def test_a_bad_image_in_the_middle_stands_in_its_place(tmp_path, save):
+    save(tmp_path / "mine", "a.png", "c.png", "e.png")
+    whole = (tmp_path / "mine/a.png").read_bytes()
+    (tmp_path / "mine/b.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "mine/d.png").symlink_to("nowhere")
+    image_set = sources.open_folder([tmp_path / "mine"], cache=tmp_path / "cache", config_key="data.dir")
+    items = list(image_set)
+    assert [item.name for item in items] == list(image_set.names) == ["a.png", "b.png", "c.png", "d.png", "e.png"]
+    assert [type(item) for item in items] == [Image, Bad, Image, Bad, Image]
+    assert [item.reason.partition(" (")[0] for item in items if isinstance(item, Bad)] == [
+        "b.png: damaged image",
+        "d.png: cannot be read",
+    ]
