@@ -48,7 +48,8 @@ def measure(way: str, data: Path, name: str, scale: int) -> None:
             upscale = jax.jit(model)
             results = {i: np.asarray(upscale(params, x[None])[0]) for i, x in enumerate(inputs)}
         seconds = time.perf_counter() - begin
-    np.savez(os.environ["RESULTS"], **{str(i): results[i] for i in range(len(inputs))})
+    stored: dict[str, Any] = {str(i): results[i] for i in range(len(inputs))}
+    np.savez(os.environ["RESULTS"], **stored)
     print(json.dumps({"seconds": seconds, "compiling": clock.seconds, "programs": clock.programs}))
 
 

@@ -4,6 +4,7 @@ This file is the command line; `evaluation/` has what it does, `docs/evaluation.
 """
 
 import dataclasses
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,11 @@ class Arguments:
         return self.compare or ((self.model,) if self.model else ())
 
     @property
+    def root(self) -> Path:
+        """Where the sets lie."""
+        return (self.data or Path(os.environ.get("SR_JAX_DATA") or self.cache / "datasets")).expanduser()
+
+    @property
     def cache(self) -> Path:
         """The cache folder."""
         return self.cache_dir.expanduser() if self.cache_dir else platformdirs.user_cache_path("sr_jax")
@@ -77,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 models=arguments.models,
                 sets=[name.strip() for name in arguments.sets.split(",") if name.strip()],
                 scale=arguments.scale,
-                root=arguments.data,
+                root=arguments.root,
                 protocol=arguments.protocol,
                 lr=arguments.lr,
                 checkpoint=arguments.checkpoint,

@@ -32,7 +32,7 @@ class Settings(NamedTuple):
     """`bicubic`, work directories, weights files."""
     sets: Sequence[str]
     scale: int | None
-    root: Path | None
+    root: Path
     """Folder in which the sets lie."""
     protocol: str
     lr: str
@@ -122,7 +122,7 @@ def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
       InputError: if there is none, or the networks are for others.
     """
     scales = {name: network.config.scale for name, network in networks.items()}
-    scale = settings.scale or next(iter(scales.values()), None)
+    scale = next(iter(scales.values()), None) if settings.scale is None else settings.scale
     if scale is None:
         raise InputError("--model bicubic needs --scale, for example --scale 2")
     if scale < 1:
@@ -145,10 +145,11 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> L
     Raises:
       InputError: if the set is unknown or missing, or lacks LR files that are asked for.
     """
-    images = build.open_evaluation_set(name, root=settings.root, cache=settings.cache)
+    where = {"scale": scale, "root": settings.root, "cache": settings.cache / "prepared"}
+    images = sources.open_hr(name, **where)
     lrs: Iterator[Image | Bad | None] = iter(lambda: None, 0)
     if settings.lr == "files":
-        lrs = iter(build.open_lr_files(name, scale=scale, root=settings.root, cache=settings.cache))
+        lrs = iter(sources.open_lr(name, **where))
     tasks, bad, equal = [], [], 0
     for image, lr in zip(images, lrs, strict=False):
         reason = _why_not(image, lr, scale)

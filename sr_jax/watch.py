@@ -134,8 +134,8 @@ class CompileClock:
     def __exit__(self, *error: object) -> None:
         jax.monitoring.unregister_event_duration_listener(self._listen)
 
-    def _listen(self, event: str, seconds: float, **_: Any) -> None:
+    def _listen(self, event: str, duration_secs: float, **_: Any) -> None:
         compiled = event == "/jax/core/compile/backend_compile_duration"
         if compiled or event == "/jax/core/compile/jaxpr_to_mlir_module_duration":
-            self.seconds += seconds
+            self.seconds += duration_secs
             self.programs += compiled

@@ -55,9 +55,7 @@ def read_card(path: Path) -> Card:
         plain = json.loads(place.read_text())
         return Card(configs.from_json(json.dumps(plain["config"])), plain["step"], plain["commit"], plain["table"])
     except FileNotFoundError:
-        raise InputError(
-            f"{path}: its card, {place.name}, which says what they are for, is not beside it"
-        ) from None
+        raise InputError(f"{path}: its card, {place.name}, which says what they are for, is not beside it") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{place} is not the card of a weights file ({type(error).__name__}: {error})") from None
 

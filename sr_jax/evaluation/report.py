@@ -72,7 +72,8 @@ def compare(reference: Sequence[Row], other: Sequence[Row]) -> Paired:
         reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread
         low, high = mean - reach, mean + reach
         if differences.any():
-            p = float(stats.wilcoxon(differences).pvalue)
+            test: Any = stats.wilcoxon(differences)  # its stub is wrong
+            p = float(test.pvalue)
     return Paired(n, mean, low, high, p, int((differences > 0).sum()))
 
 

@@ -154,18 +154,17 @@ def cover(shape: tuple[int, int], *, side: int, radius: int) -> list[tuple[Span,
 
 def plan_tiles(shapes: Sequence[tuple[int, int]], *, radius: int) -> tuple[int, set[tuple[int, int]]]:
     """The side of the tiles that make all images together cheapest, and the shapes that are to be tiled."""
-    best: tuple[int, int, set[tuple[int, int]]] | None = None
+    best: tuple[float, int, set[tuple[int, int]]] = math.inf, 0, set()
     for side in (0, *(side for side in SIDES if side > 2 * radius + 1)):
-        total, tiled = 0, set()
+        total, tiled = 0.0, set()
         for shape, n in collections.Counter(shapes).items():
             whole = n * math.prod(shape) + COMPILATION
             tiles = n * len(cover(shape, side=side, radius=radius)) * side**2 if 0 < side <= min(shape) else math.inf
             tiled |= {shape} if tiles < whole else set()
             total += min(tiles, whole)
         total += COMPILATION if tiled else 0
-        if best is None or total < best[0]:
+        if total < best[0]:
             best = total, side, tiled
-    assert best is not None
     return best[1], best[2]
 
 
