@@ -159,24 +159,19 @@ def _working_float(dtype: np.dtype, xp: ModuleType) -> np.dtype:
     return xp.promote_types(dtype, least) if jnp.issubdtype(dtype, jnp.floating) else np.dtype(least)
 
 
-def _working_integer(dtype: np.dtype, weights: np.ndarray, xp: ModuleType) -> np.dtype | None:
-    """The smallest type that holds the sums of an integer image exactly; None if there is none (a device has 32 bits)."""
+def _fits(dtype: np.dtype, weights: np.ndarray) -> bool:
+    """Whether an image can be summed with integer weights: a float one always, an integer one if 32 bits hold the sums."""
+    if not jnp.issubdtype(dtype, jnp.integer):
+        return True
     largest = np.iinfo(dtype).max * int(np.abs(weights).sum(-1).max())
-    needed = 2 * largest + int(weights.sum(-1).max())
-    types = (np.int32, np.int64) if xp is np else (np.int32,)
-    return next((np.dtype(t) for t in types if needed <= np.iinfo(t).max), None)
+    return 2 * largest + int(weights.sum(-1).max()) <= np.iinfo(np.int32).max
 
 
 def _working(x: Any, weights: np.ndarray, xp: ModuleType) -> tuple[Any, np.ndarray]:
     """The image and integer weights in the type the sums are made in."""
-    if jnp.issubdtype(x.dtype, jnp.integer):
-        dtype = _working_integer(x.dtype, weights, xp)
-        if dtype is None:
-            raise ValueError(
-                f"a {x.dtype} image cannot be resized exactly in 32-bit integers at this scale; convert it to float"
-            )
-    else:
-        dtype = _working_float(x.dtype, xp)
+    if not _fits(x.dtype, weights):
+        raise ValueError(f"a {x.dtype} image cannot be resized exactly in 32-bit integers at this scale; convert it to float")
+    dtype = np.int32 if jnp.issubdtype(x.dtype, jnp.integer) else _working_float(x.dtype, xp)
     return x.astype(dtype), weights.astype(dtype)
 
 
@@ -258,6 +253,14 @@ def bicubic_upsample(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_
     return x
 
 
+class Pass(NamedTuple):
+    """What happens to one axis."""
+
+    axis: int
+    size: int
+    scale: float
+
+
 def imresize(
     x: Num[Array, "*b h w c"],
     *,
@@ -270,7 +273,7 @@ def imresize(
 
     uint8 and uint16 are rounded and clipped after each pass: exactly at integer factors of the rational kernels, as long as
     32 bits suffice; elsewhere in float32, where a sum within rounding error of a tie may fall either way. Floats of any range
-    are not rounded.
+    are not rounded, and half precision is summed in float32.
 
     Args:
       scale: output pixels for an input pixel, or a pair of them (height, width); sizes are rounded up.
@@ -286,7 +289,7 @@ def imresize(
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3))
-def _imresize(x: Array, passes: tuple["Pass", ...], kernel: str, antialias: bool) -> Array:
+def _imresize(x: Array, passes: tuple[Pass, ...], kernel: str, antialias: bool) -> Array:
     return _resize(x, passes, kernel, antialias, jnp)
 
 
@@ -298,16 +301,8 @@ def imresize_host(
     kernel: str,
     antialias: bool,
 ) -> Num[np.ndarray, "*b h_out w_out c"]:
-    """`imresize` of a NumPy array on the host: in 64 bits, and without compiling for every size."""
+    """`imresize` of a NumPy array on the host: float64 in place of float32, and nothing to compile for every size."""
     return _resize(x, _passes(x, scale, shape, kernel), kernel, antialias, np)
-
-
-class Pass(NamedTuple):
-    """What happens to one axis."""
-
-    axis: int
-    size: int
-    scale: float
 
 
 def _passes(x: Any, scale: Any, shape: Any, kernel: str) -> tuple[Pass, ...]:
@@ -347,18 +342,14 @@ def _resize_axis(x: Any, p: Pass, kernel: str, antialias: bool, xp: ModuleType) 
         return x
     support, _, rational = KERNELS[kernel]
     shrink, grow = round(1 / p.scale), round(p.scale)
-    if rational and p.scale == grow and _fits(x, upsample_weights(grow, kernel=kernel)[0], xp):
+    if rational and p.scale == grow and _fits(x.dtype, upsample_weights(grow, kernel=kernel)[0]):
         return _upsample_axis(x, grow, p.axis, kernel=kernel, xp=xp)
     by_integer = math.isclose(1 / p.scale, shrink, rel_tol=1e-15)  # 1 / s is a rounded number
-    if rational and by_integer and _fits(x, downsample_weights(shrink, kernel=kernel, antialias=antialias)[0], xp):
+    if rational and by_integer and _fits(x.dtype, downsample_weights(shrink, kernel=kernel, antialias=antialias)[0]):
         margin = support * shrink
         padded = _pad(x, p.axis, margin, margin + p.size * shrink - x.shape[p.axis], xp)
         return _downsample_axis(padded, shrink, p.axis, kernel=kernel, antialias=antialias, xp=xp)
     return _resize_axis_by_real_weights(x, p, kernel, antialias, xp)
-
-
-def _fits(x: Any, weights: np.ndarray, xp: ModuleType) -> bool:
-    return jnp.issubdtype(x.dtype, jnp.floating) or _working_integer(x.dtype, weights, xp) is not None
 
 
 def _resize_axis_by_real_weights(x: Any, p: Pass, kernel: str, antialias: bool, xp: ModuleType) -> Any:

@@ -103,7 +103,7 @@ def test_float_agrees_with_the_definition(rng, scale):
     np.testing.assert_allclose(up, definition(x[:6, :5], scales=[scale] * 2, **options).astype(float), atol=1e-12)
 
 
-FACTORS = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6), Fraction(2), Fraction(3), Fraction(4)]
+FACTORS = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6), Fraction(2), Fraction(3), Fraction(6)]
 
 
 @pytest.mark.parametrize("antialias", [True, False])
@@ -111,7 +111,7 @@ FACTORS = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6), Fraction(2), Fraction
 @pytest.mark.parametrize("factor", FACTORS, ids=str)
 def test_integers_at_integer_factors_are_exact(rng, factor, kernel, antialias):
     """Also ties, on the host and on a device, and where the size is no multiple of the factor."""
-    x = rng.integers(0, 256, (20, 13, 1) if factor < 1 else (5, 6, 1), dtype=np.uint8)
+    x = rng.integers(0, 256, (44, 39, 1) if factor < 1 else (14, 13, 1), dtype=np.uint8)
     expected = definition(x, scales=[factor] * 2, kernel=kernel, antialias=antialias, peak=255)
     options = {"scale": float(factor), "kernel": kernel, "antialias": antialias}
     host, device = resize.imresize_host(x, **options), resize.imresize(jnp.asarray(x), **options)
@@ -127,15 +127,16 @@ def test_ties_are_rounded_up():
     assert resize.imresize(jnp.asarray(x), scale=0.5, kernel="box", antialias=True).item() == 1
 
 
-@pytest.mark.parametrize("factor", [Fraction(1, 2), Fraction(1, 8), Fraction(2)], ids=str)
-def test_uint16_is_exact(rng, factor):
-    """On the host at every factor; on a device at those that fit its 32 bits."""
+@pytest.mark.parametrize(("factor", "error"), [(Fraction(1, 2), 0), (Fraction(2), 0), (Fraction(1, 8), 1)], ids=str)
+def test_uint16(rng, factor, error):
+    """Where 32-bit integers are too short, float32 on a device may miss a level; float64 on the host does not."""
     x = rng.integers(0, 2**16, (24, 16, 1), dtype=np.uint16)
     options = {"kernel": "bicubic", "antialias": True}
     expected = definition(x, scales=[factor] * 2, peak=65535, **options).astype(int)
     np.testing.assert_array_equal(resize.imresize_host(x, scale=float(factor), **options), expected)
-    device = np.asarray(resize.imresize(jnp.asarray(x), scale=float(factor), **options)).astype(int)
-    assert np.abs(device - expected).max() <= (1 if factor == Fraction(1, 8) else 0)
+    device = resize.imresize(jnp.asarray(x), scale=float(factor), **options)
+    assert device.dtype == jnp.uint16
+    assert np.abs(np.asarray(device).astype(int) - expected).max() <= error
 
 
 @pytest.mark.parametrize("antialias", [True, False])
