@@ -248,7 +248,8 @@ def test_the_network_is_that_of_the_run(run):
     model, like = build.build_model(network.config)
     stored = weights.read(run / "weights.safetensors", like=like)
     lr = jnp.linspace(0, 1, 400, dtype=jnp.float32).reshape(1, 20, 20, 1)
-    np.testing.assert_array_equal(model(stored, lr), network.model(network.params, lr))
+    ours, theirs = (jax.tree.map(jnp.asarray, params) for params in (stored, network.params))
+    np.testing.assert_array_equal(model(ours, lr), network.model(theirs, lr))
 
 
 def test_help_is_quick_to_import():
