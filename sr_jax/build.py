@@ -2,10 +2,11 @@
 
 import dataclasses
 import functools
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import optax
@@ -87,32 +88,88 @@ def make_degrade(config: Config) -> Degrade:
     return Degrade(scale=config.scale)
 
 
-def load_training_images(config: Config, cache: Path) -> list[Image]:
-    """The training images; those smaller than a patch are left out if the config says so.
+class TrainingImages(NamedTuple):
+    """What is trained on."""
+
+    names: list[str]
+    sizes: list[tuple[int, int]]
+    """Height and width of each image, before it is cropped to multiples of the scale."""
+    packs: pipelines.Images
+    digest: str
+
+
+def load_training_images(config: Config, cache: Path) -> TrainingImages:
+    """The training images, decoded into packs; those smaller than a patch are left out if the config says so.
 
     Raises:
       InputError: if there are none, or some cannot be used and the config does not say to skip them.
     """
     data = config.data
+    hr, index = make_pack(config, "hr", open_hr(config, cache), cache)
+    lr, digest, reasons = None, index.digest, index.bad
+    if data.lr == "files":
+        lr, lr_index = make_pack(config, "lr", open_lr(config, cache), cache)
+        digest = f"{digest} {lr_index.digest}"
+        reasons = reasons | pack.mismatches(index, lr_index, scale=config.scale)
+    sources.handle_bad_images(reasons, data.bad_images)
+    if data.bad_images == "skip":  # otherwise the sampler will name an image that is too small
+        too_small = {
+            name: f"{name_and_size(name, size)} is smaller than data.patch={data.patch}"
+            for name, size in zip(index.names, index.sizes, strict=True)
+            if name not in reasons and min(side - side % config.scale for side in size) < data.patch
+        }
+        sources.handle_bad_images(too_small, "skip")
+        reasons = reasons | too_small
+    kept = [i for i, name in enumerate(index.names) if name not in reasons]
+    if not kept:
+        raise InputError(f"no training image is left: all were skipped; is data.patch={data.patch} too large?")
+    packs = pipelines.Images(
+        pack.crop(pack.select(hr, kept), scale=config.scale), None if lr is None else pack.select(lr, kept)
+    )
+    return TrainingImages([index.names[i] for i in kept], [index.sizes[i] for i in kept], packs, digest)
+
+
+def make_pack(config: Config, kind: str, images: Any, cache: Path) -> tuple[pack.Pack, pack.Index]:
+    """The pack of an image set. What the config calls the set has one folder, in which a changed set replaces its elder."""
+    called = f"{kind} {config.data.name} {config.data.dir} {config.scale if kind == 'lr' else ''}"
+    place = cache / "packs" / f"{images.title}-{kind}-{hashlib.sha256(called.encode()).hexdigest()[:16]}"
+    return pack.build(images, place=place, fingerprint=images.fingerprint)
+
+
+def open_hr(config: Config, cache: Path) -> Any:
+    """The image set of the HR training images."""
+    data = config.data
     if data.name == "photographs" or data.dir is None:
-        images = sources.load_photographs("train", cache=cache / "prepared")
-    else:
-        images = sources.load_folder(data.dir, bad_images=data.bad_images, cache=cache / "prepared")
-    if data.bad_images == "refuse":
-        return images  # the sampler will name an image that is too small
-    too_small = {
-        image.name: f"{name_and_size(image)} is smaller than data.patch={data.patch}"
-        for image in images
-        if min(pack.crop_to_multiple(image.pixels, config.scale).shape[:2]) < data.patch
-    }
-    sources.handle_bad_images(too_small, "skip")
-    if len(too_small) == len(images):
-        raise InputError(f"every training image is smaller than data.patch={data.patch}; use a smaller patch")
-    return [image for image in images if image.name not in too_small]
+        return _Decoded("photographs", sources.load_photographs("train", cache=cache / "prepared"))
+    images = sources.load_folder(data.dir, bad_images=data.bad_images, cache=cache / "prepared")
+    return _Decoded(Path(data.dir).name, images)
 
 
-def name_and_size(image: Image) -> str:
-    return f"{image.name} ({image.pixels.shape[0]}x{image.pixels.shape[1]})"
+def open_lr(config: Config, cache: Path) -> Any:
+    """The image set of their LR images, in the same order."""
+    open_set = sources.open_lr  # pyright: ignore[reportAttributeAccessIssue]
+    return open_set(config.data.dir, scale=config.scale, root=None, cache=cache / "prepared")
+
+
+class _Decoded:
+    """Decoded images as an image set."""
+
+    def __init__(self, title: str, images: list[Image]):
+        self.title, self._images = title, images
+        total = hashlib.sha256()
+        for image in images:
+            total.update(f"{image.name}\0{image.pixels.shape}\n".encode() + image.pixels.tobytes())
+        self.fingerprint = total.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[Image]:
+        return iter(self._images)
+
+
+def name_and_size(name: str, size: tuple[int, int]) -> str:
+    return f"{name} ({size[0]}x{size[1]})"
 
 
 def load_evaluation_sets(config: Config, cache: Path) -> dict[str, list[Image]]:
@@ -139,26 +196,27 @@ def load_evaluation_sets(config: Config, cache: Path) -> dict[str, list[Image]]:
     return sets
 
 
-def make_sampler(config: Config, packed: pack.Pack, images: list[Image]) -> Sampler:
+def make_sampler(config: Config, images: TrainingImages) -> Sampler:
+    hr = images.packs.hr
     return Sampler(
-        list(zip(packed.height.tolist(), packed.width.tolist(), strict=True)),
+        list(zip(hr.height.tolist(), hr.width.tolist(), strict=True)),
         patch=config.data.patch,
         scale=config.scale,
         batch=config.data.batch,
         seed=config.seed,
-        names=[name_and_size(image) for image in images],
+        names=list(map(name_and_size, images.names, images.sizes)),
     )
 
 
-def make_pipeline(config: Config, packed: pack.Pack) -> tuple[Callable, Callable, Any]:
+def make_pipeline(config: Config, images: pipelines.Images) -> tuple[Callable, Callable, Any]:
     """What the host does with a plan, what the device does with that, and the arrays that the device needs for it."""
-    cut = {"patch": config.data.patch, "margin": make_degrade(config).margin}
+    cut = {"patch": config.data.patch, "margin": make_degrade(config).margin, "scale": config.scale}
     if config.data.pipeline == "host":
-        return functools.partial(pipelines.host_batch, packed, **cut), lambda _, batch: batch, ()
-    statistics = jax.local_devices()[0].memory_stats() or {}
-    limit = statistics.get("bytes_limit")
-    on_device = pack.for_device(packed, memory=limit // 2 if limit else None)
-    return lambda plan: plan, functools.partial(pipelines.resident_batch, **cut), on_device
+        return functools.partial(pipelines.host_batch, images, **cut), lambda _, batch: batch, ()
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    if limit:
+        pack.check_device_memory([packed for packed in images if packed], memory=limit // 2)
+    return lambda plan: plan, functools.partial(pipelines.resident_batch, **cut), images
 
 
 def rows_of_this_process(batch: int) -> slice:

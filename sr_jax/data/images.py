@@ -20,6 +20,13 @@ class Image(NamedTuple):
     pixels: UInt8[np.ndarray, "h w c"]
 
 
+class Bad(NamedTuple):
+    """An image that cannot be used; `reason` names it."""
+
+    name: str
+    reason: str
+
+
 def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
     """Decodes an image file of any usual format to uint8: h w 1 for gray, h w 3 for RGB.
 
