@@ -1,7 +1,7 @@
 """Decoded images in one file of pixels, mapped into memory, and windows cut from it: on the host or on a device.
 
 Images are decoded once, when their pack is made, and stored uncropped, so that one pack serves all scales. Their pixels lie
-row by row, not in tiles: slices of rows are cut twice as fast as windows are put together from tiles.
+row by row, so that a window inside an image is one slice; from tiles it would have to be put together.
 """
 
 import contextlib
@@ -198,8 +198,8 @@ def mismatches(hr: Index, lr: Index, *, scale: int) -> dict[str, str]:
             reasons[name] = lr.bad[lr_name]
         elif name not in hr.bad and lr_size != right:
             reasons[name] = (
-                f"{lr_name}: is {lr_size[0]}x{lr_size[1]}, but {name} is {h}x{w}, whose LR image at x{scale} is "
-                f"{right[0]}x{right[1]}"
+                f"{lr_name}: its LR image is {lr_size[0]}x{lr_size[1]}, but that of {name}, which is {h}x{w}, "
+                f"must be {right[0]}x{right[1]} at x{scale}"
             )
     return reasons
 
