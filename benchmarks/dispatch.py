@@ -18,23 +18,22 @@ import jax
 import platformdirs
 from tabulate import tabulate
 
-from sr_jax import build, state
+from sr_jax import build, inputs, state
 from sr_jax import config as configs
 from sr_jax.config import Config
-from sr_jax.data import pack, pipelines
+from sr_jax.data import pipelines
 from sr_jax.parallel import Spread
 from sr_jax.step import make_dispatch
 
 
 def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) -> Callable[[], float]:
     """A function that trains for some dispatches, data included, and returns the images per second."""
-    images = build.load_training_images(config, cache)
-    packed = pack.pack(images, scale=config.scale)
-    sampler = build.make_sampler(config, packed, images)
+    images = inputs.load_training_images(config, cache)
+    sampler = inputs.make_sampler(config, images)
     model, params = build.build_model(config)
     optimizer, _ = build.make_optimizer(config)
     step = build.make_train_step(config, model, optimizer)
-    on_host, on_device, resident = build.make_pipeline(config, packed)
+    on_host, on_device, resident = inputs.make_pipeline(config, images.packs)
     spread = Spread(
         make_dispatch(step, on_device, unroll=unroll),
         kind=config.parallel,
@@ -49,7 +48,7 @@ def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) 
         nonlocal now
         items = pipelines.dispatches(
             sampler,
-            on_host,
+            lambda plan: spread.put(on_host(plan)),
             start=0,
             stop=(dispatches + 1) * n,
             steps_per_dispatch=n,
@@ -57,12 +56,12 @@ def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) 
             threads=config.data.threads,
             prefetch=config.data.prefetch,
         )
-        now, metrics = spread(now, resident, spread.put(next(items)))
+        now, metrics = spread(now, resident, next(items))
         jax.block_until_ready(metrics)
         begin = time.perf_counter()
         for item in items:
             before = metrics
-            now, metrics = spread(now, resident, spread.put(item))
+            now, metrics = spread(now, resident, item)
             jax.block_until_ready(before)  # one dispatch ahead, as in the training loop
         jax.block_until_ready(metrics)
         return config.data.batch * n * dispatches / (time.perf_counter() - begin)

@@ -90,13 +90,16 @@ class DataConfig:
     """Patches in one step, over all devices together."""
     patch: PositiveInt = 48
     """Height and width of an HR patch [HR pixels]; a multiple of the scale."""
+    lr: Literal["degrade", "files"] = "degrade"
+    """Where LR patches come from. `degrade`: they are made of the HR patches, inside the compiled step. `files`: they are cut
+    from LR images made beforehand."""
     pipeline: Literal["resident", "host"] = "resident"
     """`resident`: the images live in device memory and are cropped inside the compiled step. `host`: crops are made on the
     host (Grain) and sent. Both give the same bytes."""
     threads: PositiveInt = 2
     """Host threads that prepare batches."""
     prefetch: PositiveInt = 8
-    """Dispatches prepared ahead."""
+    """Dispatches prepared ahead and sent to the devices."""
 
 
 @_group

@@ -7,12 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from sr_jax import build, figures, provenance, weights, workdir
+from sr_jax import build, figures, inputs, provenance, weights, workdir
 from sr_jax import state as states
 from sr_jax.checkpoint import METRIC, Checkpoints
 from sr_jax.config import Config
-from sr_jax.data import pack, pipelines
-from sr_jax.data.images import Image
+from sr_jax.data import pipelines
 from sr_jax.data.plan import Sampler
 from sr_jax.errors import Interrupted
 from sr_jax.evaluation import report
@@ -59,17 +58,16 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
     with workdir.claimed(directory, config):
         # What is trained, and on what.
         model, params = build.build_model(config)
-        images = build.load_training_images(config, cache)
-        evaluator = build.make_evaluator(config, cache)
+        images = inputs.load_training_images(config, cache)
+        evaluator = inputs.make_evaluator(config, cache)
         upscaler = Upscaler(model, scale=config.scale)
         baseline = overall(evaluator.bicubic_rows)
 
         # The step, spread over the devices, and the pipeline that feeds it.
         optimizer, learning_rate = build.make_optimizer(config)
         train_step = build.make_train_step(config, model, optimizer)
-        packed = pack.pack(images, scale=config.scale)
-        sampler = build.make_sampler(config, packed, images)
-        fetch_on_host, fetch_on_device, resident = build.make_pipeline(config, packed)
+        sampler = inputs.make_sampler(config, images)
+        fetch_on_host, fetch_on_device, resident = inputs.make_pipeline(config, images.packs)
         spread = Spread(
             make_dispatch(train_step, fetch_on_device, unroll=build.unrolls(config)),
             kind=config.parallel,
@@ -77,8 +75,8 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
             devices=jax.devices(),
         )
         resident = spread.replicate(resident)
-        workdir.register(directory, config, images=len(images), digest=pack.digest(images))
-        say_what_runs(config, params, images, evaluator)
+        workdir.register(directory, config, images=len(images.names), digest=images.digest)
+        say_what_runs(config, params, images.sizes, evaluator)
 
         with Checkpoints(directory / "checkpoints", keep=config.keep) as checkpoints:
             state = spread.replicate(states.create(params, optimizer))
@@ -89,14 +87,14 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
 
             def explain(step: int) -> str:
                 checkpoints.drop_from(step)  # a state from which a bad step was computed is no good
-                return describe_batch(step, sampler, images, safe=checkpoints.latest())
+                return describe_batch(step, sampler, images.names, safe=checkpoints.latest())
 
             def evaluate(state: State) -> tuple[list[Row], list[Sample]]:
                 return evaluator(upscaler, state.ema, method=config.model.name, weights=f"step {int(state.step)}, ema")
 
             items = pipelines.dispatches(
                 sampler,
-                fetch_on_host,
+                lambda plan: spread.put(fetch_on_host(plan)),
                 start=start,
                 stop=config.steps,
                 steps_per_dispatch=config.steps_per_dispatch,
@@ -113,7 +111,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                 for first in range(start, config.steps, config.steps_per_dispatch):
                     with meter.waiting(busy=losses.pending):
                         item = next(items)
-                    state, metrics = spread(state, resident, spread.put(item))
+                    state, metrics = spread(state, resident, item)
                     losses.add(first, metrics["loss"])
                     if first == start:
                         losses.settle()
@@ -162,10 +160,10 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         return [*evaluator.bicubic_rows, *rows]
 
 
-def describe_batch(step: int, sampler: Sampler, images: list[Image], *, safe: int | None) -> str:
+def describe_batch(step: int, sampler: Sampler, names: list[str], *, safe: int | None) -> str:
     """What a step trained on, and from where the run can go on."""
     plan = sampler.plan(step)
-    patches = [f"{images[i].name} at row {y}, column {x}" for i, y, x in zip(*plan[:3], strict=True)]
+    patches = [f"{names[i]} at row {y}, column {x}" for i, y, x in zip(*plan[:3], strict=True)]
     checkpoint = "there is no good checkpoint" if safe is None else f"the last good checkpoint is that of step {safe}"
     return f"{checkpoint}. A lower optim.lr, in another --workdir, often helps. The batch: {'; '.join(patches)}"
 
@@ -179,13 +177,13 @@ def draw_samples(samples: list[Sample], directory: Path, writer: Writer, *, step
         writer.picture(step, name, sheet)
 
 
-def say_what_runs(config: Config, params: Any, images: list[Image], evaluator: Evaluator) -> None:
+def say_what_runs(config: Config, params: Any, sizes: list[tuple[int, int]], evaluator: Evaluator) -> None:
     devices = jax.devices()
-    pixels = sum(image.pixels.shape[0] * image.pixels.shape[1] for image in images)
+    pixels = sum(height * width for height, width in sizes)
     scored = len([row for row in evaluator.bicubic_rows if row.image != "mean"])
     print(f"devices     {len(devices)} x {devices[0].device_kind} ({devices[0].platform}), {config.parallel}, {config.compute}")
     print(f"model       {config.model.name} x{config.scale}, {states.count(params):,} parameters")
-    print(f"images      {len(images)} to train on ({pixels / 1e6:.1f} megapixels), {scored} to evaluate on")
+    print(f"images      {len(sizes)} to train on ({pixels / 1e6:.1f} megapixels), {scored} to evaluate on")
     print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}")
 
 

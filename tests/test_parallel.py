@@ -13,7 +13,7 @@ from sr_jax import losses, state
 from sr_jax.data import pack, pipelines
 from sr_jax.data.degrade import Degrade
 from sr_jax.data.images import Image
-from sr_jax.data.plan import Plan, Sampler
+from sr_jax.data.plan import Sampler
 from sr_jax.errors import InputError
 from sr_jax.models import FSRCNN
 from sr_jax.parallel import Spread
@@ -21,29 +21,28 @@ from sr_jax.step import make_dispatch, make_step
 
 SCALE, PATCH, BATCH = 2, 12, 8
 DEGRADE = Degrade(scale=SCALE)
+CUT = {"patch": PATCH, "margin": DEGRADE.margin, "scale": SCALE}
 
 
 @pytest.fixture(scope="module")
-def setting():
+def setting(tmp_path_factory):
     rng = np.random.default_rng(1)
     images = [Image(name, rng.integers(0, 256, (32, 40, 3), dtype=np.uint8)) for name in "ab"]
-    packed = pack.pack(images, scale=SCALE)
+    packed, _ = pack.build(images, place=tmp_path_factory.mktemp("pack"), fingerprint="")
     sampler = Sampler([(32, 40)] * 2, patch=PATCH, scale=SCALE, batch=BATCH, seed=0, names=["a", "b"])
     graph, variables = nnx.split(FSRCNN(scale=SCALE, d=8, s=4, m=1, rngs=nnx.Rngs(0)), nnx.Param)
-    return packed, sampler, lambda params, lr: nnx.merge(graph, params)(lr), nnx.to_pure_dict(variables)
+    return pipelines.Images(packed, None), sampler, lambda p, lr: nnx.merge(graph, p)(lr), nnx.to_pure_dict(variables)
 
 
 def run(setting, *, kind="shard_map", devices=1, pipeline="resident", steps=4, per_dispatch=1, unroll=True, **options):
     """Trains a few steps; returns the final state and all losses, on the host."""
-    packed, sampler, model, params = setting
+    images, sampler, model, params = setting
     optimizer = optax.adam(1e-2)
     step = make_step(model, losses.l1, optimizer, DEGRADE, ema_decay=0.9, **options)
-    cut = {"patch": PATCH, "margin": DEGRADE.margin}
     if pipeline == "resident":
-        on_host, on_device = lambda plan: plan, functools.partial(pipelines.resident_batch, **cut)
-        images = pack.for_device(packed, memory=None)
+        on_host, on_device = lambda plan: plan, functools.partial(pipelines.resident_batch, **CUT)
     else:
-        on_host, on_device, images = functools.partial(pipelines.host_batch, packed, **cut), lambda _, batch: batch, ()
+        on_host, on_device, images = functools.partial(pipelines.host_batch, images, **CUT), lambda _, batch: batch, ()
     spread = Spread(make_dispatch(step, on_device, unroll=unroll), kind=kind, batch=BATCH, devices=jax.devices()[:devices])
     now, images = spread.replicate(state.create(params, optimizer)), spread.replicate(images)
     items = pipelines.dispatches(
@@ -99,8 +98,8 @@ def test_steps_per_dispatch(setting, unroll):
 
 def test_step_against_optax_by_hand(setting):
     """One step: mean absolute error of the network on the batch's Y, Adam, then the average."""
-    packed, sampler, model, params = setting
-    batch = pipelines.host_batch(packed, Plan(*sampler.plan(0)), patch=PATCH, margin=DEGRADE.margin)
+    images, sampler, model, params = setting
+    batch = pipelines.host_batch(images, sampler.plan(0), **CUT)
     after, (loss,) = run(setting, steps=1)
     from skimage.color import rgb2ycbcr
 
@@ -127,9 +126,9 @@ def test_step_against_optax_by_hand(setting):
 
 @pytest.mark.parametrize(("steps_done", "decay"), [(0, 1 / 10), (8, 9 / 18), (10**6, 0.9)])
 def test_ema_decay_grows_to_its_final_value(setting, steps_done, decay):
-    packed, sampler, model, params = setting
+    images, sampler, model, params = setting
     step = make_step(model, losses.l1, optax.sgd(0.1), DEGRADE, ema_decay=0.9)
-    batch = jax.tree.map(jnp.asarray, pipelines.host_batch(packed, sampler.plan(0), patch=PATCH, margin=DEGRADE.margin))
+    batch = jax.tree.map(jnp.asarray, pipelines.host_batch(images, sampler.plan(0), **CUT))
     one = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name="data"))
     before = state.create(params, optax.sgd(0.1))._replace(step=jnp.int32(steps_done))
     after, _ = one(before, jax.tree.map(lambda a: a[None], batch))

@@ -25,7 +25,7 @@ class Image(NamedTuple):
 
 
 class Bad(NamedTuple):
-    """An image that cannot be used; the reason has the name in it."""
+    """An image that cannot be used; `reason` names it."""
 
     name: str
     reason: str

@@ -1,36 +1,170 @@
-"""All training images, decoded, as one block of pixels, and windows cut from it: by NumPy on the host or by JAX on a device."""
+"""Decoded images in one file of pixels, mapped into memory, and windows cut from it: on the host or on a device.
 
+Images are decoded once, when their pack is made, and stored uncropped, so that one pack serves all scales. Their pixels lie
+row by row, so that a window inside an image is one slice; from tiles it would have to be put together.
+"""
+
+import contextlib
+import errno
 import hashlib
-from types import ModuleType
-from typing import Any, NamedTuple
+import json
+import operator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+from filelock import FileLock
 from jaxtyping import Array, UInt8
 
-from sr_jax.data.images import Image
+from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
 from sr_jax.errors import InputError
+
+BLOCK = 2**20
+"""Pixels in a block. An index in two parts needs only the 32 bits that devices compute in, for sets of any size."""
+
+VERSION = 1
+PIXELS, INDEX = "pixels", "index.json"
 
 
 class Pack(NamedTuple):
     """Images one after another, row by row. A pytree of NumPy arrays, or of JAX arrays once it is on a device."""
 
-    pixels: UInt8[Array | np.ndarray, "p 3"]
-    offset: Any
-    """Index of each image's first pixel."""
-    height: Any
-    width: Any
+    pixels: Any  # UInt8 "blocks within 3"
+    """The pixels of all images, cut into blocks; the last one is filled up."""
+    block: Any  # Int32 " images"
+    """Block of each image's first pixel."""
+    within: Any  # Int32 " images"
+    """Its place within the block."""
+    height: Any  # Int32 " images"
+    width: Any  # Int32 " images"
+    pitch: Any  # Int32 " images"
+    """Pixels from one row to the next: the width as it is stored."""
 
 
-def pack(images: list[Image], *, scale: int) -> Pack:
-    """Packs images, cropped from the top left to multiples of `scale`; gray ones get three equal channels."""
-    cropped = [crop_to_multiple(image.pixels, scale) for image in images]
-    sizes = np.array([image.shape[:2] for image in cropped], np.int64)
-    ends = np.cumsum(sizes.prod(1))
-    pixels = np.empty((int(ends[-1]), 3), np.uint8)
-    for image, end in zip(cropped, ends, strict=True):
-        pixels[end - image.shape[0] * image.shape[1] : end] = np.broadcast_to(image, (*image.shape[:2], 3)).reshape(-1, 3)
-    return Pack(pixels, ends - sizes.prod(1), sizes[:, 0], sizes[:, 1])
+class Index(NamedTuple):
+    """What a pack holds, in the order in which the images came."""
+
+    names: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+    """Height and width of each image; 0 and 0 if it cannot be used."""
+    bad: dict[str, str]
+    """Name -> reason, of those that cannot be used."""
+    digest: str
+    """A fingerprint of names and decoded pixels, by which a resumed run knows its images again."""
+
+
+def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tuple[Pack, Index]:
+    """Opens a pack. If it is not there, not whole, changed, or not of these images, they are decoded into it first.
+
+    Args:
+      images: looked at only if they must be decoded; gray ones get three equal channels.
+      place: the pack's folder.
+      fingerprint: by which the images are known again before they are decoded.
+
+    Returns:
+      the pack, its pixels mapped into memory, and what it holds.
+
+    Raises:
+      InputError: if the folder cannot be written, or its disk is full.
+    """
+    found = _open(place, fingerprint)
+    if found:
+        return found
+    with _naming(place):
+        place.mkdir(parents=True, exist_ok=True)
+        with FileLock(place / ".lock"):
+            found = _open(place, fingerprint)  # another run may have made it meanwhile
+            if found:
+                return found
+            _make(images, place, fingerprint)
+    found = _open(place, fingerprint)
+    if not found:
+        raise InputError(f"--cache_dir: {place} was changed by someone else while it was written; start again")
+    return found
+
+
+@contextlib.contextmanager
+def _naming(place: Path) -> Iterator[None]:
+    """Turns an error of the file system into one that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"--cache_dir: {place} cannot be written ({reason}); give another folder") from error
+
+
+def _open(place: Path, fingerprint: str) -> tuple[Pack, Index] | None:
+    """The pack in a folder, if it is there and whole."""
+    try:
+        note = json.loads((place / INDEX).read_text())
+        with (place / PIXELS).open("rb") as file:
+            if note["pack"] != _identity(file, fingerprint):
+                return None
+            pixels = np.asarray(np.memmap(file, np.uint8, "r")).reshape(-1, BLOCK, 3)
+    except (OSError, ValueError, KeyError):
+        return None
+    index = Index(tuple(note["names"]), tuple((h, w) for h, w in note["sizes"]), note["bad"], note["digest"])
+    return _lay_out(pixels, index.sizes), index
+
+
+def _identity(file: BinaryIO, fingerprint: str) -> dict[str, Any]:
+    """By which a pack is known: whose it is, and that nobody wrote into its pixels."""
+    status = os.stat(file.fileno())
+    return {"version": VERSION, "of": fingerprint, "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def _lay_out(pixels: np.ndarray, sizes: tuple[tuple[int, int], ...]) -> Pack:
+    height, width = np.array(sizes, np.int64).reshape(-1, 2).T
+    offset = np.cumsum(height * width) - height * width
+    return Pack(pixels, *(a.astype(np.int32) for a in (*np.divmod(offset, BLOCK), height, width, width)))
+
+
+def _make(images: Iterable[Image | Bad], place: Path, fingerprint: str) -> None:
+    """Writes the pixels, and last of all the index, without which they do not count."""
+    (place / INDEX).unlink(missing_ok=True)
+    partial = place / f"{PIXELS}.partial"
+    try:
+        with partial.open("wb") as file:
+            index = _write_pixels(images, file, place)
+            os.fsync(file.fileno())
+        partial.replace(place / PIXELS)
+    finally:
+        partial.unlink(missing_ok=True)
+    with (place / PIXELS).open("rb") as file:
+        note = {"pack": _identity(file, fingerprint), **index._asdict()}
+    partial = place / f"{INDEX}.partial"
+    partial.write_text(json.dumps(note) + "\n")
+    partial.replace(place / INDEX)
+
+
+def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, place: Path) -> Index:
+    names, sizes, bad, digest = [], [], {}, hashlib.sha256()
+    try:
+        for image in images:
+            names.append(image.name)
+            if isinstance(image, Bad):
+                bad[image.name] = image.reason
+                sizes.append((0, 0))
+                continue
+            height, width, _ = image.pixels.shape
+            sizes.append((height, width))
+            digest.update(f"{image.name}\0{image.pixels.shape}\n".encode())
+            digest.update(image.pixels.tobytes())
+            file.write(np.broadcast_to(image.pixels, (height, width, 3)).tobytes())
+        pixels = sum(h * w for h, w in sizes)
+        file.truncate(max(1, -(-pixels // BLOCK)) * BLOCK * 3)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        needed = 3 * sum(h * w for h, w in sizes) * max(1, operator.length_hint(images) / len(sizes))
+        raise InputError(
+            f"--cache_dir: no room in {place}: the decoded images take about {needed / 2**30:.1f} GiB; give another folder"
+        ) from None
+    return Index(tuple(names), tuple(sizes), bad, digest.hexdigest())
 
 
 def crop_to_multiple(pixels: np.ndarray, scale: int) -> np.ndarray:
@@ -39,53 +173,93 @@ def crop_to_multiple(pixels: np.ndarray, scale: int) -> np.ndarray:
     return pixels[: h - h % scale, : w - w % scale]
 
 
-def digest(images: list[Image]) -> str:
-    """A fingerprint of names and decoded pixels, by which a resumed run knows its images again."""
-    total = hashlib.sha256()
-    for image in images:
-        total.update(f"{image.name}\0{image.pixels.shape}\n".encode())
-        total.update(image.pixels.tobytes())
-    return total.hexdigest()
+def crop(images: Pack, *, scale: int) -> Pack:
+    """The same images, each cropped as by `crop_to_multiple`. No pixel is copied."""
+    return images._replace(height=images.height - images.height % scale, width=images.width - images.width % scale)
 
 
-def for_device(host: Pack, *, memory: int | None) -> Pack:
-    """The pack with indices in the type that a device computes in.
+def select(images: Pack, which: list[int]) -> Pack:
+    """Some of the images, by their indices. No pixel is copied."""
+    return Pack(images.pixels, *(a[which] for a in images[1:]))
 
-    Args:
-      memory: bytes that one device may give to it, None if unknown.
+
+def reorder(images: Pack, index: Index, *, names: Sequence[str]) -> tuple[Pack, Index]:
+    """The images of these names, in this order. No pixel is copied.
 
     Raises:
-      InputError: if the pack is too large for a device.
+      InputError: naming those that are not there.
     """
-    limit = np.iinfo(np.int32).max
-    if len(host.pixels) > limit:
+    place = {name: i for i, name in enumerate(index.names)}
+    missing = [name for name in names if name not in place]
+    if missing:
+        raise InputError(f"data.lr=files: {len(missing)} image(s) have no LR file: {', '.join(missing[:10])}")
+    which = [place[name] for name in names]
+    return select(images, which), index._replace(names=tuple(names), sizes=tuple(index.sizes[i] for i in which))
+
+
+def mismatches(hr: Index, lr: Index, *, scale: int) -> dict[str, str]:
+    """HR name -> reason, of the pairs that cannot be used for the sake of the LR image: it is bad, or not of the right size.
+
+    Raises:
+      InputError: if there are not as many LR images as HR images.
+    """
+    if len(hr.names) != len(lr.names):
+        raise InputError(f"data.lr=files: there are {len(lr.names)} LR images for {len(hr.names)} HR images")
+    reasons = {}
+    for name, lr_name, (h, w), lr_size in zip(hr.names, lr.names, hr.sizes, lr.sizes, strict=True):
+        right = (h // scale, w // scale)
+        if lr_name in lr.bad:
+            reasons[name] = lr.bad[lr_name]
+        elif name not in hr.bad and lr_size != right:
+            reasons[name] = (
+                f"{lr_name}: its LR image is {lr_size[0]}x{lr_size[1]}, but that of {name}, which is {h}x{w}, "
+                f"must be {right[0]}x{right[1]} at x{scale}"
+            )
+    return reasons
+
+
+def cut_on_host(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8[np.ndarray, "*n w w 3"]:
+    """The planned patches with `margin` more pixels on every side; beyond the image stands its symmetric reflection."""
+    pixels = images.pixels.reshape(-1, 3)
+    size = patch + 2 * margin
+    windows = np.empty((*plan.image.shape, size, size, 3), np.uint8)
+    first = images.block.astype(np.int64) * BLOCK + images.within
+    of_image = (a[plan.image].ravel().tolist() for a in (first, images.height, images.width, images.pitch))
+    corners = ((a - margin).ravel().tolist() for a in (plan.top, plan.left))
+    for window, start, height, width, pitch, y, x in zip(windows.reshape(-1, size, size, 3), *of_image, *corners, strict=True):
+        if 0 <= y <= height - size and 0 <= x <= width - size:
+            rows = pixels[start + y * pitch : start + (y + size) * pitch]
+            window[:] = rows.reshape(size, pitch, 3)[:, x : x + size]
+        else:
+            image = pixels[start : start + height * pitch].reshape(height, pitch, 3)
+            window[:] = image[_reflect(np.arange(y, y + size), height)[:, None], _reflect(np.arange(x, x + size), width)]
+    return windows
+
+
+def cut_on_device(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8[Array, "b w w 3"]:
+    """As `cut_on_host`, of JAX arrays, to be compiled."""
+    block, within, height, width, pitch = (a[plan.image][:, None] for a in images[1:])
+    steps = jnp.arange(-margin, patch + margin)[None]
+    rows = within + _reflect(plan.top[:, None] + steps, height) * pitch
+    index = rows[:, :, None] + _reflect(plan.left[:, None] + steps, width)[:, None, :]
+    return images.pixels[block[:, :, None] + index // BLOCK, index % BLOCK]
+
+
+def _reflect(index: Any, size: Any) -> Any:
+    """Symmetric reflection, the border pixel repeated, of indices however far beyond either end."""
+    index = index % (2 * size)
+    return index + (index >= size) * (2 * (size - index) - 1)
+
+
+def check_device_memory(packs: Iterable[Pack], *, memory: int) -> None:
+    """Refuses packs that do not fit into the bytes that one device may give to them.
+
+    Raises:
+      InputError: naming both sizes.
+    """
+    size = sum(pack.pixels.nbytes for pack in packs)
+    if size > memory:
         raise InputError(
-            f"data.pipeline=resident: {len(host.pixels):,} pixels of images exceed the {limit:,} that a device can index; "
+            f"data.pipeline=resident: the images take {size / 2**30:.1f} GiB, a device has {memory / 2**30:.1f} GiB for them; "
             "use data.pipeline=host"
         )
-    if memory is not None and host.pixels.nbytes > memory:
-        raise InputError(
-            f"data.pipeline=resident: the images take {host.pixels.nbytes / 2**30:.1f} GiB, a device has "
-            f"{memory / 2**30:.1f} GiB for them; use data.pipeline=host"
-        )
-    return Pack(host.pixels, *(np.asarray(a, np.int32) for a in host[1:]))
-
-
-def cut_windows(images: Pack, plan: Plan, *, patch: int, margin: int, xp: ModuleType) -> UInt8[Array | np.ndarray, "b n n 3"]:
-    """The planned HR patches with `margin` more pixels on every side; beyond the image stands its symmetric reflection.
-
-    Args:
-      xp: `numpy` or `jax.numpy`; the arithmetic is of integers, so both give the same bytes.
-    """
-    height, width = images.height[plan.image], images.width[plan.image]
-    steps = xp.arange(-margin, patch + margin)
-    rows = _reflect(plan.top[:, None] + steps[None], height[:, None], xp)
-    columns = _reflect(plan.left[:, None] + steps[None], width[:, None], xp)
-    starts = images.offset[plan.image][:, None] + rows * width[:, None]
-    return images.pixels[starts[:, :, None] + columns[:, None, :]]
-
-
-def _reflect(index: Any, size: Any, xp: ModuleType) -> Any:
-    """Symmetric reflection, the border pixel repeated, of indices at most `size` beyond either end."""
-    index = xp.where(index < 0, -1 - index, index)
-    return xp.where(index >= size, 2 * size - 1 - index, index)

@@ -5,26 +5,40 @@
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import grain
-import jax
-import jax.numpy as jnp
-import numpy as np
 
-from sr_jax.data import pack as packs
 from sr_jax.data.degrade import Batch
+from sr_jax.data.pack import Pack, cut_on_device, cut_on_host
 from sr_jax.data.plan import Plan, Sampler
 
 
-def host_batch(images: packs.Pack, plan: Plan, *, patch: int, margin: int) -> Batch:
-    """The batch of a plan, cut by NumPy."""
-    return Batch(packs.cut_windows(images, plan, patch=patch, margin=margin, xp=np), plan.transform, plan.draw)
+class Images(NamedTuple):
+    """What patches are cut from."""
+
+    hr: Pack
+    """Images cropped to multiples of the scale."""
+    lr: Pack | None
+    """Their LR images, where those come from files; None where LR patches are made of the HR ones."""
 
 
-def resident_batch(images: packs.Pack, plan: Plan, *, patch: int, margin: int) -> Batch:
-    """The batch of a plan, cut on the device."""
-    return Batch(packs.cut_windows(images, plan, patch=patch, margin=margin, xp=jnp), plan.transform, plan.draw)
+def host_batch(images: Images, plan: Plan, *, patch: int, margin: int, scale: int) -> Batch:
+    """The batch of a plan, cut by NumPy. The plan may be that of one step or of several."""
+    return _batch(cut_on_host, images, plan, patch, margin, scale)
+
+
+def resident_batch(images: Images, plan: Plan, *, patch: int, margin: int, scale: int) -> Batch:
+    """The batch of a step's plan, cut on the device."""
+    return _batch(cut_on_device, images, plan, patch, margin, scale)
+
+
+def _batch(cut: Callable[..., Any], images: Images, plan: Plan, patch: int, margin: int, scale: int) -> Batch:
+    window = cut(images.hr, plan, patch=patch, margin=margin)
+    if images.lr is None:
+        return Batch(window, plan.transform, plan.draw)
+    on_lr = plan._replace(top=plan.top // scale, left=plan.left // scale)
+    return Batch(window, plan.transform, plan.draw, cut(images.lr, on_lr, patch=patch // scale, margin=0))
 
 
 def dispatches(
@@ -38,10 +52,10 @@ def dispatches(
     threads: int,
     prefetch: int,
 ) -> Iterator[Any]:
-    """What each dispatch from step `start` to `stop` consumes: `fetch(plan)` of its steps, stacked on a leading axis.
+    """What each dispatch from step `start` to `stop` consumes: `fetch(plan)`, the plan's arrays being (steps, examples, ...).
 
     Args:
-      fetch: from a plan to host arrays: `host_batch`, or the identity for the resident pipeline.
+      fetch: runs in the host threads, so that what it does is done ahead: cutting windows, sending them to the devices.
       rows: the part of the global batch that this process feeds.
       threads: host threads that prepare.
       prefetch: how many dispatches are prepared ahead.
@@ -49,8 +63,8 @@ def dispatches(
 
     def prepare(index: int) -> Any:
         first = start + index * steps_per_dispatch
-        plans = [Plan(*(a[rows] for a in sampler.plan(step))) for step in range(first, first + steps_per_dispatch)]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *map(fetch, plans))
+        plans = sampler.plans(range(first, first + steps_per_dispatch))
+        return fetch(Plan(*(a[:, rows] for a in plans)))
 
     source = grain.MapDataset.range((stop - start) // steps_per_dispatch)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)

@@ -52,20 +52,25 @@ class Sampler:
         grid = (np.array(sizes, np.int64) - patch) // scale + 1  # rows and columns of positions in each image
         self._columns = grid[:, 1]
         self._ends = np.cumsum(grid.prod(1))
+        self._starts = self._ends - grid.prod(1)
 
     def plan(self, step: int) -> Plan:
-        """The plan of a step (counted from 0).
+        """The plan of a step (counted from 0)."""
+        return Plan(*(a[0] for a in self.plans(range(step, step + 1))))
+
+    def plans(self, steps: range) -> Plan:
+        """The plans of several steps, along a leading axis.
 
         The numbers are raw output of the counter-based generator Philox-4x64, whose stream NumPy guarantees not to change.
         """
-        raw = np.random.Philox(key=self._seed, counter=[0, step, 0, 0]).random_raw(3 * self._batch)
-        position = (raw[: self._batch] % np.uint64(self._ends[-1])).astype(np.int64)
+        philox = [np.random.Philox(key=self._seed, counter=[0, step, 0, 0]) for step in steps]
+        raw = np.stack([generator.random_raw(3 * self._batch) for generator in philox])
+        where, turn, draw = np.split(raw, 3, axis=1)
+        position = (where % np.uint64(self._ends[-1])).astype(np.int64)
         image = np.searchsorted(self._ends, position, side="right")
-        row, column = np.divmod(position - (self._ends[image] - self._count(image)), self._columns[image])
-        transform = raw[self._batch : 2 * self._batch] % np.uint64(8)
-        draw = np.stack([raw[2 * self._batch :] >> np.uint64(32), raw[2 * self._batch :] & np.uint64(2**32 - 1)], 1)
-        image, top, left, turn = (a.astype(np.int32) for a in (image, row * self._scale, column * self._scale, transform))
-        return Plan(image, top, left, turn, draw.astype(np.uint32))
-
-    def _count(self, image: np.ndarray) -> np.ndarray:
-        return np.diff(self._ends, prepend=0)[image]
+        row, column = np.divmod(position - self._starts[image], self._columns[image])
+        halves = np.stack([draw >> np.uint64(32), draw & np.uint64(2**32 - 1)], -1)
+        image, top, left, turn = (
+            a.astype(np.int32) for a in (image, row * self._scale, column * self._scale, turn % np.uint64(8))
+        )
+        return Plan(image, top, left, turn, halves.astype(np.uint32))

@@ -1,6 +1,13 @@
-"""From plan to LR and HR patches: both pipelines, windows, degradation."""
+"""From plan to LR and HR patches: both pipelines, windows, degradation, on one process and on several."""
 
 import functools
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +15,12 @@ import numpy as np
 import pytest
 
 from sr_jax.data import degrade, pack, pipelines
-from sr_jax.data.images import Image
+from sr_jax.data.images import Image, decode_image
 from sr_jax.data.plan import Sampler
-from sr_jax.errors import InputError
 from sr_jax.ops.resize import bicubic_downsample
+from tests.data import feed
 
+ROOT = Path(__file__).parent.parent.parent
 PATCH = 12
 
 
@@ -22,48 +30,85 @@ def images(rng):
     return [Image(name, rng.integers(0, 256, shape, dtype=np.uint8)) for name, shape in shapes.items()]
 
 
-def make_sampler(images, scale, batch=16, seed=0):
-    packed = pack.pack(images, scale=scale)
-    sizes = list(zip(packed.height.tolist(), packed.width.tolist(), strict=True))
-    return packed, Sampler(sizes, patch=PATCH, scale=scale, batch=batch, seed=seed, names=[i.name for i in images])
+@pytest.fixture
+def make(tmp_path):
+    """Packs of images and, if given, of their LR images; and a sampler of them."""
+
+    def make_both(images, scale, *, lr=None, batch=16):
+        hr, index = pack.build(images, place=tmp_path / "hr", fingerprint="")
+        small = pack.build(lr, place=tmp_path / f"lr{scale}", fingerprint="")[0] if lr else None
+        packs = pipelines.Images(pack.crop(hr, scale=scale), small)
+        sizes = list(zip(packs.hr.height.tolist(), packs.hr.width.tolist(), strict=True))
+        return packs, Sampler(sizes, patch=PATCH, scale=scale, batch=batch, seed=0, names=list(index.names))
+
+    return make_both
+
+
+_downsample = jax.jit(bicubic_downsample, static_argnums=1)
+
+
+def reduced(image, scale):
+    """The whole image's LR image."""
+    return np.asarray(_downsample(pack.crop_to_multiple(image.pixels, scale), scale))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_both_pipelines_give_the_same_bytes(images, scale):
-    packed, sampler = make_sampler(images, scale)
-    on_device = jax.device_put(pack.for_device(packed, memory=None))
-    resident = jax.jit(functools.partial(pipelines.resident_batch, patch=PATCH, margin=2 * scale))
-    for step in range(30):
-        plan = sampler.plan(step)
-        host = pipelines.host_batch(packed, plan, patch=PATCH, margin=2 * scale)
-        device = resident(on_device, plan)
-        assert host.window.dtype == device.window.dtype == np.uint8
-        np.testing.assert_array_equal(host.window, device.window)
-        np.testing.assert_array_equal(host.transform, device.transform)
+@pytest.mark.parametrize("source", ["degrade", "files"])
+def test_both_pipelines_give_the_same_bytes(images, make, scale, source):
+    lr = [Image(image.name, reduced(image, scale)) for image in images] if source == "files" else None
+    packs, sampler = make(images, scale, lr=lr)
+    cut = {"patch": PATCH, "margin": 2 * scale, "scale": scale}
+    resident = jax.jit(functools.partial(pipelines.resident_batch, **cut))
+    on_device = jax.device_put(packs)
+    for first, steps in ((0, 1), (1, 2), (3, 5)):
+        plans = sampler.plans(range(first, first + steps))
+        batches = pipelines.host_batch(packs, plans, **cut)
+        for i in range(steps):
+            host = jax.tree.map(lambda a, i=i: a[i], batches)
+            device = resident(on_device, sampler.plan(first + i))
+            assert (host.lr is None) == (source == "degrade")
+            for a, b in zip(jax.tree.leaves(host), jax.tree.leaves(device), strict=True):
+                assert a.dtype == b.dtype
+                np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_lr_patch_is_the_crop_of_the_whole_images_lr(images, scale):
+def test_lr_patch_is_the_crop_of_the_whole_images_lr(images, make, scale):
     """Byte for byte, at the borders too, where the window holds reflected pixels; then turned as planned."""
-    packed, sampler = make_sampler(images, scale, batch=48)
+    packs, sampler = make(images, scale, batch=48)
     plan = sampler.plan(0)
-    batch = pipelines.host_batch(packed, plan, patch=PATCH, margin=2 * scale)
+    batch = pipelines.host_batch(packs, plan, patch=PATCH, margin=2 * scale, scale=scale)
     lr, hr, _ = jax.jit(degrade.Degrade(scale=scale))(jax.tree.map(jnp.asarray, batch))
     for i, (image, top, left, which) in enumerate(zip(*plan[:4], strict=True)):
         whole = pack.crop_to_multiple(images[image].pixels, scale)
-        whole = np.broadcast_to(whole, (*whole.shape[:2], 3))
-        whole_lr = np.asarray(bicubic_downsample(jnp.asarray(whole), scale))
+        whole_lr = reduced(images[image], scale)
         n = PATCH // scale
         expected_hr = symmetry(whole[top : top + PATCH, left : left + PATCH], which)
         expected_lr = symmetry(whole_lr[top // scale :, left // scale :][:n, :n], which)
-        np.testing.assert_array_equal(hr[i], expected_hr)
-        np.testing.assert_array_equal(lr[i], expected_lr)
+        np.testing.assert_array_equal(hr[i], np.broadcast_to(expected_hr, hr[i].shape))
+        np.testing.assert_array_equal(lr[i], np.broadcast_to(expected_lr, lr[i].shape))
 
 
 def symmetry(x, which):
     x = x.swapaxes(0, 1) if which & 1 else x
     x = x[::-1] if which & 2 else x
     return x[:, ::-1] if which & 4 else x
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_matlabs_lr_files_give_the_bytes_of_the_degradation(research_images, make, scale):
+    """Set5, with the LR files that the field has from MATLAB: cut from the files, or made of the HR windows."""
+
+    def load(folder):
+        return [Image(path.name, decode_image(path.read_bytes(), path.name)) for path in sorted(folder.glob("*.png"))]
+
+    hr, lr = load(research_images / "Set5/HR"), load(research_images / f"Set5/LRbicx{scale}")
+    packs, sampler = make(hr, scale, lr=lr, batch=200)
+    batch = pipelines.host_batch(packs, sampler.plan(0), patch=PATCH, margin=2 * scale, scale=scale)
+    step = jax.jit(degrade.Degrade(scale=scale))
+    of_files, made = (step(jax.tree.map(jnp.asarray, b)) for b in (batch, batch._replace(lr=None)))
+    np.testing.assert_array_equal(of_files.lr, made.lr)
+    np.testing.assert_array_equal(of_files.hr, made.hr)
 
 
 def test_the_eight_symmetries_are_different(rng):
@@ -73,47 +118,59 @@ def test_the_eight_symmetries_are_different(rng):
     np.testing.assert_array_equal(turned[0], square[0])
 
 
-def test_dispatches_stack_the_plans_in_order(images):
-    _, sampler = make_sampler(images, 2)
+def test_dispatches_have_the_plans_in_order(images, make):
+    _, sampler = make(images, 2)
     items = pipelines.dispatches(
-        sampler, lambda plan: plan, start=4, stop=10, steps_per_dispatch=3, rows=slice(0, 16), threads=2, prefetch=2
+        sampler, lambda plan: plan, start=4, stop=10, steps_per_dispatch=3, rows=slice(4, 12), threads=2, prefetch=2
     )
     got = list(items)
     assert len(got) == 2
     for first, item in zip((4, 7), got, strict=True):
-        expected = [np.stack(leaves) for leaves in zip(*(sampler.plan(first + i) for i in range(3)), strict=True)]
+        expected = [np.stack(leaves)[:, 4:12] for leaves in zip(*(sampler.plan(first + i) for i in range(3)), strict=True)]
         for leaf, value in zip(item, expected, strict=True):
             np.testing.assert_array_equal(leaf, value)
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_processes_feed_parts_of_the_same_global_batch(images, processes):
-    packed, sampler = make_sampler(images, 2)
-    fetch = functools.partial(pipelines.host_batch, packed, patch=PATCH, margin=4)
-    options = {"start": 3, "stop": 5, "steps_per_dispatch": 1, "threads": 1, "prefetch": 1}
-    whole = list(pipelines.dispatches(sampler, fetch, rows=slice(0, 16), **options))
-    share = 16 // processes
-    parts = [
-        list(pipelines.dispatches(sampler, fetch, rows=slice(i * share, (i + 1) * share), **options)) for i in range(processes)
-    ]
-    for step, batch in enumerate(whole):
-        joined = np.concatenate([part[step].window for part in parts], 1)
-        np.testing.assert_array_equal(joined, batch.window)
-
-
-def test_images_that_exceed_the_device_are_refused(images):
-    packed = pack.pack(images, scale=2)
-    with pytest.raises(InputError, match=r"take 0\.0 GiB, a device has .*use data\.pipeline=host"):
-        pack.for_device(packed, memory=100)
-
-
-def test_digest_sees_names_and_pixels(images):
-    other = [images[0]._replace(name="z"), *images[1:]]
-    changed = [images[0]._replace(pixels=images[0].pixels ^ np.uint8(1)), *images[1:]]
-    assert len({pack.digest(images), pack.digest(other), pack.digest(changed), pack.digest(images[::-1])}) == 4
-    assert pack.digest(images) == pack.digest(list(images))
-
-
-def test_plan_has_one_row_for_each_example(images):
-    _, sampler = make_sampler(images, 2, batch=5)
+def test_plan_has_one_row_for_each_example(images, make):
+    _, sampler = make(images, 2, batch=5)
     assert [a.shape for a in sampler.plan(0)] == [(5,)] * 4 + [(5, 2)]
+
+
+def test_processes_feed_the_same_global_batch(images, tmp_path):
+    """Windows, LR and HR patches, of both pipelines and several step sizes, from 1, 2 and 4 processes on one mesh."""
+    pack.build(images, place=tmp_path / "hr", fingerprint="")
+    expected = feed.expected(tmp_path / "hr")
+    runs = {count: start_processes(count, tmp_path / "hr") for count in (1, 2, 4)}
+    try:
+        for count, run in runs.items():
+            found = {}
+            for process in run:
+                out, err = process.communicate(timeout=90)
+                assert process.returncode == 0, err
+                part = json.loads(out.splitlines()[-1])
+                assert len(part) == feed.EXAMPLES // count
+                assert not found.keys() & part.keys(), "two processes fed one example"
+                found |= part
+            assert found == expected, f"on {count} processes"
+    finally:
+        for process in itertools.chain(*runs.values()):
+            process.kill()
+            process.communicate()
+
+
+def start_processes(count, place):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(4 // count), "JAX_PLATFORMS": "cpu"}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.data.feed", str(place), str(port), str(count), str(i)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(count)
+    ]
