@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from tensorflow_datasets.core import shuffle
 
 from sr_jax.data import sources
 from sr_jax.data.sources import prepare
@@ -201,6 +202,26 @@ def test_a_set_is_not_held_in_memory(tmp_path, save):
         next(iter(image_set))
         time.sleep(0.2)
         assert 1 <= len(decoded) <= 4 * (os.cpu_count() or 1) + 1
+
+
+def test_large_sets_are_written_in_parts(tmp_path, save, monkeypatch):
+    """TFDS sorts what exceeds its buffer on disk, for which it needs TensorFlow."""
+    pixels = save(tmp_path / "images", *(f"{i:02}.png" for i in range(30)))
+    size = max(path.stat().st_size for path in (tmp_path / "images").iterdir())
+    monkeypatch.setattr(prepare, "PART", 4 * size)
+    monkeypatch.setattr(shuffle, "MAX_MEM_BUFFER_SIZE", 6 * size)
+    images = load(tmp_path / "images", tmp_path / "cache")
+    assert 8 <= len(list((tmp_path / "cache").rglob("*array_record*"))) <= 15
+    assert [image.name for image in images] == list(pixels)
+    for image in images:
+        np.testing.assert_array_equal(image.pixels, pixels[image.name])
+
+
+def test_a_file_too_large_to_be_an_image(folder, cache):
+    with (folder[0] / "sparse.bmp").open("wb") as file:
+        file.truncate(2**30)
+    with pytest.raises(InputError, match=r"sparse\.bmp: has 1,073,741,824 bytes; at most 943,718,400 are read"):
+        load(folder[0], cache)
 
 
 def test_the_fingerprint_tells_sets_apart(folder, tmp_path):
