@@ -30,7 +30,7 @@ ATTEMPTS = 5
 """Connections that may break one after another without a byte received."""
 
 
-def download(url: str, target: Path, *, checksum: str, pause: float = 2.0, timeout: float = 60.0) -> None:
+def download(url: str, target: Path, *, checksum: str, pause: float = 1.0, timeout: float = 60.0) -> None:
     """Downloads a file, going on with what an earlier call left.
 
     Args:
@@ -67,7 +67,9 @@ def download(url: str, target: Path, *, checksum: str, pause: float = 2.0, timeo
             if failures >= ATTEMPTS:
                 kept = f"; {_size(partial):,} bytes are kept, the same command goes on" if _size(partial) else ""
                 raise InputError(f"{url}: {reason}, {failures} times{kept}")
-            time.sleep(pause * 2**failures)
+            wait = pause * 2**failures
+            print(f"{url}: {reason}; trying again in {wait:.0f} s", file=sys.stderr)
+            time.sleep(wait)
         _verify(url, partial, checksum)
         partial.rename(target)
         _note_of(partial).unlink(missing_ok=True)

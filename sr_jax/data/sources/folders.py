@@ -9,6 +9,9 @@ from pathlib import Path
 from sr_jax.data.images import SUFFIXES
 from sr_jax.errors import InputError
 
+MAX_BYTES = 900 * 2**20
+"""Of one file: what images.MAX_PIXELS take without compression, with room."""
+
 
 def list_folders(folders: Sequence[str | Path], *, config_key: str) -> dict[str, Path]:
     """Name -> path of all images below folders. Names are paths within a folder, after its own name if there are several.
@@ -96,7 +99,8 @@ def unreadable(name: str, path: Path) -> str | None:
     try:
         name.encode()
         with path.open("rb"):
-            return None
+            size = path.stat().st_size
+        return f"{name}: has {size:,} bytes; at most {MAX_BYTES:,} are read" if size > MAX_BYTES else None
     except UnicodeEncodeError:
         return f"{printable(name)}: its name is not UTF-8; rename it"
     except OSError as error:

@@ -66,7 +66,7 @@ def find_lr(places: Iterable[Path], hr: Sequence[str], *, scale: int, what: str)
     """
     looked: list[Path] = []
     for place in places:
-        for found in _lr_folders(place, scale):
+        for found in lr_folders(place, scale):
             looked.append(found)
             by_key: dict[str, Path] = {}
             for path in folders.images_among(found.iterdir()):
@@ -96,7 +96,7 @@ def key(name: str, scale: int) -> str:
     return re.sub(rf"(_srf_\d_(hr|lr)|_(hr|lr|gt)|x{scale})$", "", stem)
 
 
-def _lr_folders(place: Path, scale: int) -> list[Path]:
+def lr_folders(place: Path, scale: int) -> list[Path]:
     """The folders of LR images at a scale below a place: the usual ones, and any `..._LR_bicubic/X2`."""
     usual = [subfolder(place, layout.format(s=scale)) for layout in LR_FOLDERS]
     own = sorted(place.glob("*_LR_bicubic")) if place.is_dir() else []

@@ -130,11 +130,12 @@ def is_name(name_or_dir: str | Path) -> bool:
 
 def hr_of_folder(folder: Path, *, scale: int) -> dict[str, Path]:
     """Name -> path of the HR images of a folder that may be a set in one of the usual layouts, or any tree of images."""
-    inner = next((found for name in layouts.HR_FOLDERS if (found := layouts.subfolder(folder, name))), None)
-    by_scale = layouts.subfolder(folder, f"image_SRF_{scale}")
-    if inner is None and by_scale is None:
+    files = layouts.find_hr(folder, more=(), scale=scale) if folder.is_dir() else {}
+    inner = {path.parent for path in files.values()} - {folder}
+    if not inner and not any(layouts.lr_folders(folder, s) for s in layouts.SCALES):
         return folders.list_folder(folder, "eval.sets")
-    return layouts.find_hr(folder, more=(), scale=scale)
+    _say(f"{folder}: its HR images are those of {next(iter(files.values())).parent}")
+    return files
 
 
 def check_pair(hr: Image, lr: Image, *, scale: int) -> str | None:
@@ -268,13 +269,13 @@ def _say_differences(image_set: ImageSet, titles: Sequence[str], *, expected: in
     elif len(image_set) != expected:
         difference = f"it has {len(image_set)} images, not {expected}"
     if difference:
-        _warn(f"{image_set.title} is not as published: {difference}")
+        _say(f"warning: {image_set.title} is not as published: {difference}")
 
 
 @functools.cache
-def _warn(message: str) -> None:
+def _say(message: str) -> None:
     """Says something once in the life of the program, however often a set is opened."""
-    print(f"warning: {message}", file=sys.stderr)
+    print(message, file=sys.stderr)
 
 
 def _scikit_image_data() -> Path:

@@ -24,6 +24,9 @@ from sr_jax.data.sources import folders
 from sr_jax.data.sources.download import check_space
 from sr_jax.errors import InputError
 
+PART = 2**28
+"""Bytes of a part, which is a split to TFDS. TFDS holds a split in memory, and beyond 1000 MiB it needs TensorFlow."""
+
 
 class ImageFiles(tfds.core.GeneratorBasedBuilder):
     """Image files as they are, in the order given."""
@@ -48,7 +51,7 @@ class ImageFiles(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, str]]]]:
         del dl_manager
-        return {"images": self._generate_examples(self._files)}
+        return {f"part{i:04}": self._generate_examples(part) for i, part in enumerate(_parts(self._files))}
 
     def _generate_examples(self, files: dict[str, Path]) -> Iterator[tuple[int, dict[str, str]]]:
         for index, (name, path) in enumerate(files.items()):
@@ -98,13 +101,14 @@ def prepare(
     place = cache / f"sr_jax_{slug}-{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
     def make(*, anew: bool) -> Any:
-        """The random-access source of the records."""
+        """The records, for random access."""
         with _explained(place), FileLock(f"{place}.lock"):
             if anew:
                 shutil.rmtree(place, ignore_errors=True)
             builder = _prepared(place, title, good, fingerprint, citation, licence)
             as_data_source: Any = builder.as_data_source  # its decorator hides the signature from type checkers
-            return as_data_source("images", decoders={"image": tfds.decode.SkipDecoding()})
+            parts = as_data_source(sorted(builder.info.splits), decoders={"image": tfds.decode.SkipDecoding()})
+            return grain.MapDataset.concatenate([grain.MapDataset.source(part) for part in parts])
 
     def read() -> Iterator[Image | Bad]:
         done = 0
@@ -146,7 +150,7 @@ def _decoded(records: Any, start: int) -> Iterator[Image | Bad]:
 
     threads = os.cpu_count() or 1
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    return iter(grain.MapDataset.source(records)[start:].map(decode).to_iter_dataset(options))
+    return iter(records[start:].map(decode).to_iter_dataset(options))
 
 
 def _prepared(
@@ -168,6 +172,19 @@ def _prepared(
     if fresh:
         note.write_text(_note(place, fingerprint))
     return builder
+
+
+def _parts(files: dict[str, Path]) -> Iterator[dict[str, Path]]:
+    """The files in groups of at most PART bytes."""
+    part, size = {}, 0
+    for name, path in files.items():
+        length = path.stat().st_size
+        if part and size + length > PART:
+            yield part
+            part, size = {}, 0
+        part[name] = path
+        size += length
+    yield part
 
 
 def _note(place: Path, fingerprint: str) -> str:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+DATE = email.utils.formatdate(0, usegmt=True)
+
 
 @dataclass
 class Server:
@@ -22,6 +24,8 @@ class Server:
     """Seconds between blocks of 1000 bytes."""
     asked: list[str | None] = field(default_factory=list)
     """The `Range` of each request."""
+    answered: list[int] = field(default_factory=list)
+    """The status of each answer."""
     url: str = ""
 
 
@@ -35,19 +39,21 @@ def serving(content: bytes, **options) -> Iterator[Server]:
             if server.status != 200:
                 self.send_error(server.status)
                 return
-            same = self.headers["If-Range"] in (None, server.etag)
+            strong = server.etag if server.etag and not server.etag.startswith("W/") else DATE
+            same = self.headers["If-Range"] in (None, strong, DATE)
             part = self.headers["Range"] if server.ranges and same else None
             start = int(part.removeprefix("bytes=").removesuffix("-")) if part else 0
             size = len(server.content)
             if start >= size:
                 self.send_error(416)
                 return
-            self.send_response(206 if part else 200)
+            server.answered.append(206 if part else 200)
+            self.send_response(server.answered[-1])
             if part:
                 self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
             if server.etag:
                 self.send_header("ETag", server.etag)
-                self.send_header("Last-Modified", email.utils.formatdate(0, usegmt=True))
+                self.send_header("Last-Modified", DATE)
             self.send_header("Content-Length", str(size - start))
             self.end_headers()
             stop = start + server.breaks_after.pop(0) if server.breaks_after else size

@@ -18,7 +18,7 @@ SET5 = ("baby", "bird", "butterfly", "head", "woman")
 
 @pytest.fixture(autouse=True)
 def _say_all_again():
-    module._warn.cache_clear()
+    module._say.cache_clear()
 
 
 def open_set(name, root, cache, **options):
@@ -175,13 +175,27 @@ def open_pair(name, root, cache):
 
 
 @pytest.mark.parametrize("inner", ["", "HR"])
-def test_a_folder_in_a_usual_layout_is_its_hr(tmp_path, save, inner):
+def test_a_folder_in_a_usual_layout_is_its_hr(tmp_path, save, capsys, inner):
     save(tmp_path / "mine/HR", "a.png", "b.png")
     save(tmp_path / "mine/LRbicx2", "b.png", "a.png", shape=(6, 5, 3))
     hr, lr = open_pair(tmp_path / "mine" / inner, tmp_path, tmp_path / "cache")
     assert hr.names == lr.names == ("a.png", "b.png")
+    said = f"{tmp_path}/mine: its HR images are those of {tmp_path}/mine/HR\n"
+    assert capsys.readouterr().err == ("" if inner else said)
     for a, b in zip(sources.usable(hr, "refuse"), sources.usable(lr, "refuse"), strict=True):
         assert sources.check_pair(a, b, scale=2) is None
+
+
+def test_lr_images_below_hr_images_are_not_taken_for_hr(tmp_path, save):
+    save(tmp_path / "mine", "a.png", "LRbicx3/a.png")
+    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache")
+    assert hr.names == ("a.png",)
+
+
+def test_any_other_tree_is_taken_whole(tmp_path, save):
+    save(tmp_path / "mine", "a.png", "HR/deeper/b.png")
+    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache")
+    assert hr.names == ("HR/deeper/b.png", "a.png")
 
 
 def test_research_pairs(research_images, cache):

@@ -7,8 +7,11 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from tensorflow_datasets.core import shuffle
 
 from sr_jax.data import sources
+from sr_jax.data.images import Bad
+from sr_jax.data.images import Image as Decoded
 from sr_jax.data.sources import prepare
 from sr_jax.errors import InputError
 
@@ -152,6 +155,16 @@ def test_a_preparation_that_was_killed_is_made_again(folder, tmp_path):
     assert note.exists()
 
 
+def test_without_its_note_a_prepared_set_is_not_trusted(folder, tmp_path):
+    directory, _ = folder
+    load(directory, tmp_path / "cache")
+    (note,) = (tmp_path / "cache").rglob("note.json")
+    note.unlink()
+    new = np.zeros((5, 5, 3), np.uint8)
+    write(directory / "a.png", new)
+    np.testing.assert_array_equal(load(directory, tmp_path / "cache")[0].pixels, new)
+
+
 def test_killed_for_real(tmp_path, save):
     """A process that dies while it prepares leaves nothing that a later one takes for whole."""
     save(tmp_path / "images", *(f"{i:03}.png" for i in range(40)))
@@ -179,15 +192,18 @@ sources.open_folder([sys.argv[1]], cache=Path(sys.argv[2]), config_key="data.dir
 def test_damage_inside_a_record_is_found_while_reading(tmp_path, save):
     """Same size, same note; what has been given out is not given again."""
     pixels = save(tmp_path / "images", *(f"{i:02}.png" for i in range(30)), shape=(40, 40, 3))
+    (tmp_path / "images/00-gone.png").symlink_to("nowhere")
     image_set = sources.open_folder([tmp_path / "images"], cache=tmp_path / "cache", config_key="data.dir")
     record = prepared_file(tmp_path / "cache")
     damaged = bytearray(record.read_bytes())
     middle = len(damaged) // 2
     damaged[middle : middle + 5000] = bytes(5000)
     record.write_bytes(damaged)
-    images = list(image_set)
+    first, *images = list(image_set)
+    assert first == Bad("00-gone.png", "00-gone.png: cannot be read (No such file or directory)")
     assert [image.name for image in images] == list(pixels)
     for image in images:
+        assert isinstance(image, Decoded)
         np.testing.assert_array_equal(image.pixels, pixels[image.name])
 
 
@@ -198,9 +214,30 @@ def test_a_set_is_not_held_in_memory(tmp_path, save):
     decoded = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "decode_image", lambda data, name: decoded.append(name) or np.zeros((1, 1, 3), np.uint8))
-        next(iter(image_set))
+        images = iter(image_set)
+        next(images)
         time.sleep(0.2)
         assert 1 <= len(decoded) <= 4 * (os.cpu_count() or 1) + 1
+
+
+def test_large_sets_are_written_in_parts(tmp_path, save, monkeypatch):
+    """TFDS sorts what exceeds its buffer on disk, for which it needs TensorFlow."""
+    pixels = save(tmp_path / "images", *(f"{i:02}.png" for i in range(30)))
+    size = max(path.stat().st_size for path in (tmp_path / "images").iterdir())
+    monkeypatch.setattr(prepare, "PART", 4 * size)
+    monkeypatch.setattr(shuffle, "MAX_MEM_BUFFER_SIZE", 6 * size)
+    images = load(tmp_path / "images", tmp_path / "cache")
+    assert 8 <= len(list((tmp_path / "cache").rglob("*array_record*"))) <= 15
+    assert [image.name for image in images] == list(pixels)
+    for image in images:
+        np.testing.assert_array_equal(image.pixels, pixels[image.name])
+
+
+def test_a_file_too_large_to_be_an_image(folder, cache):
+    with (folder[0] / "sparse.bmp").open("wb") as file:
+        file.truncate(2**30)
+    with pytest.raises(InputError, match=r"sparse\.bmp: has 1,073,741,824 bytes; at most 943,718,400 are read"):
+        load(folder[0], cache)
 
 
 def test_the_fingerprint_tells_sets_apart(folder, tmp_path):
