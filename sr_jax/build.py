@@ -116,7 +116,7 @@ def load_training_images(config: Config, cache: Path) -> TrainingImages:
         too_small = {
             name: f"{name_and_size(name, size)} is smaller than data.patch={data.patch}"
             for name, size in zip(index.names, index.sizes, strict=True)
-            if name not in reasons and min(side - side % config.scale for side in size) < data.patch
+            if name not in reasons and min(size) < data.patch
         }
         sources.handle_bad_images(too_small, "skip")
         reasons = reasons | too_small
@@ -146,7 +146,13 @@ def open_hr(config: Config, cache: Path) -> Any:
 
 
 def open_lr(config: Config, cache: Path) -> Any:
-    """The image set of their LR images, in the same order."""
+    """The image set of their LR images, in the same order.
+
+    Raises:
+      InputError: if there are none.
+    """
+    if config.data.dir is None:
+        raise InputError(f"data.lr=files: there are no LR files of data.name={config.data.name}; use data.lr=degrade")
     open_set = sources.open_lr  # pyright: ignore[reportAttributeAccessIssue]
     return open_set(config.data.dir, scale=config.scale, root=None, cache=cache / "prepared")
 
