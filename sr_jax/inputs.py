@@ -124,7 +124,7 @@ def load_training_images(config: Config, cache: Path) -> TrainingImages:
         too_small = {
             name: f"{name_and_size(name, size)} is smaller than data.patch={data.patch}"
             for name, size in zip(index.names, index.sizes, strict=True)
-            if name not in reasons and min(side - side % config.scale for side in size) < data.patch
+            if name not in reasons and min(size) < data.patch
         }
         sources.handle_bad_images(too_small, "skip")
         reasons = reasons | too_small

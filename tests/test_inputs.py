@@ -77,6 +77,11 @@ def test_both_digests_count(hr, lr, load):
     assert len({load(hr).digest, load(hr, lr).digest, load(hr, other).digest}) == 3
 
 
+def test_photographs_have_no_lr_files(cache):
+    with pytest.raises(InputError, match=r"photographs: no LR images at x2 beside its HR images"):
+        inputs.open_training_lr(make_config(lr="files"), cache)
+
+
 def test_lr_of_a_wrong_size_is_refused(hr, lr, load):
     lr[1] = lr[1]._replace(pixels=lr[1].pixels[:-1])
     with pytest.raises(InputError, match=r"b\.png: its LR image is 19x20, but that of b\.png, which is 40x40, must be 20x20"):
