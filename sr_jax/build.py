@@ -15,6 +15,7 @@ from jaxtyping import Array
 from sr_jax import optim
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines, sources
+from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
@@ -84,7 +85,35 @@ def make_train_step(
 
 
 def make_degrade(config: Config) -> Degrade:
-    return Degrade(scale=config.scale)
+    """What makes LR of HR.
+
+    Raises:
+      InputError: if a file of kernels cannot be used.
+    """
+    aligned = any(stage.name == "subsample" and stage.aligned for stage in config.stages)
+    shift = (config.scale - 1) / 2 if aligned else 0.0  # to the middle of the cell whose top left pixel is kept
+    stages = []
+    for stage in config.stages:
+        stages.append(_make_stage(stage, scale=config.scale, shift=shift))
+        if stages[-1].scale > 1:
+            shift = 0.0
+    return Degrade(scale=config.scale, stages=stages)
+
+
+def _make_stage(stage: Any, *, scale: int, shift: float) -> degrade.Stage:
+    options = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
+    match options.pop("name"):
+        case "bicubic":
+            return degrade.bicubic(scale=scale)
+        case "subsample":
+            return degrade.subsample(scale=scale)
+        case "second-order":
+            first, second = (degrade.Order(**dataclasses.asdict(options.pop(order))) for order in ("first", "second"))
+            return degrade.second_order(scale=scale, first=first, second=second, **options)
+        case name if name in degrade.NOISES:
+            return degrade.NOISES[name](**options)
+        case name:
+            return degrade.blur(degrade.BLURS[name](**options, shift=shift), stride=1)
 
 
 def load_training_images(config: Config, cache: Path) -> list[Image]:
@@ -100,14 +129,16 @@ def load_training_images(config: Config, cache: Path) -> list[Image]:
         images = sources.load_folder(data.dir, bad_images=data.bad_images, cache=cache / "prepared")
     if data.bad_images == "refuse":
         return images  # the sampler will name an image that is too small
+    margin = make_degrade(config).margin
+    needs = f"data.patch={data.patch}" if data.patch >= margin else f"the {margin} pixels around a patch of data.degradation"
     too_small = {
-        image.name: f"{name_and_size(image)} is smaller than data.patch={data.patch}"
+        image.name: f"{name_and_size(image)} is smaller than {needs}"
         for image in images
-        if min(pack.crop_to_multiple(image.pixels, config.scale).shape[:2]) < data.patch
+        if min(pack.crop_to_multiple(image.pixels, config.scale).shape[:2]) < max(data.patch, margin)
     }
     sources.handle_bad_images(too_small, "skip")
     if len(too_small) == len(images):
-        raise InputError(f"every training image is smaller than data.patch={data.patch}; use a smaller patch")
+        raise InputError(f"every training image is smaller than {needs}; use a smaller one")
     return [image for image in images if image.name not in too_small]
 
 
@@ -140,8 +171,21 @@ def load_evaluation_sets(config: Config, cache: Path) -> dict[str, list[Image]]:
 
 
 def make_sampler(config: Config, packed: pack.Pack, images: list[Image]) -> Sampler:
+    """What draws the patches.
+
+    Raises:
+      InputError: if an image is smaller than a patch, or than the margin that is reflected at its border.
+    """
+    sizes = list(zip(packed.height.tolist(), packed.width.tolist(), strict=True))
+    margin = make_degrade(config).margin
+    smallest = min(range(len(sizes)), key=lambda i: min(sizes[i]))
+    if min(sizes[smallest]) < margin:
+        raise InputError(
+            f"data.degradation needs {margin} pixels around a patch, and {name_and_size(images[smallest])} has too few to "
+            "reflect; use smaller kernels, or data.bad_images=skip to leave out smaller images"
+        )
     return Sampler(
-        list(zip(packed.height.tolist(), packed.width.tolist(), strict=True)),
+        sizes,
         patch=config.data.patch,
         scale=config.scale,
         batch=config.data.batch,
