@@ -9,6 +9,7 @@ import functools
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float, Int
 
 SUBSAMPLINGS = ("4:2:0", "4:4:4")
@@ -130,6 +131,7 @@ def _pad_to(plane: Array, rows: int, columns: int) -> Array:
 def _halve(plane: Int[Array, "h w"]) -> Int[Array, "h2 w2"]:
     """Means of 2x2 pixels, filled up to whole blocks; the rounding alternates from column to column, so there is no bias."""
     plane = _pad_to(plane, 2, 16)
+    plane = lax.optimization_barrier(plane)
     total = plane[::2, ::2] + plane[::2, 1::2] + plane[1::2, ::2] + plane[1::2, 1::2]
     return (total + 1 + jnp.arange(total.shape[1])[None] % 2) >> 2
 
@@ -161,7 +163,7 @@ def _forward(x: Int[Array, "..."], *, axis: int, shift: int) -> Int[Array, "..."
     x = jnp.moveaxis(x, axis, 0)
     parts = x[:4] + x[:3:-1], x[:4] - x[:3:-1]  # even and odd about the middle
     y = [_dot(jnp.moveaxis(parts[k % 2], 0, -1), row, 1 << (shift - 1)) >> shift for k, row in enumerate(_DCT)]
-    return jnp.stack(y, axis)
+    return lax.optimization_barrier(jnp.stack(y, axis))  # one pass over memory each: fused, they compile for long
 
 
 def _inverse(y: Int[Array, "..."], *, axis: int, shift: int) -> Int[Array, "..."]:
@@ -171,4 +173,4 @@ def _inverse(y: Int[Array, "..."], *, axis: int, shift: int) -> Int[Array, "..."
     odd = [_dot(y[..., 1::2], column, 0) for column in _DCT[1::2].T]
     first = [(e + o) >> shift for e, o in zip(even, odd, strict=True)]
     last = [(e - o) >> shift for e, o in zip(even, odd, strict=True)]
-    return jnp.stack(first + last[::-1], axis)
+    return lax.optimization_barrier(jnp.stack(first + last[::-1], axis))

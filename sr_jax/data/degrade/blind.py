@@ -19,6 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float, Key
 
 from sr_jax.data.degrade.blurs import convolve_inside
@@ -80,7 +81,7 @@ def second_order(*, scale: int, first: Order, second: Order, final_sinc: float) 
         x = resample(x, size=size, pitch=1 / factor, mode=drawn_factor["resize_mode"])
         x, drawn_noise = _noise(keys[0], x, first)
         quality = _quality(keys[0], first)
-        x = jpeg(clip(x), quality, subsampling="4:2:0")
+        x = _jpeg(x, quality)
         drawn |= drawn_factor | drawn_noise | {"jpeg_quality": quality}
 
         x, drawn_2 = _blur(keys[1], x, second, pad=_REACH)
@@ -92,11 +93,11 @@ def second_order(*, scale: int, first: Order, second: Order, final_sinc: float) 
         drawn_2 |= drawn_factor | drawn_noise | {"jpeg_quality": quality}
 
         jpeg_last = chance(keys[2], 0.5)
-        x = jnp.where(jpeg_last, x, jpeg(clip(x), quality, subsampling="4:2:0"))
+        x = lax.cond(jpeg_last, lambda x, _: x, _jpeg, x, quality)
         kernel, drawn_final = _final_kernel(keys[3], final_sinc)
         x = resample(x, size=n + 2 * _REACH, pitch=factor_2, mode=drawn_final["final_resize_mode"])
         x = convolve_inside(x, kernel, stride=1)
-        x = jnp.where(jpeg_last, jpeg(clip(x), quality, subsampling="4:2:0"), x)
+        x = lax.cond(jpeg_last, _jpeg, lambda x, _: x, x, quality)
         drawn |= {f"{name}_2": value for name, value in drawn_2.items()}
         return x, drawn | drawn_final | {"jpeg_last": jpeg_last}
 
@@ -160,17 +161,24 @@ def _factor(key: Key[Array, ""], order: Order) -> tuple[Float[Array, ""], Drawn]
 
 def _noise(key: Key[Array, ""], image: Array, order: Order) -> tuple[Array, Drawn]:
     """Gaussian noise or scaled shot noise, in all channels the same or not; then clipped."""
-    keys = jax.random.split(jax.random.fold_in(key, 2), 6)
+    keys = jax.random.split(jax.random.fold_in(key, 2), 5)
     is_gaussian, gray = chance(keys[0], order.gaussian), chance(keys[1], order.gray)
     sigma, shot_scale = uniform(keys[2], order.noise_sigma), uniform(keys[3], order.shot_scale)
-    white = sigma / 255 * gaussian_like(keys[4], image, gray=gray)
-    shot = shot_scale * shot_noise(keys[5], image, peak=_LEVELS, gray=gray)
+    noise = lax.cond(
+        is_gaussian,
+        lambda: sigma / 255 * gaussian_like(keys[4], image, gray=gray),
+        lambda: shot_scale * shot_noise(keys[4], image, peak=_LEVELS, gray=gray),
+    )
     drawn = {
         "noise_sigma": jnp.where(is_gaussian, sigma, 0),
         "shot_noise_scale": jnp.where(is_gaussian, 0, shot_scale),
         "noise_is_gray": gray,
     }
-    return clip(image + jnp.where(is_gaussian, white, shot)), drawn
+    return clip(image + noise), drawn
+
+
+def _jpeg(image: Array, quality: Array) -> Array:
+    return jpeg(clip(image), quality, subsampling="4:2:0")
 
 
 def _quality(key: Key[Array, ""], order: Order) -> Array:

@@ -13,7 +13,7 @@ from sr_jax.data.degrade.stages import Drawn, Range, Stage, chance, clip, unifor
 from sr_jax.ops import jpeg as codec
 
 _FEW = 10  # photons, up to which their distribution is summed
-_TERMS = 40  # of that sum; more photons than these have a probability below 1e-12
+_TERMS = 32  # of that sum; as many photons or more have a probability of 1e-8
 _GRAY = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
@@ -96,9 +96,10 @@ def poisson_of_normal(normal: Float[Array, "*n"], mean: Float[Array, "*n"]) -> F
     terms = list(itertools.accumulate(range(1, _TERMS), lambda term, k: term * (few / k), initial=jnp.exp(-few)))
     more = jnp.zeros_like(mean)  # the probability of more than k photons, summed from its small end
     count = jnp.zeros_like(mean)
+    above = ndtr(-normal)
     for term in terms[:0:-1]:
         more = more + term
-        count = count + (ndtr(-normal) < more)
+        count = count + (above < more)
     root = jnp.sqrt(jnp.maximum(mean, _FEW))
     even = (2 + normal * normal) / 6
     quantile = jnp.floor(root * (root + normal) + even - normal * even / (12 * root))
