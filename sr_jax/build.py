@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from sr_jax import optim
 from sr_jax.config import Config
+from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.errors import InputError
 from sr_jax.losses import LOSSES
@@ -79,7 +80,35 @@ def make_train_step(
 
 
 def make_degrade(config: Config) -> Degrade:
-    return Degrade(scale=config.scale)
+    """What makes LR of HR.
+
+    Raises:
+      InputError: if a file of kernels cannot be used.
+    """
+    aligned = any(stage.name == "subsample" and stage.aligned for stage in config.stages)
+    shift = (config.scale - 1) / 2 if aligned else 0.0  # to the middle of the cell whose top left pixel is kept
+    stages = []
+    for stage in config.stages:
+        stages.append(_make_stage(stage, scale=config.scale, shift=shift))
+        if stages[-1].scale > 1:
+            shift = 0.0
+    return Degrade(scale=config.scale, stages=stages)
+
+
+def _make_stage(stage: Any, *, scale: int, shift: float) -> degrade.Stage:
+    options = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
+    match options.pop("name"):
+        case "bicubic":
+            return degrade.bicubic(scale=scale)
+        case "subsample":
+            return degrade.subsample(scale=scale)
+        case "second-order":
+            first, second = (degrade.Order(**dataclasses.asdict(options.pop(order))) for order in ("first", "second"))
+            return degrade.second_order(scale=scale, first=first, second=second, **options)
+        case name if name in degrade.NOISES:
+            return degrade.NOISES[name](**options)
+        case name:
+            return degrade.blur(degrade.BLURS[name](**options, shift=shift), stride=1)
 
 
 def rows_of_this_process(batch: int) -> slice:

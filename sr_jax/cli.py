@@ -6,10 +6,11 @@ import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar, get_args
 
 import platformdirs
 import tyro
+import tyro.constructors
 
 from sr_jax import config as configs
 from sr_jax.errors import InputError
@@ -40,10 +41,35 @@ class Arguments:
     @property
     def cache(self) -> Path:
         """The cache folder."""
-        return self.cache_dir.expanduser() if self.cache_dir else platformdirs.user_cache_path("sr_jax")
+        return _cache(self.cache_dir)
 
 
-def parse(argv: Sequence[str] | None = None, *, prog: str, description: str) -> Arguments:
+@dataclasses.dataclass(frozen=True)
+class PreviewArguments:
+    """What the command line of the preview says."""
+
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")]
+    """Config file: configs/x2.py, or the config.json of a work directory. Without it the defaults below."""
+    config: configs.Config
+    out: Path = Path("preview.png")
+    """The contact sheet, a PNG file."""
+    count: Annotated[int, tyro.conf.arg(metavar="INT")] = 8
+    """Pairs on the sheet, at most data.batch."""
+    step: Annotated[int, tyro.conf.arg(metavar="INT")] = 0
+    """The training step whose batch is shown."""
+    cache_dir: Path | None = None
+    """Compiled programs and prepared images. By default sr_jax in the user's cache folder."""
+
+    @property
+    def cache(self) -> Path:
+        """The cache folder."""
+        return _cache(self.cache_dir)
+
+
+T = TypeVar("T", Arguments, PreviewArguments)
+
+
+def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, into: type[T] = Arguments) -> T:
     """Reads the command line; the keys of the config file are the defaults of the overrides.
 
     A value of the wrong type ends the program with status 2 and a message.
@@ -58,13 +84,37 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str) -> 
     base = configs.load(path) if path else configs.Config()
     _check_keys(argv, list(configs.flat(base)))
     return tyro.cli(
-        Arguments,
+        into,
         prog=prog,
         description=description,
         args=argv,
-        default=Arguments(path, base),
+        default=into(path, base),
         use_underscores=True,
         config=(tyro.conf.FlagConversionOff,),
+        registry=_REGISTRY,
+    )
+
+
+def _cache(folder: Path | None) -> Path:
+    return folder.expanduser() if folder else platformdirs.user_cache_path("sr_jax")
+
+
+_DEGRADATION = get_args(configs.Degradation)[0]
+_REGISTRY = tyro.constructors.ConstructorRegistry()
+
+
+@_REGISTRY.primitive_rule
+def _degradation(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec | None:
+    """On the command line a degradation has a name; stages of one's own stand in a config file."""
+    if info.type != _DEGRADATION:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(configs.PRESETS) + "}",
+        instance_from_str=lambda words: words[0],
+        is_instance=lambda value: isinstance(value, str | tuple),
+        str_from_instance=lambda value: [value if isinstance(value, str) else ",".join(stage.name for stage in value)],
+        choices=tuple(configs.PRESETS),
     )
 
 

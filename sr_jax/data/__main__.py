@@ -1,0 +1,21 @@
+"""What one does with data from the command line: `python -m sr_jax.data preview --config configs/x2.py`."""
+
+import sys
+
+from sr_jax import preview
+
+COMMANDS = {"preview": preview.main}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Hands the arguments on to the command that comes first among them, and returns its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in COMMANDS:
+        return COMMANDS[argv[0]](argv[1:])
+    known = ", ".join(COMMANDS)
+    print(f"usage: python -m sr_jax.data COMMAND [--help]; commands: {known}", file=sys.stderr)
+    return 0 if argv[:1] in (["-h"], ["--help"]) else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
