@@ -144,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, default=Path(data, "BSDS200") if data else None, required=not data)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of each run in each round")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each run in each round")
     parser.add_argument("--threads", type=int, default=DataConfig().threads)
     parser.add_argument("--steps_per_dispatch", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2, help="of the DataLoader")
