@@ -305,7 +305,7 @@ class SecondOrder:
     """How often there is a sinc filter at the end."""
 
 
-def _check_reach(key: str, value: float, greatest: float) -> None:
+def _check_reach(key: str, value: float, greatest: int) -> None:
     if value > greatest:
         raise ValueError(f"{key}: {value:g} does not fit a kernel of this size; use at most {greatest:g}, or a larger size")
 

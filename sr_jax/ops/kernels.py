@@ -47,6 +47,7 @@ def sinc(size: int, *, cutoff: Scalar) -> Kernel:
 def bessel_j1(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """J1 for |x| < 50, by the trapezoidal rule on Bessel's integral, which converges faster than any power."""
     t = (np.arange(_QUADRATURE) + 0.5) * (np.pi / _QUADRATURE)
+    t = t.reshape([1] * x.ndim + [-1])
     phase = jnp.asarray(t, x.dtype) - x[..., None] * jnp.asarray(np.sin(t), x.dtype)
     return jnp.mean(jnp.cos(phase), -1)
 

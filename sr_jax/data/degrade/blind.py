@@ -119,14 +119,14 @@ def _kernel(key: Key[Array, ""], order: Order) -> Float[Array, "k k"]:
     kind = jax.random.choice(keys[1], len(order.kinds), p=jnp.asarray(order.kinds))
     along = uniform(keys[2], order.sigma)
     across = jnp.where(kind % 2 == 0, along, uniform(keys[3], order.sigma))
-    shape = {"sigma": (along, across), "angle": uniform(keys[4], (0, 360)), "shift": 0.0}
+    shape = {"sigma": (along, across), "angle": uniform(keys[4], (0.0, 360.0)), "shift": 0.0}
     kinds = [
         kernels.gaussian(_SIZE, **shape),
         kernels.generalised_gaussian(_SIZE, **shape, beta=_beta(keys[5], order.generalised_beta)),
         kernels.plateau(_SIZE, **shape, beta=_beta(keys[6], order.plateau_beta)),
     ]
     smooth = jnp.stack(kinds)[kind // 2]
-    cutoff = uniform(keys[7], (0, 1))
+    cutoff = uniform(keys[7], (0.0, 1.0))
     lowest = jnp.where(size < 13, np.pi / 3, np.pi / 5)
     ringing = kernels.sinc(_SIZE, cutoff=lowest + cutoff * (np.pi - lowest))
     return kernels.within(jnp.where(chance(keys[8], order.sinc), ringing, smooth), size)
@@ -135,7 +135,7 @@ def _kernel(key: Key[Array, ""], order: Order) -> Float[Array, "k k"]:
 def _beta(key: Key[Array, ""], bounds: Range) -> Float[Array, ""]:
     """Below one and above it with equal probability, then uniform."""
     half, where = jax.random.split(key)
-    below, above = uniform(where, (bounds[0], 1)), uniform(where, (1, bounds[1]))
+    below, above = uniform(where, (bounds[0], 1.0)), uniform(where, (1.0, bounds[1]))
     return jnp.where(chance(half, 0.5), below, above)
 
 
@@ -153,7 +153,7 @@ def _final_kernel(key: Key[Array, ""], probability: float) -> tuple[Float[Array,
 
 def _factor(key: Key[Array, ""], order: Order) -> tuple[Float[Array, ""], Drawn]:
     keys = jax.random.split(jax.random.fold_in(key, 1), 3)
-    enlarged, reduced = uniform(keys[0], (1, order.factor[1])), uniform(keys[0], (order.factor[0], 1))
+    enlarged, reduced = uniform(keys[0], (1.0, order.factor[1])), uniform(keys[0], (order.factor[0], 1.0))
     which = jax.random.choice(keys[1], len(order.resize), p=jnp.asarray(order.resize))
     factor = jnp.stack([enlarged, reduced, jnp.float32(1)])[which]
     return factor, {"resize_factor": factor, "resize_mode": jax.random.randint(keys[2], (), 0, len(MODES))}
@@ -167,7 +167,7 @@ def _noise(key: Key[Array, ""], image: Array, order: Order) -> tuple[Array, Draw
     noise = lax.cond(
         is_gaussian,
         lambda: sigma / 255 * gaussian_like(keys[4], image, gray=gray),
-        lambda: shot_scale * shot_noise(keys[4], image, peak=_LEVELS, gray=gray),
+        lambda: shot_scale * shot_noise(keys[4], image, peak=float(_LEVELS), gray=gray),
     )
     drawn = {
         "noise_sigma": jnp.where(is_gaussian, sigma, 0),

@@ -73,7 +73,7 @@ def gaussian(*, size: int, sigma: Range, anisotropic: bool, shift: float) -> Ker
         first, second, turn = jax.random.split(key, 3)
         along = uniform(first, sigma)
         across = uniform(second, sigma) if anisotropic else along
-        angle = uniform(turn, (0, 180)) if anisotropic else jnp.float32(0)
+        angle = uniform(turn, (0.0, 180.0)) if anisotropic else jnp.float32(0)
         kernel = kernels.gaussian(size, sigma=(along, across), angle=angle, shift=shift)
         return {"kernel": kernel, "blur_sigma": jnp.stack([along, across]), "blur_angle": angle}
 
@@ -132,7 +132,7 @@ def classical(*, size: int, variance: Range, extent: Range, shake_probability: f
     def draw(key: Key[Array, ""]) -> Drawn:
         kind, first, second, turn, path = jax.random.split(key, 5)
         sigma = jnp.sqrt(jnp.stack([uniform(first, variance), uniform(second, variance)]))
-        angle = uniform(turn, (0, 180))
+        angle = uniform(turn, (0.0, 180.0))
         shaken, drawn = chance(kind, shake_probability), shakes.draw(path)
         smooth = kernels.gaussian(size, sigma=(sigma[0], sigma[1]), angle=angle, shift=shift)
         return {

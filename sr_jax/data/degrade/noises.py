@@ -88,7 +88,7 @@ def poisson_of_normal(normal: Float[Array, "*n"], mean: Float[Array, "*n"]) -> F
     """Poisson numbers from standard normal ones: the quantile of the same probability.
 
     Up to a mean of 10 the probabilities are summed; beyond, the quantile is its Cornish-Fisher expansion, which is off by one
-    for less than one number in a thousand. (`jax.random.poisson` rejects and draws anew, and takes 15 times as long.)
+    for less than three numbers in a thousand. (`jax.random.poisson` rejects and draws anew, and takes 15 times as long.)
     """
     few = jnp.clip(mean, 0, _FEW)
     terms = list(itertools.accumulate(range(1, _TERMS), lambda term, k: term * (few / k), initial=jnp.exp(-few)))

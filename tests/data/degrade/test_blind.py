@@ -1,0 +1,98 @@
+"""The second-order chain: what it draws, and that nothing but the patch's own surroundings counts."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from sr_jax import build
+from sr_jax import config as c
+from sr_jax.data.degrade import Batch, Order, blind
+
+PATCH = 32
+ORDER = Order(**dataclasses.asdict(c.Order()))
+KEYS = jax.random.split(jax.random.key(5), 1500)
+
+
+def run(stage, window, seed=0):
+    made = build.make_degrade(c.Config(scale=4, data=c.DataConfig(patch=PATCH, degradation=(stage,))))
+    rng = np.random.default_rng(seed)
+    count = len(window)
+    batch = Batch(window, np.zeros(count, np.int32), rng.integers(0, 2**32, (count, 2), dtype=np.uint32))
+    return jax.device_get(jax.jit(lambda b: made(b))(batch))
+
+
+def smooth(count):
+    n = PATCH + 64
+    rng = np.random.default_rng(1)
+    noise = scipy.ndimage.gaussian_filter(rng.normal(size=(count, n, n, 3)), (0, 8, 8, 0))
+    return np.clip(128 + 50 * noise / noise.std(), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return run(c.SecondOrder(), smooth(40))
+
+
+def test_it_draws_what_was_published(pairs):
+    drawn = pairs.drawn
+    for suffix, low, high, sigma, scale in [("", 0.15, 1.5, 30, 3), ("_2", 0.3, 1.2, 25, 2.5)]:
+        factor = drawn[f"resize_factor{suffix}"]
+        assert low <= factor.min() < 1 < factor.max() <= high
+        assert drawn[f"noise_sigma{suffix}"].max() <= sigma
+        assert drawn[f"shot_noise_scale{suffix}"].max() <= scale
+        assert ((drawn[f"noise_sigma{suffix}"] == 0) != (drawn[f"shot_noise_scale{suffix}"] == 0)).all()
+        assert drawn[f"jpeg_quality{suffix}"].min() >= 30
+        assert drawn[f"jpeg_quality{suffix}"].max() <= 95
+        np.testing.assert_allclose(drawn[f"kernel{suffix}"].sum((1, 2)), 1, atol=1e-5)
+    assert pairs.lr.shape == (40, PATCH // 4, PATCH // 4, 3)
+    assert 0 < drawn["jpeg_last"].mean() < 1
+
+
+def test_probabilities_of_kernels_and_sizes():
+    kernels = np.asarray(jax.jit(jax.vmap(lambda key: blind._kernel(key, ORDER)))(KEYS))
+    ringing = kernels.min((1, 2)) < -1e-4
+    assert 0.06 < ringing.mean() < 0.13  # a sinc that is cut off in its first lobe stays positive
+    factors = np.asarray(jax.jit(jax.vmap(lambda key: blind._factor(key, ORDER)[0]))(KEYS))
+    np.testing.assert_allclose([(factors > 1).mean(), (factors < 1).mean(), (factors == 1).mean()], [0.2, 0.7, 0.1], atol=0.04)
+    betas = np.asarray(jax.vmap(lambda key: blind._beta(key, (0.5, 4.0)))(KEYS))
+    assert 0.45 < (betas < 1).mean() < 0.55
+    sizes = np.asarray(jax.vmap(blind._draw_size)(KEYS))
+    assert set(sizes.tolist()) == {7, 9, 11, 13, 15, 17, 19, 21}
+
+
+GENTLE = {
+    "blur": 0.0,
+    "factor": (0.9, 1.1),
+    "gaussian": 1.0,
+    "noise_sigma": (0.0, 0.0),
+    "quality": (100, 100),
+}
+
+
+def test_without_its_degradations_it_only_reduces():
+    """Then LR is about the mean of each cell, for smooth images: all the grids lie over one middle."""
+    order = c.Order(**GENTLE)
+    window = smooth(4)
+    lr = run(c.SecondOrder(first=order, second=order, final_sinc=0.0), window).lr
+    patch = window[:, 32:-32, 32:-32].astype(float)
+    cells = patch.reshape(4, PATCH // 4, 4, PATCH // 4, 4, 3).mean((2, 4))
+    assert np.abs(lr - cells).mean() < 2.5
+
+
+def test_a_lost_pixel_far_away_does_not_matter():
+    order = c.Order(**GENTLE)
+    stage = c.SecondOrder(first=order, second=order, final_sinc=0.0)
+    window = smooth(2)
+    changed = window.copy()
+    changed[:, 0] = changed[:, :, 0] = 255
+    np.testing.assert_array_equal(run(stage, window).lr, run(stage, changed).lr)
+
+
+def test_bytes_do_not_depend_on_the_batch(pairs):
+    few = run(c.SecondOrder(), smooth(40)[:3])
+    np.testing.assert_array_equal(few.lr[0], pairs.lr[0])
+    assert jnp.isfinite(jnp.asarray(pairs.lr, jnp.float32)).all()

@@ -1,0 +1,143 @@
+"""Distributions of kernels, kernel files, and the convolution itself."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.io
+import scipy.ndimage
+import scipy.stats
+from PIL import Image
+
+from sr_jax.data.degrade import blurs
+from sr_jax.errors import InputError
+
+KEYS = jax.random.split(jax.random.key(7), 400)
+
+
+def draw(kernels):
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(kernels.draw))(KEYS))
+
+
+def assert_uniform(values, low, high):
+    assert values.min() >= low
+    assert values.max() <= high
+    assert scipy.stats.kstest(values, scipy.stats.uniform(low, high - low).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_convolution_is_scipys(rng, stride):
+    x = rng.random((20, 23, 3)).astype(np.float32)
+    k = rng.random((5, 5)).astype(np.float32)
+    whole = np.stack([scipy.ndimage.convolve(x[..., c], k, mode="reflect") for c in range(3)], -1)
+    ours = blurs.convolve_inside(jnp.asarray(x), jnp.asarray(k), stride=stride)
+    np.testing.assert_allclose(ours, whole[2:-2:stride, 2:-2:stride], rtol=1e-5)
+
+
+def test_gaussians(rng):
+    drawn = draw(blurs.gaussian(size=21, sigma=(0.5, 3.0), anisotropic=True, shift=0.5))
+    assert_uniform(drawn["blur_sigma"][:, 0], 0.5, 3.0)
+    assert_uniform(drawn["blur_sigma"][:, 1], 0.5, 3.0)
+    assert_uniform(drawn["blur_angle"], 0, 180)
+    assert abs(np.corrcoef(drawn["blur_sigma"].T)[0, 1]) < 0.2
+    round_ones = draw(blurs.gaussian(size=21, sigma=(0.5, 3.0), anisotropic=False, shift=0.0))
+    np.testing.assert_array_equal(*round_ones["blur_sigma"].T)
+    np.testing.assert_allclose(round_ones["kernel"], round_ones["kernel"].swapaxes(1, 2), atol=1e-7)
+
+
+def test_equal_bounds_fix_a_value():
+    drawn = draw(blurs.gaussian(size=9, sigma=(1.5, 1.5), anisotropic=True, shift=0.0))
+    np.testing.assert_array_equal(drawn["blur_sigma"], 1.5)
+
+
+def test_others_are_drawn_uniformly():
+    lines = draw(blurs.motion(size=25, length=(2.0, 20.0), angle=(30.0, 60.0), shift=0.0))
+    assert_uniform(lines["blur_length"], 2, 20)
+    assert_uniform(lines["blur_angle"], 30, 60)
+    assert_uniform(draw(blurs.disk(size=25, radius=(1.0, 9.0), shift=0.0))["blur_radius"], 1, 9)
+
+
+@pytest.mark.parametrize("name", sorted(blurs.BLURS))
+def test_kernels_sum_to_one(name, tmp_path):
+    options = {
+        "gaussian-blur": {"size": 15, "sigma": (0.2, 9.0), "anisotropic": True},
+        "motion-blur": {"size": 15, "length": (0.0, 13.0), "angle": (0.0, 180.0)},
+        "shake-blur": {"size": 15, "extent": (5.0, 13.0)},
+        "disk-blur": {"size": 15, "radius": (0.1, 6.0)},
+        "classical-blur": {"size": 25, "variance": (0.6, 12.0), "extent": (5.0, 20.0), "shake_probability": 0.5},
+        "kernel-file": {"path": str(tmp_path / "k.npy")},
+    }[name]
+    np.save(tmp_path / "k.npy", np.random.default_rng(0).random((3, 6, 6)))
+    made = blurs.BLURS[name](**options, shift=0.5)
+    kernels = draw(made)["kernel"]
+    assert kernels.shape[1:] == (made.size, made.size)
+    np.testing.assert_allclose(kernels.sum((1, 2)), 1, atol=1e-5)
+    assert (kernels >= 0).all()
+
+
+def test_shakes_have_the_extent_and_lie_around_the_middle():
+    drawn = draw(blurs.shake(size=25, extent=(10.0, 10.0), shift=0.0))["kernel"]
+    y, x = np.mgrid[:25, :25] - 12
+    centroids = np.stack([(drawn * y).sum((1, 2)), (drawn * x).sum((1, 2))])
+    assert np.abs(centroids).max() < 0.5
+    rows, columns = drawn.sum(2) > 0, drawn.sum(1) > 0
+    widths = np.maximum(rows.sum(1), columns.sum(1))
+    assert set(widths) <= {11, 12, 13}
+
+
+def test_classical_kernels_are_half_gaussians_half_shakes():
+    drawn = draw(blurs.classical(size=25, variance=(0.6, 12.0), extent=(5.0, 20.0), shake_probability=0.5, shift=0.0))
+    shaken = drawn["blur_is_shake"]
+    assert 0.4 < shaken.mean() < 0.6
+    assert_uniform(drawn["blur_sigma"][~shaken, 0] ** 2, 0.6, 12.0)
+    assert (drawn["blur_sigma"][shaken] == 0).all()
+
+
+def test_kernel_files(tmp_path, rng):
+    one, two = rng.random((5, 5)), rng.random((4, 7))
+    np.save(tmp_path / "one.npy", one)
+    np.savez(tmp_path / "both.npz", one, two)
+    cells = np.empty((1, 2), object)
+    cells[0, 0], cells[0, 1] = one, two
+    scipy.io.savemat(tmp_path / "cells.mat", {"kernels": cells})
+    grey = rng.integers(0, 256, (5, 5), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    np.testing.assert_allclose(blurs.load_kernels(tmp_path / "one.npy")[0], one / one.sum(), rtol=1e-6)
+    np.testing.assert_allclose(blurs.load_kernels(tmp_path / "grey.png")[0], grey / grey.sum(), rtol=1e-6)
+    for name in ("both.npz", "cells.mat"):
+        bank = blurs.load_kernels(tmp_path / name)
+        assert bank.shape == (2, 7, 7)
+        np.testing.assert_allclose(bank[0, 1:6, 1:6], one / one.sum(), rtol=1e-6)
+        np.testing.assert_allclose(bank[1, 2:6], two / two.sum(), rtol=1e-6)  # tap (4 - 1) // 2 lies in the middle
+    picked = draw(blurs.from_file(path=str(tmp_path / "both.npz"), shift=0.5))
+    assert 0.4 < picked["kernel_index"].mean() < 0.6
+    np.testing.assert_array_equal(picked["kernel"], blurs.load_kernels(tmp_path / "both.npz")[picked["kernel_index"]])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        (np.full((3, 3), np.nan), "not finite"),
+        (np.zeros((3, 3)), "its sum is 0"),
+        (-np.ones((3, 3)), "its sum is -9"),
+        (np.ones((103, 3)), "a 103x3 kernel; 1 to 101 taps"),
+        (np.ones(9), "of the shape"),
+        (np.array([["a"]]), "a kernel has two axes"),
+    ],
+)
+def test_bad_kernels_are_named(tmp_path, kernel, message):
+    np.save(tmp_path / "bad.npy", kernel)
+    with pytest.raises(InputError, match=rf"bad\.npy.*{message}"):
+        blurs.load_kernels(tmp_path / "bad.npy")
+
+
+def test_bad_files_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.npy: no such file"):
+        blurs.load_kernels(tmp_path / "none.npy")
+    for name, message in [("k.txt", r"unknown kind '\.txt'; use \.npy, \.npz, \.mat, \.png"), ("k.mat", "cannot be read")]:
+        (tmp_path / name).write_text("nothing")
+        with pytest.raises(InputError, match=message):
+            blurs.load_kernels(tmp_path / name)
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(InputError, match="holds no kernel"):
+        blurs.load_kernels(tmp_path / "empty.npz")

@@ -1,0 +1,142 @@
+"""Chains: what they compute, that they are pure, margins, names; against the operators that invert them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sr_jax import build
+from sr_jax import config as c
+from sr_jax.data import degrade
+from sr_jax.data.degrade import Batch, Degrade
+from sr_jax.ops.blur import blur_downsample
+from sr_jax.ops.color import to_float, to_uint8
+from sr_jax.ops.resize import bicubic_downsample
+
+PATCH = 24
+
+
+def make(*stages, scale=2):
+    return build.make_degrade(c.Config(scale=scale, data=c.DataConfig(patch=PATCH, degradation=stages)))
+
+
+def make_batch(margin, count=4, *, which=0, seed=0):
+    rng = np.random.default_rng(seed)
+    n = PATCH + 2 * margin
+    window = rng.integers(0, 256, (count, n, n, 3), dtype=np.uint8)
+    return Batch(window, np.full(count, which, np.int32), rng.integers(0, 2**32, (count, 2), dtype=np.uint32))
+
+
+def run(made, batch):
+    return jax.device_get(jax.jit(lambda b: made(b))(batch))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("which", [0, 5])
+def test_drawn_kernels_in_the_model_give_the_same_lr(scale, which):
+    """So the operators of `ops.fourier`, which invert S(k * x), invert this degradation."""
+    made = make(c.GaussianBlur(size=7, sigma=(0.5, 2.0), anisotropic=True), c.Subsample(), scale=scale)
+    batch = make_batch(made.margin, which=which)
+    lr, _, drawn = run(made, batch)
+    window = to_float(degrade.transform(jnp.asarray(batch.window), jnp.asarray(batch.transform)))
+    whole = blur_downsample(window, jnp.asarray(drawn["kernel"])[..., None], scale=scale, centre=3)
+    m = made.margin // scale
+    expected = np.asarray(to_uint8(whole[:, m:-m, m:-m]))
+    assert (lr != expected).mean() < 1e-3  # ties in rounding
+    assert np.abs(lr.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("aligned", "middle"), [(True, 3.5), (False, 3.0)])
+def test_aligned_kernels_have_their_middle_in_the_cell(aligned, middle):
+    made = make(c.GaussianBlur(size=7, sigma=(1.0, 1.0)), c.Subsample(aligned=aligned))
+    kernel = run(made, make_batch(made.margin)).drawn["kernel"][0]
+    assert (kernel.sum(1) * np.arange(7)).sum() == pytest.approx(middle, abs=0.02)  # its tail is cut
+    before_bicubic = make(c.GaussianBlur(size=7, sigma=(1.0, 1.0)), c.Bicubic())
+    kernel = run(before_bicubic, make_batch(before_bicubic.margin)).drawn["kernel"][0]
+    assert (kernel.sum(1) * np.arange(7)).sum() == pytest.approx(3, abs=1e-4)
+
+
+def test_aligned_lr_lies_as_bicubic_lr_does():
+    ramp = np.broadcast_to(np.arange(96, dtype=np.uint8)[:, None, None] * 2, (96, 96, 3))
+    for stages in [(c.Bicubic(),), (c.GaussianBlur(size=15, sigma=(1.0, 1.0)), c.Subsample())]:
+        made = make(*stages, scale=4)
+        n = PATCH + 2 * made.margin
+        lr = run(made, make_batch(made.margin, 1)._replace(window=ramp[None, :n, :n])).lr
+        np.testing.assert_allclose(lr[0, :, 0, 0], 2 * (made.margin + np.arange(0, PATCH, 4) + 1.5), atol=1)
+
+
+def test_blur_then_bicubic(rng):
+    del rng
+    made = make(c.GaussianBlur(size=5, sigma=(1.0, 1.0)), c.Bicubic())
+    assert made.margin == 6
+    batch = make_batch(made.margin)
+    lr, hr, drawn = run(made, batch)
+    np.testing.assert_array_equal(hr, batch.window[:, 6:-6, 6:-6])
+    blurred = blur_downsample(to_float(jnp.asarray(batch.window)), jnp.asarray(drawn["kernel"][0]), scale=1, centre=2)
+    expected = np.asarray(to_uint8(bicubic_downsample(blurred, 2)[:, 3:-3, 3:-3]))
+    assert np.abs(lr.astype(int) - expected).max() <= 1
+    assert (lr != expected).mean() < 1e-3
+
+
+def test_bicubic_is_turned_after_and_others_before():
+    bicubic, noisy = make(c.Bicubic()), make(c.Bicubic(), c.GaussianNoise(sigma=(0.0, 0.0)))
+    batch = make_batch(bicubic.margin, which=3)
+    np.testing.assert_array_equal(run(bicubic, batch).hr, run(noisy, batch).hr)
+    expected = degrade.transform(run(bicubic, batch._replace(transform=np.zeros(4, np.int32))).lr, batch.transform)
+    np.testing.assert_array_equal(run(bicubic, batch).lr, expected)
+    np.testing.assert_array_equal(run(noisy, batch).lr, expected)  # symmetric, but for ties
+
+
+def test_lr_from_files_is_turned_alone():
+    made = make(c.GaussianBlur(size=5), c.Subsample())
+    batch = make_batch(made.margin, which=6)
+    lr = np.arange(4 * 12 * 12 * 3, dtype=np.uint8).reshape(4, 12, 12, 3)
+    pairs = run(made, batch._replace(lr=lr))
+    np.testing.assert_array_equal(pairs.lr, degrade.transform(lr, batch.transform))
+    assert pairs.drawn == {}
+
+
+CLASSICAL = (c.ClassicalBlur(size=15, extent=(5.0, 12.0)), c.Subsample(), c.GaussianNoise(), c.Jpeg())
+
+
+def test_pure_in_the_key_and_independent_of_the_batch():
+    made = make(*CLASSICAL)
+    batch = make_batch(made.margin, 6)
+    pairs = run(made, batch)
+    for leaf, again in zip(jax.tree.leaves(pairs), jax.tree.leaves(run(made, batch)), strict=True):
+        np.testing.assert_array_equal(leaf, again)
+    part = run(made, Batch(batch.window[2:5], batch.transform[2:5], batch.draw[2:5]))
+    for leaf, again in zip(jax.tree.leaves(pairs), jax.tree.leaves(part), strict=True):
+        assert np.asarray(leaf)[2:5].tobytes() == np.asarray(again).tobytes()
+    same_window = batch._replace(window=np.repeat(batch.window[:1], 6, 0))
+    lrs = run(made, same_window).lr
+    assert len({lr.tobytes() for lr in lrs}) == 6
+
+
+def test_stages_draw_independently_and_names_are_unique():
+    made = make(c.GaussianNoise(), c.Subsample(), c.GaussianNoise(), c.Jpeg(), c.Jpeg())
+    drawn = run(made, make_batch(made.margin, 16)).drawn
+    assert set(drawn) == {
+        *("noise_sigma", "noise_is_gray", "noise_sigma_2", "noise_is_gray_2"),
+        *("jpeg_quality", "jpeg_quality_2"),
+    }
+    assert (drawn["noise_sigma"] != drawn["noise_sigma_2"]).all()
+    assert made.margin == 0
+
+
+def test_without_stages_it_is_bicubic():
+    batch = make_batch(4)
+    np.testing.assert_array_equal(run(Degrade(scale=2), batch).lr, run(make(c.Bicubic()), batch).lr)
+
+
+def test_stages_that_do_not_reduce_by_the_scale_are_refused():
+    with pytest.raises(ValueError, match="reduce by 3, not by scale=2"):
+        Degrade(scale=2, stages=[degrade.subsample(scale=3)])
+
+
+@pytest.mark.parametrize("name", ["bicubic", "classical"])
+def test_presets_keep_gray_levels_in_mean(name):
+    made = build.make_degrade(c.Config(data=c.DataConfig(patch=PATCH, degradation=name)))
+    batch = make_batch(made.margin, 8)
+    flat = batch._replace(window=np.full_like(batch.window, 120))
+    assert run(made, flat).lr.mean() == pytest.approx(120, abs=1)

@@ -1,0 +1,87 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sr_jax import preview
+from sr_jax.data import __main__ as data_main
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from sr_jax.config import *\n"
+        "config = Config(data=DataConfig(batch=4, patch=24, degradation=("
+        "GaussianBlur(size=9, sigma=(0.6, 2.4)), Subsample(), GaussianNoise())))\n"
+    )
+    return path
+
+
+def test_the_sheet(config, tmp_path, cache, capsys):
+    out = tmp_path / "sheet.png"
+    argv = ["preview", "--config", str(config), "--out", str(out), "--count", "3", "--step", "2", "--cache_dir", str(cache)]
+    assert data_main.main(argv) == 0
+    assert f"{out}: 3 of the 4 pairs of step 2" in capsys.readouterr().out
+    with Image.open(out) as image:
+        assert image.mode == "RGB"
+        assert image.width > 2 * preview.SIDE
+
+
+def test_pixels_of_lr_are_repeated_beside_hr():
+    rng = np.random.default_rng(0)
+    lr, hr = (rng.integers(0, 256, (1, n, n, 3), dtype=np.uint8) for n in (24, 48))
+    picture = np.asarray(preview.sheet(lr, hr, {}))
+    g, side = preview.GAP, preview.SIDE
+    np.testing.assert_array_equal(picture[g : g + side, g : g + side], lr[0].repeat(8, 0).repeat(8, 1))
+    np.testing.assert_array_equal(picture[g : g + side, 2 * g + side : 2 * g + 2 * side], hr[0].repeat(4, 0).repeat(4, 1))
+
+
+def test_captions_say_what_was_drawn():
+    drawn = {
+        "kernel": np.ones((3, 3)),
+        "noise_sigma": np.float32(12.345),
+        "noise_is_gray": np.bool_(True),
+        "blur_sigma": np.float32([1, 2.5]),
+        "jpeg_quality": np.int32(80),
+    }
+    text = " ".join(preview.caption(drawn, width=200))
+    assert text == "blur sigma 1 x 2.5,  jpeg quality 80,  noise is gray yes,  noise sigma 12.3"
+    assert preview.caption({}, width=200) == ["(nothing is drawn)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--count", "9"], r"--count=9: a step has data\.batch=4 pairs"),
+        (["--step", "-1"], r"--step=-1: training has the steps 0 to 999"),
+        (["--out", "x.jpg"], r"--out x\.jpg: give a name that ends in \.png"),
+        (["--out", "nowhere/x.png"], r"--out nowhere/x\.png: there is no folder nowhere"),
+        (["--config.data.degradatoin=classical"], r"did you mean --config\.data\.degradation\?"),
+        (["--config.data.patch=400"], r"does not fit into the smallest image"),
+    ],
+)
+def test_bad_input_is_named(config, cache, capsys, arguments, message):
+    assert preview.main(["--config", str(config), "--cache_dir", str(cache), *arguments]) == 2
+    import re
+
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_unknown_commands(capsys):
+    assert data_main.main(["prevew"]) == 2
+    assert "commands: preview" in capsys.readouterr().err
+    assert data_main.main(["--help"]) == 0
+
+
+def test_help_does_not_import_jax():
+    code = (
+        "import sys; from sr_jax.data import __main__ as data\n"
+        "try: data.main(['preview', '--help'])\nexcept SystemExit: sys.exit('jax' in sys.modules)\nsys.exit(2)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
