@@ -50,6 +50,12 @@ def test_woman_is_refused_even_if_set5_is_not_evaluated(folders, cache, rng):
         build.load_training_images(make_config(folders, exclude=("same.bmp",)), cache)
 
 
+def test_the_default_trains_on_what_is_not_held_out(cache):
+    training = build.open_training_set(Config(), cache)
+    (held,) = build.open_evaluation_sets(Config(), cache).values()
+    assert (len(training), len(held)) == (8, 3)
+
+
 def test_several_folders(folders, cache):
     config = make_config(folders, dir=(str(folders / "train"), str(folders / "held")), leaks="allow")
     names = [image.name for image in build.load_training_images(config, cache)]
