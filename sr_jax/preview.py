@@ -71,7 +71,7 @@ def batch_of_step(config: Config, step: int, cache: Path) -> "tuple[np.ndarray, 
     images = inputs.load_training_images(config, cache)
     plan = inputs.make_sampler(config, images).plan(step)
     on_host, on_device, resident = inputs.make_pipeline(config, images.packs)
-    pairs = jax.device_get(jax.jit(lambda item: degrade(on_device(resident, item)))(on_host(plan)))
+    pairs = jax.device_get(jax.jit(lambda images, item: degrade(on_device(images, item)))(resident, on_host(plan)))
     return np.asarray(pairs.lr), np.asarray(pairs.hr), pairs.drawn
 
 

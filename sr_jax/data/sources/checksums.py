@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,7 +48,7 @@ def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> 
         return {name: Sum(*kept) for name, kept in json.loads(note.read_text()).items()}
     sums = {image.name: pixel_sum(image) for image in images if isinstance(image, Image)}
     note.parent.mkdir(parents=True, exist_ok=True)
-    half = note.with_suffix(".half")
+    half = note.with_suffix(f".{os.getpid()}")
     half.write_text(json.dumps(sums))
     half.rename(note)
     return sums

@@ -90,18 +90,18 @@ def find_lr(places: Iterable[Path], hr: Sequence[str], *, scale: int, what: str)
     raise InputError(f"{what}: no LR images at x{scale} beside its HR images; looked for {layouts} in {where}{seen}")
 
 
-def key(name: str, scale: int) -> str:
-    """What an HR file and its LR file have in common: `img_001_SRF_2_LR.png`, `img_001x2.png` and `img_001.png` agree."""
-    stem = re.sub(r"\.[^./]*$", "", name).lower()
-    return re.sub(rf"(_srf_\d_(hr|lr)|_(hr|lr|gt)|x{scale})$", "", stem)
-
-
 def lr_folders(place: Path, scale: int) -> list[Path]:
     """The folders of LR images at a scale below a place: the usual ones, and any `..._LR_bicubic/X2`."""
     usual = [subfolder(place, layout.format(s=scale)) for layout in LR_FOLDERS]
     own = sorted(place.glob("*_LR_bicubic")) if place.is_dir() else []
     found = [folder for folder in (*usual, *(subfolder(folder, f"X{scale}") for folder in own)) if folder]
     return list(dict.fromkeys(found))
+
+
+def key(name: str, scale: int) -> str:
+    """What an HR file and its LR file have in common: `img_001_SRF_2_LR.png`, `img_001x2.png` and `img_001.png` agree."""
+    stem = re.sub(r"\.[^./]*$", "", name).lower()
+    return re.sub(rf"(_srf_\d_(hr|lr)|_(hr|lr|gt)|x{scale})$", "", stem)
 
 
 def _is_lr_of_a_pair(path: Path) -> bool:
