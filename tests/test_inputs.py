@@ -171,6 +171,12 @@ def test_woman_is_refused_even_if_set5_is_not_evaluated(folders, cache, rng):
         inputs.load_training_images(folder_config(folders, exclude=("same.bmp",)), cache)
 
 
+def test_the_default_trains_on_what_is_not_held_out(cache):
+    training = inputs.open_training_set(Config(), cache)
+    (held,) = inputs.open_evaluation_sets(Config(), cache).values()
+    assert (len(training), len(held)) == (8, 3)
+
+
 def test_several_folders(folders, cache):
     config = folder_config(folders, dir=(str(folders / "train"), str(folders / "held")), leaks="allow")
     names = inputs.load_training_images(config, cache).names
