@@ -367,7 +367,7 @@ class DataConfig:
     """Patches in one step, over all devices together."""
     patch: PositiveInt = 48
     """Height and width of an HR patch [HR pixels]; a multiple of the scale."""
-    lr: Literal["degrade", "files"] = "degrade"
+    lr_source: Literal["degrade", "files"] = "degrade"
     """Where LR patches come from. `degrade`: they are made of the HR patches, inside the compiled step. `files`: they are cut
     from LR images made beforehand."""
     degradation: Degradation = "bicubic"
@@ -458,6 +458,8 @@ class Config:
         if self.data.patch < 2 * self.scale:
             raise ValueError(f"data.patch={self.data.patch} is too small for scale={self.scale}; use at least {2 * self.scale}")
         _check_reduction(self.stages, self.scale)
+        if self.data.lr_source == "files" and self.data.degradation != "bicubic":
+            raise ValueError("data.lr_source=files takes LR as it is; data.degradation does not go with it")
         if self.data.name == "folder" and not self.data.dir:
             raise ValueError("data.name=folder needs data.dir, the folder of images")
         if self.data.name != "folder" and self.data.dir:

@@ -36,7 +36,7 @@ class Arguments:
     protocol: Literal["papers", "rgb-uint8"] = "papers"
     """How to score. `papers`: Y in floating point, as the published tables up to LapSRN and all published bicubic rows.
     `rgb-uint8`: 8-bit RGB in and out, as the tables since EDSR."""
-    lr: Literal["computed", "files"] = "computed"
+    lr_source: Literal["computed", "files"] = "computed"
     """Where LR comes from: MATLAB's bicubic, or the LR files beside the set (with `rgb-uint8` alone)."""
     checkpoint: Literal["latest", "best"] = "latest"
     """Which checkpoint of a work directory."""
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 scale=arguments.scale,
                 root=arguments.root,
                 protocol=arguments.protocol,
-                lr=arguments.lr,
+                lr_source=arguments.lr_source,
                 checkpoint=arguments.checkpoint,
                 parameters=arguments.parameters,
                 out=arguments.out,

@@ -50,7 +50,7 @@ def open_training_set(config: Config, cache: Path) -> ImageSet:
     patterns = {"include": data.include, "exclude": data.exclude}
     if data.name != "folder":
         training = sources.open_set(data.name, **patterns, split="train", scale=config.scale, root=root, cache=prepared)
-    elif data.lr == "files":
+    elif data.lr_source == "files":
         training = sources.open_hr(_only_folder(config), scale=config.scale, root=root, cache=prepared)
     else:
         training = sources.open_folder(data.dir, **patterns, cache=prepared, config_key="data.dir")
@@ -114,7 +114,7 @@ def load_training_images(config: Config, cache: Path) -> TrainingImages:
     data = config.data
     hr, index = make_pack(config, "hr", open_training_set(config, cache), cache)
     lr, digest, reasons = None, index.digest, index.bad
-    if data.lr == "files":
+    if data.lr_source == "files":
         lr, lr_index = make_pack(config, "lr", open_training_lr(config, cache), cache)
         lr, lr_index = pack.reorder(lr, lr_index, names=index.names)
         digest = f"{digest} {lr_index.digest}"
@@ -203,7 +203,7 @@ def make_pipeline(config: Config, images: pipelines.Images) -> tuple[Callable, C
 
 def _only_folder(config: Config) -> str:
     if len(config.data.dir) != 1:
-        raise InputError(f"data.lr=files takes one folder, not data.dir={' '.join(config.data.dir)}")
+        raise InputError(f"data.lr_source=files takes one folder, not data.dir={' '.join(config.data.dir)}")
     if config.data.include or config.data.exclude:
-        raise InputError("data.lr=files takes a whole folder: data.include and data.exclude do not go with it")
+        raise InputError("data.lr_source=files takes a whole folder: data.include and data.exclude do not go with it")
     return config.data.dir[0]

@@ -35,7 +35,7 @@ class Settings(NamedTuple):
     root: Path
     """Folder in which the sets lie."""
     protocol: str
-    lr: str
+    lr_source: str
     checkpoint: trained.Which
     parameters: trained.Parameters
     out: Path | None
@@ -60,8 +60,10 @@ def run(settings: Settings) -> int:
     began = time.monotonic()
     build.use_compilation_cache(settings.cache)
     protocol = PROTOCOLS[settings.protocol]
-    if settings.lr == "files" and not protocol.takes_lr_files:
-        raise InputError(f"--lr files: the protocol {protocol.name} computes LR in floating point; use --protocol rgb-uint8")
+    if settings.lr_source == "files" and not protocol.takes_lr_files:
+        raise InputError(
+            f"--lr_source files: the protocol {protocol.name} computes LR in floating point; use --protocol rgb-uint8"
+        )
     networks = {
         name: trained.load(name, which=settings.checkpoint, parameters=settings.parameters)
         for name in settings.models
@@ -86,7 +88,7 @@ def run(settings: Settings) -> int:
     clock = CompileClock()
     methods: list[list[Row]] = []
     with clock, progress(len(tasks) * (1 + len(networks))) as advance:
-        stamp = Stamp(protocol.name, settings.lr, PRECISION, "", provenance.commit())
+        stamp = Stamp(protocol.name, settings.lr_source, PRECISION, "", provenance.commit())
         evaluator = Evaluator(protocol, tasks, stamp=stamp, on_scored=advance)
         for name in settings.models:
             if name == BICUBIC:
@@ -148,7 +150,7 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> L
     where = {"scale": scale, "root": settings.root, "cache": settings.cache / "prepared"}
     images = sources.open_hr(name, **where)
     lrs: Iterator[Image | Bad | None] = iter(lambda: None, 0)
-    if settings.lr == "files":
+    if settings.lr_source == "files":
         lrs = iter(sources.open_lr(name, **where))
     tasks, bad, equal = [], [], 0
     for image, lr in zip(images, lrs, strict=False):
@@ -160,7 +162,9 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> L
         if lr is not None:
             computed = protocol.task(image, set=images.title, scale=scale, lr=None).lr
             equal += computed.shape == lr.pixels.shape and bool((computed == lr.pixels).all())
-    note = f"{images.title}: {equal} of {len(tasks)} equal MATLAB's bicubic byte for byte" if settings.lr == "files" else ""
+    note = (
+        f"{images.title}: {equal} of {len(tasks)} equal MATLAB's bicubic byte for byte" if settings.lr_source == "files" else ""
+    )
     return Loaded(tasks, bad, note)
 
 

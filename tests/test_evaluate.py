@@ -80,7 +80,9 @@ def test_bicubic_of_two_sets(call, tmp_path):
         ("Set5", "0.png"), ("Set5", "1.png"), ("Set5", "2.png"), ("Set14", "0.png"), ("Set14", "1.png"),
         ("Set5", "mean"), ("Set14", "mean"),
     ]  # fmt: skip
-    assert {(row["protocol"], row["lr"], row["method"], row["shave"]) for row in rows} == {("papers", "computed", "bicubic", 2)}
+    assert {(row["protocol"], row["lr_source"], row["method"], row["shave"]) for row in rows} == {
+        ("papers", "computed", "bicubic", 2)
+    }
     assert all(row["commit"] for row in rows)
     table = list(csv.DictReader((tmp_path / "out/results.csv").read_text().splitlines()))
     assert float(table[3]["psnr_y"]) == rows[3]["psnr_y"]
@@ -144,14 +146,14 @@ def test_lr_files(call, tmp_path):
     """The same scores as computed LR, since the files are MATLAB's bicubic, which is said."""
     for lr in ("files", "computed"):
         status, out, _ = call(
-            "--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr", lr,
+            "--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr_source", lr,
             "--out", str(tmp_path / lr),
         )  # fmt: skip
         assert status == 0
         assert ("Set5: 3 of 3 equal MATLAB's bicubic byte for byte" in out) == (lr == "files")
     a, b = (json.loads((tmp_path / lr / "results.json").read_text()) for lr in ("files", "computed"))
     assert [row["psnr_y"] for row in a] == [row["psnr_y"] for row in b]
-    assert a[0]["lr"] == "files"
+    assert a[0]["lr_source"] == "files"
 
 
 def broken_copy(root: Path, place: Path) -> Path:
@@ -179,7 +181,7 @@ def test_an_image_that_is_too_small_is_named_and_the_others_scored(call, root, t
     assert "Set5: dot.png: 9x9 is too small to be scored at x2; it needs 15x15" in err
 
 
-FILES = ("--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr", "files")
+FILES = ("--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr_source", "files")
 
 
 def test_lr_of_another_size_is_named_with_both_sizes(call, root, tmp_path):
@@ -209,7 +211,7 @@ def test_missing_lr(call, root, tmp_path):
         (("--model", "bicubic", "--scale", "0"), "--scale 0: must be at least 1"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set6"), "did you mean Set5"),
         (("--model", "runs/nowhere"), "--model runs/nowhere: no such work directory or weights file"),
-        (("--model", "bicubic", "--scale", "2", "--lr", "files"), "use --protocol rgb-uint8"),
+        (("--model", "bicubic", "--scale", "2", "--lr_source", "files"), "use --protocol rgb-uint8"),
         (("--model", "bicubic", "--scale", "2", "--out", "/dev/null/x"), "--out /dev/null/x: cannot be written"),
     ],
 )

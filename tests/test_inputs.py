@@ -41,7 +41,7 @@ def load(monkeypatch, tmp_path):
     def load_these(hr, lr=None, **data):
         monkeypatch.setattr(inputs, "open_training_set", lambda *_: image_set(*hr))
         monkeypatch.setattr(inputs, "open_training_lr", lambda *_: image_set(*lr))
-        config = make_config(**data, lr="degrade" if lr is None else "files")
+        config = make_config(**data, lr_source="degrade" if lr is None else "files")
         return inputs.load_training_images(config, tmp_path)
 
     return load_these
@@ -63,7 +63,7 @@ def test_pairs_from_files(hr, lr, load):
     """The LR patch of a batch is that of the LR file, on both pipelines."""
     images = load(hr, lr)
     for pipeline in ("host", "resident"):
-        config = make_config(pipeline=pipeline, lr="files")
+        config = make_config(pipeline=pipeline, lr_source="files")
         sampler = inputs.make_sampler(config, images)
         on_host, on_device, resident = inputs.make_pipeline(config, images.packs)
         batch = jax.jit(on_device)(resident, on_host(sampler.plan(0)))
@@ -79,7 +79,7 @@ def test_both_digests_count(hr, lr, load):
 
 def test_photographs_have_no_lr_files(cache):
     with pytest.raises(InputError, match=r"photographs: no LR images at x2 beside its HR images"):
-        inputs.open_training_lr(make_config(lr="files"), cache)
+        inputs.open_training_lr(make_config(lr_source="files"), cache)
 
 
 def test_lr_of_a_wrong_size_is_refused(hr, lr, load):
@@ -101,7 +101,7 @@ def test_bad_pairs_are_skipped_together(hr, lr, load, capsys):
     assert images.packs.lr is not None
     assert images.packs.hr.height.tolist() == [40, 60]
     assert images.packs.lr.height.tolist() == [20, 30]
-    config = make_config(pipeline="host", lr="files", batch=32)
+    config = make_config(pipeline="host", lr_source="files", batch=32)
     plan = inputs.make_sampler(config, images).plan(0)
     batch = inputs.make_pipeline(config, images.packs)[0](plan)
     for which, top, left, patch in zip(plan.image, plan.top, plan.left, batch.lr, strict=True):

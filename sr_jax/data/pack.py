@@ -192,7 +192,7 @@ def reorder(images: Pack, index: Index, *, names: Sequence[str]) -> tuple[Pack, 
     place = {name: i for i, name in enumerate(index.names)}
     missing = [name for name in names if name not in place]
     if missing:
-        raise InputError(f"data.lr=files: {len(missing)} image(s) have no LR file: {', '.join(missing[:10])}")
+        raise InputError(f"data.lr_source=files: {len(missing)} image(s) have no LR file: {', '.join(missing[:10])}")
     which = [place[name] for name in names]
     return select(images, which), index._replace(names=tuple(names), sizes=tuple(index.sizes[i] for i in which))
 
@@ -204,7 +204,7 @@ def mismatches(hr: Index, lr: Index, *, scale: int) -> dict[str, str]:
       InputError: if there are not as many LR images as HR images.
     """
     if len(hr.names) != len(lr.names):
-        raise InputError(f"data.lr=files: there are {len(lr.names)} LR images for {len(hr.names)} HR images")
+        raise InputError(f"data.lr_source=files: there are {len(lr.names)} LR images for {len(hr.names)} HR images")
     reasons = {}
     for name, lr_name, (h, w), lr_size in zip(hr.names, lr.names, hr.sizes, lr.sizes, strict=True):
         right = (h // scale, w // scale)

@@ -18,7 +18,7 @@ class Stamp(NamedTuple):
     """What every number must say of how it came about."""
 
     protocol: str
-    lr: str
+    lr_source: str
     """Where LR comes from: `computed` or `files`."""
     precision: str
     """In which the network computed."""
@@ -43,7 +43,7 @@ class Row(NamedTuple):
     shave: int
     """Pixels not scored at every border."""
     protocol: str
-    lr: str
+    lr_source: str
     precision: str
     weights: str
     commit: str
