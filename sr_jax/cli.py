@@ -54,7 +54,7 @@ class PreviewArguments:
     out: Path = Path("preview.png")
     """The contact sheet, a PNG file."""
     count: Annotated[int, tyro.conf.arg(metavar="INT")] = 8
-    """Pairs on the sheet, at most data.batch."""
+    """Pairs on the sheet; no more than data.batch."""
     step: Annotated[int, tyro.conf.arg(metavar="INT")] = 0
     """The training step whose batch is shown."""
     cache_dir: Path | None = None
@@ -69,9 +69,7 @@ class PreviewArguments:
 T = TypeVar("T", Arguments, PreviewArguments)
 
 
-def parse(
-    argv: Sequence[str] | None = None, *, prog: str, description: str, into: type[T] = Arguments
-) -> T:
+def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, into: type[T] = Arguments) -> T:
     """Reads the command line; the keys of the config file are the defaults of the overrides.
 
     A value of the wrong type ends the program with status 2 and a message.

@@ -23,9 +23,7 @@ def gaussian(size: int, *, sigma: tuple[Scalar, Scalar], angle: Scalar, shift: f
     return normalised(jnp.exp(-0.5 * (q - q.min())))
 
 
-def generalised_gaussian(
-    size: int, *, sigma: tuple[Scalar, Scalar], angle: Scalar, beta: Scalar, shift: float
-) -> Kernel:
+def generalised_gaussian(size: int, *, sigma: tuple[Scalar, Scalar], angle: Scalar, beta: Scalar, shift: float) -> Kernel:
     """`exp(-q^beta / 2)`: peaked for beta < 1, flat for beta > 1 (Wang et al., Real-ESRGAN, 2021)."""
     return normalised(jnp.exp(-0.5 * _squared_distance(size, sigma, angle, shift) ** beta))
 

@@ -17,7 +17,9 @@ def moments(kernel):
     y, x = np.mgrid[: len(kernel), : len(kernel)] - (len(kernel) - 1) / 2
     middle = np.array([(kernel * y).sum(), (kernel * x).sum()])
     u, v = x - middle[1], -(y - middle[0])
-    return middle, np.array([[(kernel * u * u).sum(), (kernel * u * v).sum()], [(kernel * u * v).sum(), (kernel * v * v).sum()]])
+    return middle, np.array(
+        [[(kernel * u * u).sum(), (kernel * u * v).sum()], [(kernel * u * v).sum(), (kernel * v * v).sum()]]
+    )
 
 
 def rotated(along, across, degrees):

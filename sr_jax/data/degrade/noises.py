@@ -68,9 +68,7 @@ NOISES: dict[str, Callable[..., Stage]] = {
 """Name in the config -> stage."""
 
 
-def gaussian_like(
-    key: Key[Array, ""], image: Float[Array, "h w 3"], *, gray: Bool[Array, ""]
-) -> Float[Array, "h w 3"]:
+def gaussian_like(key: Key[Array, ""], image: Float[Array, "h w 3"], *, gray: Bool[Array, ""]) -> Float[Array, "h w 3"]:
     """White noise of unit variance, the same in all channels if `gray`."""
     noise = jax.random.normal(key, image.shape)
     return jnp.where(gray, noise[..., :1], noise)
