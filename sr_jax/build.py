@@ -86,7 +86,8 @@ def make_degrade(config: Config) -> Degrade:
       InputError: if a file of kernels cannot be used.
     """
     aligned = any(stage.name == "subsample" and stage.aligned for stage in config.stages)
-    shift = (config.scale - 1) / 2 if aligned else 0.0  # to the middle of the cell whose top left pixel is kept
+    # A kernel with its middle up and to the left looks down and to the right: at the middle of the cell, not its kept pixel.
+    shift = -(config.scale - 1) / 2 if aligned else 0.0
     stages = []
     for stage in config.stages:
         stages.append(_make_stage(stage, scale=config.scale, shift=shift))

@@ -54,7 +54,7 @@ class PreviewArguments:
     out: Path = Path("preview.png")
     """The contact sheet, a PNG file."""
     count: Annotated[int, tyro.conf.arg(metavar="INT")] = 8
-    """Pairs on the sheet, at most data.batch."""
+    """Pairs on the sheet; no more than data.batch."""
     step: Annotated[int, tyro.conf.arg(metavar="INT")] = 0
     """The training step whose batch is shown."""
     cache_dir: Path | None = None

@@ -150,7 +150,7 @@ class MotionBlur:
     """Least and greatest angle [degrees, counter-clockwise from horizontal]."""
 
     def __post_init__(self) -> None:
-        _check_reach("length", self.length[1], self.size - 2)
+        _check_reach("length", self.length[1], self.size - 4)
 
 
 @_group
@@ -164,7 +164,7 @@ class ShakeBlur:
     """Least and greatest height or width of the path, whichever is larger [pixels]."""
 
     def __post_init__(self) -> None:
-        _check_reach("extent", self.extent[1], self.size - 2)
+        _check_reach("extent", self.extent[1], self.size - 4)
 
 
 @_group
@@ -178,7 +178,7 @@ class DiskBlur:
     """Least and greatest radius [pixels]."""
 
     def __post_init__(self) -> None:
-        _check_reach("radius", self.radius[1], self.size // 2 - 1)
+        _check_reach("radius", self.radius[1], self.size // 2 - 2)
 
 
 @_group
@@ -196,7 +196,7 @@ class ClassicalBlur:
     """How often the kernel is a path."""
 
     def __post_init__(self) -> None:
-        _check_reach("extent", self.extent[1], self.size - 2)
+        _check_reach("extent", self.extent[1], self.size - 4)
 
 
 @_group

@@ -42,8 +42,9 @@ def preview(config: Config, out: Path, *, count: int, step: int, cache: Path) ->
     Raises:
       InputError: if the config names something that cannot be used, or an option is out of range.
     """
-    if not 1 <= count <= config.data.batch:
-        raise InputError(f"--count={count}: a step has data.batch={config.data.batch} pairs; give 1 to {config.data.batch}")
+    if count < 1:
+        raise InputError(f"--count={count}: give at least 1")
+    count = min(count, config.data.batch)
     if not 0 <= step < config.steps:
         raise InputError(f"--step={step}: training has the steps 0 to {config.steps - 1}")
     if out.suffix.lower() != ".png":
@@ -119,13 +120,13 @@ def kernel_picture(kernel: "np.ndarray", side: int) -> "Image":
 def caption(drawn: dict[str, Any], *, width: int) -> list[str]:
     """What was drawn of one example, but its kernels, in lines of about `width` characters."""
     numbers = {name: value for name, value in drawn.items() if value.ndim < 2}
-    text = ",  ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in sorted(numbers.items()))
+    text = ",  ".join(f"{name}={_number(value)}" for name, value in sorted(numbers.items()))
     return textwrap.wrap(text or "(nothing is drawn)", width)
 
 
 def _number(value: Any) -> str:
     if value.ndim:
-        return " x ".join(map(_number, value))
+        return "x".join(map(_number, value))
     if value.dtype == bool:
         return "yes" if value else "no"
     return f"{value:.3g}" if value.dtype.kind == "f" else str(value)

@@ -33,6 +33,15 @@ def test_one_folder_or_several(arguments, folders):
     assert parse("--config.data.name=folder", *arguments).config.data.dir == folders
 
 
+def test_a_degradation_has_a_name_or_stands_in_the_file(tmp_path):
+    assert parse("--config.data.degradation=classical").config.data.degradation == "classical"
+    path = tmp_path / "mine.py"
+    path.write_text("from sr_jax.config import *\nconfig = Config(data=DataConfig(degradation=(Bicubic(), Jpeg())))\n")
+    stages = parse("--config", str(path), "--config.steps=500").config.data.degradation
+    assert [stage.name for stage in stages] == ["bicubic", "jpeg"]
+    assert parse("--config", str(path), "--config.data.degradation", "bicubic").config.data.degradation == "bicubic"
+
+
 def test_without_a_file_the_defaults_hold():
     assert parse().config == Config()
 
@@ -49,6 +58,7 @@ def test_places(file):
         ("--config.steps=1.5", r"--config\.steps: invalid literal"),
         ("--config.optim.lr=-1", r"lr=-1\.0: input should be greater than 0"),
         ("--config.parallel=pmpa", r"'pmpa'.*'pmap', 'shard_map'"),
+        ("--config.data.degradation=clasical", r"'clasical'.*'bicubic', 'classical', 'real-esrgan'"),
         ("--config.data.patch=7", r"data\.patch=7 is not a multiple of scale=2; use 6 or 8"),
         ("--workdri=x", "--workdir"),
     ],

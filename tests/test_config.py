@@ -47,6 +47,20 @@ def write(tmp_path, text):
         ("config = 3", "must define `config = Config"),
         ("confg = Config()", "must define `config = Config"),
         ("config = Config(", "SyntaxError"),
+        ("config = Config(data=DataConfig(degradation='clasical'))", "degradation='clasical': input should be 'bicubic', 'cl"),
+        ("config = Config(data=DataConfig(degradation=Jpeg()))", "degradation=Jpeg.*: input should be a valid tuple"),
+        ("config = Config(data=DataConfig(degradation=(Jpeg(),)))", "no stage that reduces by scale=2; add Bicubic"),
+        ("config = Config(data=DataConfig(degradation=(Bicubic(), Subsample())))", "reduces more than once, by bicubic and su"),
+        ("config = GaussianBlur(sgima=(1, 2))", "GaussianBlur has no key 'sgima'; did you mean 'sigma'"),
+        ("config = GaussianBlur(sigma=(-1, 2))", r"sigma\[0\]=-1: input should be greater than or equal to 0.1"),
+        ("config = GaussianBlur(sigma=(2, 1))", r"must not be above the second; did you mean \(1.0, 2.0\)"),
+        ("config = GaussianBlur(size=8)", "size=8: a kernel needs a middle tap, so an odd size; use 7 or 9"),
+        ("config = DiskBlur(radius=(1, 20))", "radius: 20 does not fit a kernel of this size; use at most 8"),
+        ("config = Jpeg(quality=(0, 50))", r"quality\[0\]=0: input should be greater than or equal to 1"),
+        ("config = Jpeg(quality=(50, 101))", r"quality\[1\]=101: input should be less than or equal to 100"),
+        ("config = KernelFile()", "KernelFile needs 'path'"),
+        ("config = Order(resize=(0.5, 0.6, 0.0))", "probabilities must sum to 1, these sum to 1.1"),
+        ("config = Order(plateau_beta=(1.5, 2))", "must hold 1 between its bounds"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):
@@ -90,3 +104,37 @@ def test_differences_name_the_keys():
     ours = Config(data=DataConfig(batch=8), optim=OptimConfig(lr=0.1))
     assert configs.differences(ours, Config()) == ["data.batch: 8, 16", "optim.lr: 0.1, 0.001"]
     assert configs.differences(ours, ours) == []
+
+
+STAGES = (
+    configs.GaussianBlur(sigma=(0.6, 2.4), anisotropic=True),
+    configs.KernelFile(path="k.npy"),
+    configs.Subsample(),
+    configs.PoissonNoise(),
+    configs.Jpeg(quality=(30, 95)),
+)
+
+
+@pytest.mark.parametrize("degradation", ["classical", STAGES, (configs.SecondOrder(final_sinc=0.5),)])
+def test_degradations_survive_json(degradation):
+    config = Config(data=DataConfig(degradation=degradation))
+    assert configs.from_json(configs.to_json(config)) == config
+    assert len(configs.differences(config, Config())) == 1
+
+
+def test_presets_are_valid_degradations():
+    for name, stages in configs.PRESETS.items():
+        assert Config(data=DataConfig(degradation=name)).stages == Config(data=DataConfig(degradation=stages)).stages
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ('{"name": "gaussianblur"}', r"data.degradation\[0\]: there is no stage 'gaussianblur'; did you mean 'gaussian-blur'"),
+        ('{"name": "jpeg", "qualty": 3}', r"Jpeg has no key 'data.degradation\[0\].qualty'; did you mean 'quality'"),
+        ('{"name": "second-order", "first": {"blur": 3}}', r"data.degradation\[0\].first.blur=3: input should be less than"),
+    ],
+)
+def test_json_with_a_wrong_stage(stage, message):
+    with pytest.raises(InputError, match=message):
+        configs.from_json(f'{{"data": {{"degradation": [{stage}]}}}}')

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,14 +52,14 @@ def test_captions_say_what_was_drawn():
         "jpeg_quality": np.int32(80),
     }
     text = " ".join(preview.caption(drawn, width=200))
-    assert text == "blur sigma 1 x 2.5,  jpeg quality 80,  noise is gray yes,  noise sigma 12.3"
+    assert text == "blur_sigma=1x2.5,  jpeg_quality=80,  noise_is_gray=yes,  noise_sigma=12.3"
     assert preview.caption({}, width=200) == ["(nothing is drawn)"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--count", "9"], r"--count=9: a step has data\.batch=4 pairs"),
+        (["--count", "0"], r"--count=0: give at least 1"),
         (["--step", "-1"], r"--step=-1: training has the steps 0 to 999"),
         (["--out", "x.jpg"], r"--out x\.jpg: give a name that ends in \.png"),
         (["--out", "nowhere/x.png"], r"--out nowhere/x\.png: there is no folder nowhere"),
@@ -68,8 +69,6 @@ def test_captions_say_what_was_drawn():
 )
 def test_bad_input_is_named(config, cache, capsys, arguments, message):
     assert preview.main(["--config", str(config), "--cache_dir", str(cache), *arguments]) == 2
-    import re
-
     assert re.search(message, capsys.readouterr().err)
 
 

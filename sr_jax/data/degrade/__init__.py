@@ -114,7 +114,7 @@ class Degrade:
 def bicubic(*, scale: int) -> Stage:
     """MATLAB's bicubic reduction: of 8-bit images in 8 bits, with its rounding; of floats without."""
     return Stage(
-        lambda key, image: (bicubic_downsample_window(image, scale), {}),
+        lambda _, image: (bicubic_downsample_window(image, scale), {}),
         margin=SUPPORT * scale,
         scale=scale,
         takes_bytes=True,
@@ -123,7 +123,7 @@ def bicubic(*, scale: int) -> Stage:
 
 def subsample(*, scale: int) -> Stage:
     """Keeps the top left pixel of each `scale` x `scale` cell."""
-    return Stage(lambda key, image: (image[::scale, ::scale], {}), scale=scale)
+    return Stage(lambda _, image: (image[::scale, ::scale], {}), scale=scale)
 
 
 def transform(x: Array, which: Int32[Array, " b"]) -> Array:

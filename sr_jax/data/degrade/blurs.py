@@ -105,7 +105,7 @@ def shake(*, size: int, extent: Range, shift: float) -> Kernels:
         where = where - where.mean(0, keepdims=True)
         widest = uniform(second, extent)
         where = where * (widest / jnp.max(where.max(0) - where.min(0)))
-        reach = (size - 1) / 2 - shift  # what would leave the kernel stays at its edge
+        reach = (size - 1) / 2 - abs(shift)  # what would leave the kernel stays at its edge
         where = jnp.clip(where, -reach, reach)
         return {"kernel": kernels.path(size, where[:, 0], where[:, 1], shift=shift), "blur_extent": widest}
 

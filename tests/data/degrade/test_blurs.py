@@ -34,7 +34,7 @@ def test_convolution_is_scipys(rng, stride):
     np.testing.assert_allclose(ours, whole[2:-2:stride, 2:-2:stride], rtol=1e-5)
 
 
-def test_gaussians(rng):
+def test_gaussians():
     drawn = draw(blurs.gaussian(size=21, sigma=(0.5, 3.0), anisotropic=True, shift=0.5))
     assert_uniform(drawn["blur_sigma"][:, 0], 0.5, 3.0)
     assert_uniform(drawn["blur_sigma"][:, 1], 0.5, 3.0)

@@ -46,7 +46,7 @@ def test_drawn_kernels_in_the_model_give_the_same_lr(scale, which):
     assert np.abs(lr.astype(int) - expected).max() <= 1
 
 
-@pytest.mark.parametrize(("aligned", "middle"), [(True, 3.5), (False, 3.0)])
+@pytest.mark.parametrize(("aligned", "middle"), [(True, 2.5), (False, 3.0)])
 def test_aligned_kernels_have_their_middle_in_the_cell(aligned, middle):
     made = make(c.GaussianBlur(size=7, sigma=(1.0, 1.0)), c.Subsample(aligned=aligned))
     kernel = run(made, make_batch(made.margin)).drawn["kernel"][0]
@@ -65,8 +65,7 @@ def test_aligned_lr_lies_as_bicubic_lr_does():
         np.testing.assert_allclose(lr[0, :, 0, 0], 2 * (made.margin + np.arange(0, PATCH, 4) + 1.5), atol=1)
 
 
-def test_blur_then_bicubic(rng):
-    del rng
+def test_blur_then_bicubic():
     made = make(c.GaussianBlur(size=5, sigma=(1.0, 1.0)), c.Bicubic())
     assert made.margin == 6
     batch = make_batch(made.margin)
@@ -82,21 +81,24 @@ def test_bicubic_is_turned_after_and_others_before():
     bicubic, noisy = make(c.Bicubic()), make(c.Bicubic(), c.GaussianNoise(sigma=(0.0, 0.0)))
     batch = make_batch(bicubic.margin, which=3)
     np.testing.assert_array_equal(run(bicubic, batch).hr, run(noisy, batch).hr)
-    expected = degrade.transform(run(bicubic, batch._replace(transform=np.zeros(4, np.int32))).lr, batch.transform)
+    unturned = run(bicubic, batch._replace(transform=np.zeros(4, np.int32))).lr
+    expected = np.asarray(degrade.transform(jnp.asarray(unturned), jnp.asarray(batch.transform)))
     np.testing.assert_array_equal(run(bicubic, batch).lr, expected)
-    np.testing.assert_array_equal(run(noisy, batch).lr, expected)  # symmetric, but for ties
+    turned_first = run(noisy, batch).lr  # rows and columns are rounded in the other order
+    assert np.abs(turned_first.astype(int) - expected).max() <= 1
+    assert (turned_first != expected).any()
 
 
 def test_lr_from_files_is_turned_alone():
     made = make(c.GaussianBlur(size=5), c.Subsample())
     batch = make_batch(made.margin, which=6)
-    lr = np.arange(4 * 12 * 12 * 3, dtype=np.uint8).reshape(4, 12, 12, 3)
+    lr = np.random.default_rng(1).integers(0, 256, (4, 12, 12, 3), dtype=np.uint8)
     pairs = run(made, batch._replace(lr=lr))
-    np.testing.assert_array_equal(pairs.lr, degrade.transform(lr, batch.transform))
+    np.testing.assert_array_equal(pairs.lr, degrade.transform(jnp.asarray(lr), jnp.asarray(batch.transform)))
     assert pairs.drawn == {}
 
 
-CLASSICAL = (c.ClassicalBlur(size=15, extent=(5.0, 12.0)), c.Subsample(), c.GaussianNoise(), c.Jpeg())
+CLASSICAL = (c.ClassicalBlur(size=15, extent=(5.0, 11.0)), c.Subsample(), c.GaussianNoise())
 
 
 def test_pure_in_the_key_and_independent_of_the_batch():
