@@ -1,0 +1,77 @@
+"""Frozen groups of keys, which say in one line what is wrong with a value."""
+
+import dataclasses
+import difflib
+import functools
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import pydantic.dataclasses
+from pydantic import BeforeValidator, Field, ValidationError
+
+from sr_jax.errors import InputError
+
+T = TypeVar("T")
+
+STAGES: dict[str, Any] = {}
+"""The groups of which a list of stages may hold any, by the name that tells them apart: degradations.py."""
+
+
+def _listed(value: Any) -> Any:
+    """One name as a list of one; None, as older files have it, as an empty list."""
+    return (value,) if isinstance(value, str) else tuple(value or ()) if isinstance(value, list | None) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
+def group(cls: type[T]) -> type[T]:
+    """A frozen dataclass that checks types and ranges when it is made, and says in one line what is wrong."""
+    made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config={"strict": True, "extra": "forbid"})
+    checked_init = made.__init__
+
+    @functools.wraps(checked_init)
+    def __init__(self: Any, **values: Any) -> None:
+        try:
+            checked_init(self, **values)
+        except ValidationError as error:
+            raise InputError(explain(error, made)) from None
+
+    made.__init__ = __init__
+    return made  # pyright: ignore[reportReturnType]
+
+
+def explain(error: ValidationError, group: type) -> str:
+    """A pydantic error as one line: for each wrong key what would be right."""
+    return "; ".join(_explain_one(detail, group) for detail in error.errors())
+
+
+def _explain_one(detail: Any, group: Any) -> str:
+    path, owner = "", group
+    for part in detail["loc"]:
+        owner, fields = group, {field.name: field.type for field in dataclasses.fields(group)}
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part in STAGES and part not in fields:  # which member of the union of stages
+            group = STAGES[part]
+        elif part not in ("preset", "stages"):  # which kind of degradation
+            path += f".{part}" if path else part
+            group = fields[part] if dataclasses.is_dataclass(fields.get(part)) else group
+    key = str(detail["loc"][-1]) if detail["loc"] else ""
+    match detail["type"]:
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            names = [field.name for field in dataclasses.fields(owner)]
+            near = difflib.get_close_matches(key, names, n=1, cutoff=0.3)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
+            return f"{owner.__name__} has no key {path!r}; {hint}"
+        case "missing":
+            return f"{owner.__name__} needs {path!r}"
+        case "union_tag_invalid":
+            near = difflib.get_close_matches(detail["ctx"]["tag"], list(STAGES), n=1, cutoff=0.3)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(STAGES)}"
+            return f"{path}: there is no stage {detail['ctx']['tag']!r}; {hint}"
+        case "union_tag_not_found":
+            return f"{path}={detail['input']!r} is no stage of a degradation, such as Jpeg(quality=(30, 95))"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{path}={detail['input']!r}: {message[0].lower()}{message[1:]}" if path else message
