@@ -14,8 +14,7 @@ from jaxtyping import Array
 
 from sr_jax import optim
 from sr_jax.config import Config
-from sr_jax.data import pack, pipelines, sources
-from sr_jax.data import degrade
+from sr_jax.data import degrade, pack, pipelines, sources
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler

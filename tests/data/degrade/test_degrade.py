@@ -7,8 +7,10 @@ import pytest
 
 from sr_jax import build
 from sr_jax import config as c
-from sr_jax.data import degrade
+from sr_jax.data import degrade, pack
 from sr_jax.data.degrade import Batch, Degrade
+from sr_jax.data.images import Image
+from sr_jax.errors import InputError
 from sr_jax.ops.blur import blur_downsample
 from sr_jax.ops.color import to_float, to_uint8
 from sr_jax.ops.resize import bicubic_downsample
@@ -142,3 +144,11 @@ def test_presets_keep_gray_levels_in_mean(name):
     batch = make_batch(made.margin, 8)
     flat = batch._replace(window=np.full_like(batch.window, 120))
     assert run(made, flat).lr.mean() == pytest.approx(120, abs=1)
+
+
+def test_images_smaller_than_the_margin_are_named():
+    """Windows reach beyond an image by at most its size, where it is reflected once."""
+    images = [Image("small.png", np.zeros((n, n, 3), np.uint8)) for n in (64, 20)]
+    config = c.Config(data=c.DataConfig(patch=16, degradation=(c.DiskBlur(size=49), c.Subsample())))
+    with pytest.raises(InputError, match=r"needs 24 pixels around a patch, and small\.png \(20x20\) has too few to reflect"):
+        build.make_sampler(config, pack.pack(images, scale=2), images)
