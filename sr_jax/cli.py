@@ -6,7 +6,7 @@ import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import platformdirs
 import tyro
@@ -99,7 +99,7 @@ def _cache(folder: Path | None) -> Path:
     return folder.expanduser() if folder else platformdirs.user_cache_path("sr_jax")
 
 
-_DEGRADATION = get_args(configs.Degradation)[0]
+_DEGRADATION: Any = get_args(configs.Degradation)[0]
 _REGISTRY = tyro.constructors.ConstructorRegistry()
 
 
@@ -113,9 +113,13 @@ def _degradation(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors
         metavar="{" + ",".join(configs.PRESETS) + "}",
         instance_from_str=lambda words: words[0],
         is_instance=lambda value: isinstance(value, str | tuple),
-        str_from_instance=lambda value: [value if isinstance(value, str) else ",".join(stage.name for stage in value)],
+        str_from_instance=_spelled,
         choices=tuple(configs.PRESETS),
     )
+
+
+def _spelled(degradation: Any) -> list[str]:
+    return [degradation if isinstance(degradation, str) else ",".join(stage.name for stage in degradation)]
 
 
 def _check_keys(argv: Sequence[str], keys: list[str]) -> None:

@@ -26,7 +26,6 @@ from sr_jax.config.files import differences, flat, from_json, load, to_json
 
 __all__ = [
     "PRESETS",
-    "STAGES",
     "Bicubic",
     "ClassicalBlur",
     "Config",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from sr_jax.config.degradations import PRESETS, Degradation
+from sr_jax.config.degradations import PRESETS, Bicubic, Degradation, SecondOrder, Subsample
 from sr_jax.config.groups import Fraction, Names, group
 
 

@@ -100,7 +100,7 @@ def shake(*, size: int, extent: Range, shift: float) -> Kernels:
     def draw(key: Key[Array, ""]) -> Drawn:
         first, second = jax.random.split(key)
         pushes = jax.random.normal(first, (_STEPS, 2))
-        velocity = lax.scan(lambda v, push: (_INERTIA * v + push,) * 2, jnp.zeros(2), pushes)[1]
+        velocity = lax.scan(_push, jnp.zeros(2), pushes)[1]
         where = jnp.cumsum(velocity, 0)
         where = where - where.mean(0, keepdims=True)
         widest = uniform(second, extent)
@@ -110,6 +110,11 @@ def shake(*, size: int, extent: Range, shift: float) -> Kernels:
         return {"kernel": kernels.path(size, where[:, 0], where[:, 1], shift=shift), "blur_extent": widest}
 
     return Kernels(size, draw)
+
+
+def _push(velocity: Array, push: Array) -> tuple[Array, Array]:
+    velocity = _INERTIA * velocity + push
+    return velocity, velocity
 
 
 def disk(*, size: int, radius: Range, shift: float) -> Kernels:
