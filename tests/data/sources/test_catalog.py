@@ -1,6 +1,6 @@
 import pytest
 
-from sr_jax import config
+from sr_jax.config import experiment
 from sr_jax.data.sources import catalog
 from sr_jax.errors import InputError
 
@@ -51,7 +51,7 @@ def test_unions_are_the_papers():
 
 def test_the_config_knows_the_training_sets():
     evaluation = {"Set5", "Set14", "B100", "Urban100", "Manga109"}
-    assert set(config.TrainingSet.__args__) - {"folder"} == set(catalog.SETS) - evaluation
+    assert set(experiment.TrainingSet.__args__) - {"folder"} == set(catalog.SETS) - evaluation
 
 
 def test_archives_are_those_that_tfds_publishes():

@@ -1,0 +1,54 @@
+"""Bicubic interpolation's published rows beside ours: does the scoring agree with the papers?
+
+    python benchmarks/bicubic.py --data DIR
+
+Published: the rows that tables since 2016 print (here from SAFMN's, ICCV 2023). The x2 and x3 PSNR of Set14 is also printed
+as 30.23 and 27.54 dB.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from tabulate import tabulate
+
+from sr_jax.data.images import Image
+from sr_jax.data.sources import open_hr
+from sr_jax.evaluation.protocol import PROTOCOLS, Protocol
+from sr_jax.evaluation.rows import Row, Stamp, mean_rows, score
+
+PUBLISHED = {
+    ("Set5", 2): (33.66, 0.9299),
+    ("Set5", 3): (30.39, 0.8682),
+    ("Set5", 4): (28.42, 0.8104),
+    ("Set14", 2): (30.24, 0.8688),
+    ("Set14", 3): (27.55, 0.7742),
+    ("Set14", 4): (26.00, 0.7027),
+}
+
+
+def mean(protocol: Protocol, images: list[Image], scale: int) -> Row:
+    """The mean row of bicubic."""
+    stamp = Stamp(protocol.name, "computed", "float64", "", "")
+    tasks = [protocol.task(image, set="", scale=scale, lr=None) for image in images]
+    rows = [score(protocol, task, protocol.bicubic(task), method="bicubic", stamp=stamp) for task in tasks]
+    return mean_rows(rows)[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("SR_JAX_DATA"), required="SR_JAX_DATA" not in os.environ)
+    parser.add_argument("--cache_dir", type=Path, default=Path("runs/cache"))
+    arguments = parser.parse_args()
+    lines = []
+    for (name, scale), (psnr, ssim) in PUBLISHED.items():
+        images = list(open_hr(name, scale=scale, root=Path(arguments.data), cache=arguments.cache_dir))
+        readable = [image for image in images if isinstance(image, Image)]
+        papers, rgb = (mean(PROTOCOLS[key], readable, scale) for key in ("papers", "rgb-uint8"))
+        lines.append((name, f"x{scale}", psnr, papers.psnr_y, ssim, papers.ssim_y, rgb.psnr_y, rgb.ssim_y))
+    header = ["set", "", "published [dB]", "papers [dB]", "published SSIM", "papers SSIM", "rgb-uint8 [dB]", "rgb-uint8 SSIM"]
+    print(tabulate(lines, header, tablefmt="github", floatfmt=("", "", ".2f", ".3f", ".4f", ".5f", ".3f", ".5f")))
+
+
+if __name__ == "__main__":
+    main()
