@@ -46,7 +46,7 @@ def measure(way: str, data: Path, name: str, scale: int) -> None:
             results = dict(Upscaler(model, scale=scale)(params, inputs))
         else:
             upscale = jax.jit(model)
-            results = {i: np.asarray(upscale(params, x[None])[0]) for i, x in enumerate(inputs)}
+            results = {i: np.asarray(upscale(params, x[None]))[0] for i, x in enumerate(inputs)}
         seconds = time.perf_counter() - begin
     stored: dict[str, Any] = {str(i): results[i] for i in range(len(inputs))}
     np.savez(os.environ["RESULTS"], **stored)

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Num, UInt8
+from scipy.ndimage import correlate1d
 
 from sr_jax.ops.ycbcr import OFFSET, STANDARDS
 
@@ -85,6 +86,7 @@ def checkerboard(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, sc
 def _window_mean(x: np.ndarray) -> np.ndarray:
     taps = np.exp(-((np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2))
     taps /= taps.sum()
-    h, w = x.shape[0] - SSIM_WINDOW + 1, x.shape[1] - SSIM_WINDOW + 1
-    x = np.sum([t * x[i : i + h] for i, t in enumerate(taps)], 0)
-    return np.sum([t * x[:, i : i + w] for i, t in enumerate(taps)], 0)
+    for axis in (0, 1):
+        x = correlate1d(x, taps, axis=axis)
+    reach = SSIM_WINDOW // 2
+    return x[reach:-reach, reach:-reach]
