@@ -184,6 +184,9 @@ def say_what_runs(config: Config, params: Any, sizes: list[tuple[int, int]], eva
     print(f"devices     {len(devices)} x {devices[0].device_kind} ({devices[0].platform}), {config.parallel}, {config.compute}")
     print(f"model       {config.model.name} x{config.scale}, {states.count(params):,} parameters")
     print(f"images      {len(sizes)} to train on ({pixels / 1e6:.1f} megapixels), {scored} to evaluate on")
+    if config.data.degradation != "bicubic":
+        stages = ", ".join(stage.name for stage in config.stages)
+        print(f"degradation {stages}; evaluation makes LR by MATLAB's bicubic all the same")
     print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}")
 
 
