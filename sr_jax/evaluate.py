@@ -74,8 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             use_underscores=True,
             config=(tyro.conf.FlagConversionOff,),
         )
-        if not arguments.models or (arguments.model and arguments.compare):
+        if bool(arguments.model) == bool(arguments.compare) or len(arguments.compare) == 1:
             raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
+        if len(set(arguments.compare)) < len(arguments.compare):
+            raise InputError(f"--compare {' '.join(arguments.compare)}: names one twice")
         from sr_jax import scoring  # slow to import: --help and wrong options are answered without it
 
         return scoring.run(
@@ -88,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 lr_source=arguments.lr_source,
                 checkpoint=arguments.checkpoint,
                 parameters=arguments.parameters,
-                out=arguments.out,
+                out=arguments.out.expanduser() if arguments.out else None,
                 cache=arguments.cache,
             )
         )

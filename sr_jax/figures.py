@@ -1,6 +1,5 @@
 """Pictures of a run: sample sheets, pixel for pixel, and the training curve."""
 
-import collections
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,8 +13,6 @@ from PIL import ImageDraw, ImageFont
 from sr_jax import metrics
 from sr_jax.evaluation.evaluator import Sample
 
-MAX_SHEETS = 8
-"""At most so many sample sheets are drawn of each set."""
 DETAIL = 64
 """Height and width of the magnified detail [HR pixels]."""
 GAP = 8
@@ -57,15 +54,11 @@ def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def sample_sheets(samples: Sequence[Sample], *, method: str) -> Iterator[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
-    """The sheets of the first `MAX_SHEETS` samples of each set, each with a name that is good for a file."""
-    drawn: collections.Counter[str] = collections.Counter()
+    """The sheets of samples, each with a name that is good for a file."""
     names: set[str] = set()
-    for sample in samples:
-        drawn[sample.set] += 1
-        if drawn[sample.set] > MAX_SHEETS:
-            continue
+    for number, sample in enumerate(samples, 1):
         name = re.sub(r"[^\w.-]", "_", f"{sample.set}_{Path(sample.image).with_suffix('')}")[:60]
-        name = f"{name}-{drawn[sample.set]}" if name in names else name
+        name = f"{name}-{number}" if name in names else name
         names.add(name)
         yield name, sample_sheet(sample, method=method)
 

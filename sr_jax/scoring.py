@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +47,7 @@ class Settings(NamedTuple):
 class Loaded(NamedTuple):
     """The tasks of one set, and what could not be used."""
 
+    title: str
     tasks: list[Task]
     bad: list[str]
     lr_note: str
@@ -70,10 +73,60 @@ def run(settings: Settings) -> int:
         if name != BICUBIC
     }
     scale = common_scale(settings, networks)
-    titles = method_names(networks)
-    make_folder(settings.out)
+    if settings.out:
+        with writing_to(settings.out):
+            settings.out.mkdir(parents=True, exist_ok=True)  # better found out now than after the work
+    tasks, bad = load_sets(settings, protocol, scale)
+    with CompileClock() as clock:
+        methods = evaluate(settings, protocol, scale, networks, tasks)
+    seconds = time.monotonic() - began
 
+    text = render(methods, protocol, scale, compare=len(settings.models) > 1)
+    print(f"\n{text}")
+    share = clock.seconds / seconds
+    print(f"\n{len(tasks)} images in {seconds:.1f} s, {share:.0%} of that compiling {clock.programs} programs")
+    if settings.out:
+        with writing_to(settings.out):
+            write(settings.out, methods, text, protocol, scale, networks, bad)
+        samples = ", samples/" if networks else ""
+        print(f"{settings.out} holds results.md, results.csv, results.json, provenance.json{samples}")
+    if bad:
+        print(f"\n{len(bad)} image(s) could not be scored; the means are without them:{_listing(bad)}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def evaluate(
+    settings: Settings, protocol: Protocol, scale: int, networks: dict[str, Trained], tasks: Sequence[Task]
+) -> list[list[Row]]:
+    """The rows of each model, in their order; bicubic stands before a single network, though it was not asked for."""
+    titles = method_names(networks)
+    methods: list[list[Row]] = []
+    with progress(len(tasks) * (1 + len(networks))) as advance:
+        stamp = Stamp(protocol.name, settings.lr_source, PRECISION, "", provenance.commit())
+        evaluator = Evaluator(protocol, tasks, stamp=stamp, on_scored=advance)
+        if len(settings.models) == 1 or BICUBIC in settings.models:
+            methods.append(evaluator.bicubic_rows)
+        for number, (name, network) in enumerate(networks.items(), 1):
+            upscaler = Upscaler(network.model, scale=scale)
+            rows, samples = evaluator(upscaler, network.params, method=titles[name], weights=network.origin)
+            methods.append(rows)
+            if settings.out:
+                with writing_to(settings.out):
+                    write_samples(samples, settings.out / "samples" / folder_name(number, name), method=titles[name])
+    order = [titles.get(name, name) for name in settings.models]
+    return sorted(methods, key=lambda rows: order.index(rows[0].method) if rows[0].method in order else -1)
+
+
+def load_sets(settings: Settings, protocol: Protocol, scale: int) -> tuple[list[Task], list[str]]:
+    """All images, prepared, and why others cannot be scored. Says what is about to be done.
+
+    Raises:
+      InputError: if a set is unknown or missing, two have one title, or no image is left.
+    """
     loaded = [load_set(name, settings, protocol, scale) for name in settings.sets]
+    for (name, part), (other, later) in itertools.combinations(zip(settings.sets, loaded, strict=True), 2):
+        if part.title == later.title:  # their rows could not be told apart
+            raise InputError(f"--sets: {name} and {other} are both called {part.title}; leave one out, or rename its folder")
     tasks = [task for part in loaded for task in part.tasks]
     bad = [line for part in loaded for line in part.bad]
     if not tasks:
@@ -84,37 +137,7 @@ def run(settings: Settings) -> int:
     for part in loaded:
         if part.lr_note:
             print(f"LR files    {part.lr_note}")
-
-    clock = CompileClock()
-    methods: list[list[Row]] = []
-    with clock, progress(len(tasks) * (1 + len(networks))) as advance:
-        stamp = Stamp(protocol.name, settings.lr_source, PRECISION, "", provenance.commit())
-        evaluator = Evaluator(protocol, tasks, stamp=stamp, on_scored=advance)
-        for name in settings.models:
-            if name == BICUBIC:
-                methods.append(evaluator.bicubic_rows)
-                continue
-            network = networks[name]
-            upscaler = Upscaler(network.model, scale=scale)
-            rows, samples = evaluator(upscaler, network.params, method=titles[name], weights=network.origin)
-            methods.append(rows)
-            if settings.out:
-                write_samples(samples, settings.out / "samples" / titles[name].replace("/", "_"), method=titles[name])
-    seconds = time.monotonic() - began
-
-    shown = methods if len(settings.models) > 1 or BICUBIC in settings.models else [evaluator.bicubic_rows, *methods]
-    text = render(shown, protocol, scale, compare=len(settings.models) > 1)
-    print(f"\n{text}")
-    share = clock.seconds / seconds
-    print(f"\n{len(tasks)} images in {seconds:.1f} s, {share:.0%} of that compiling {clock.programs} programs")
-    if settings.out:
-        write(settings.out, shown, text, protocol, scale, networks, bad)
-        print(
-            f"{settings.out} holds results.md, results.csv, results.json, provenance.json" + (", samples/" if networks else "")
-        )
-    if bad:
-        print(f"\n{len(bad)} image(s) could not be scored; the means are without them:{_listing(bad)}", file=sys.stderr)
-    return 1 if bad else 0
+    return tasks, bad
 
 
 def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
@@ -127,8 +150,8 @@ def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
     scale = next(iter(scales.values()), None) if settings.scale is None else settings.scale
     if scale is None:
         raise InputError("--model bicubic needs --scale, for example --scale 2")
-    if scale < 1:
-        raise InputError(f"--scale {scale}: must be at least 1")
+    if scale < 2:
+        raise InputError(f"--scale {scale}: must be at least 2")
     wrong = [f"{name} is for x{theirs}" for name, theirs in scales.items() if theirs != scale]
     if wrong:
         raise InputError(f"evaluating x{scale}, but {', '.join(wrong)}")
@@ -165,7 +188,7 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> L
     note = (
         f"{images.title}: {equal} of {len(tasks)} equal MATLAB's bicubic byte for byte" if settings.lr_source == "files" else ""
     )
-    return Loaded(tasks, bad, note)
+    return Loaded(images.title, tasks, bad, note)
 
 
 def render(methods: Sequence[Sequence[Row]], protocol: Protocol, scale: int, *, compare: bool) -> str:
@@ -205,6 +228,11 @@ def write(
     replace_text(out / "provenance.json", json.dumps(made, indent=1) + "\n")
 
 
+def folder_name(number: int, model: str) -> str:
+    """A short name for what belongs to the number-th model."""
+    return f"{number}-{re.sub(r'[^a-zA-Z0-9_.-]', '_', Path(model).name)[:60]}"
+
+
 def write_samples(samples: Sequence[Sample], folder: Path, *, method: str) -> None:
     """Sample sheets of the first images of each set."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -212,15 +240,13 @@ def write_samples(samples: Sequence[Sample], folder: Path, *, method: str) -> No
         figures.save_png(sheet, folder / f"{name}.png")
 
 
-def make_folder(out: Path | None) -> None:
-    """Raises:
-    InputError: if the folder cannot be made; better now than after the work.
-    """
+@contextlib.contextmanager
+def writing_to(out: Path) -> Iterator[None]:
+    """Turns an error of the file system into one that names the option."""
     try:
-        if out:
-            out.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror}); give another folder") from None
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); give another folder") from None
 
 
 @contextlib.contextmanager

@@ -41,9 +41,15 @@ def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
     if path.is_dir():
         return _from_work_directory(path, place, which, parameters)
     if path.suffix == weights.SUFFIX and path.is_file():
-        config = weights.read_card(path).config
-        model, like = build.build_model(config)
-        return Trained(config, model, weights.read(path, like=like), place)
+        if (which, parameters) != ("latest", "ema"):
+            raise InputError(
+                f"--model {place}: a weights file holds one state, the last moving average; "
+                "--checkpoint best and --parameters raw are for work directories"
+            )
+        card = weights.read_card(path)
+        model, like = build.build_model(card.config)
+        params = weights.read(path, like=like, card=card)
+        return Trained(card.config, model, params, f"{place}, step {card.step}, trained by code {card.commit}")
     if path.exists():
         raise InputError(f"--model {place}: neither a work directory nor a {weights.SUFFIX} file")
     raise InputError(f"--model {place}: no such work directory or weights file (or `bicubic`)")

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from sr_jax import config as configs
 from sr_jax.config import Config
@@ -32,7 +33,7 @@ def write(path: Path, params: Any, card: Card) -> None:
     """Writes the weights, named by attribute with dots, and their card."""
     leaves, _ = jax.tree.flatten_with_path(params)
     tensors = {_name(where): np.ascontiguousarray(jax.device_get(leaf)) for where, leaf in leaves}
-    replace_bytes(path, save(tensors))
+    replace_bytes(path, save(tensors, metadata=_identity(card)))
     plain = {
         "model": card.config.model.name,
         "scale": card.config.scale,
@@ -60,16 +61,22 @@ def read_card(path: Path) -> Card:
         raise InputError(f"{place} is not the card of a weights file ({type(error).__name__}: {error})") from None
 
 
-def read(path: Path, *, like: Any) -> Any:
-    """The weights, as a tree like `like`, the parameters of the network that the card names.
+def read(path: Path, *, like: Any, card: Card) -> Any:
+    """The weights in float32, as a tree like `like`, the parameters of the network that the card names.
 
     Raises:
-      InputError: naming what is wrong: the file, missing or superfluous names, shapes, values that are not finite.
+      InputError: naming what is wrong: the file, another card, missing or superfluous names, shapes, types, values that are
+        not finite.
     """
     try:
-        tensors = load_file(path)
+        with safe_open(path, framework="numpy") as file:
+            noted = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read as safetensors ({error})") from None
+    differing = [f"{key} {noted[key]}, not {value}" for key, value in _identity(card).items() if noted.get(key, value) != value]
+    if differing:
+        raise InputError(f"{path} has another card than {path.with_suffix('.json').name}: it is of {'; '.join(differing)}")
     leaves, structure = jax.tree.flatten_with_path(like)
     expected = {_name(where): leaf.shape for where, leaf in leaves}
     complaints = [
@@ -80,12 +87,26 @@ def read(path: Path, *, like: Any) -> Any:
             for name, shape in expected.items()
             if name in tensors and tensors[name].shape != shape
         ),
-        *(f"{name} holds values that are not finite" for name, value in tensors.items() if not np.isfinite(value).all()),
+        *(f"{name} is {v.dtype}, not floating point" for name, v in tensors.items() if not _is_floating(v)),
+        *(f"{name} holds values that are not finite" for name, v in tensors.items() if _is_floating(v) and not _is_finite(v)),
     ]
     if complaints:
         more = f"; and {len(complaints) - 5} more" if len(complaints) > 5 else ""
         raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:5])}{more}")
-    return jax.tree.unflatten(structure, [tensors[name] for name in expected])
+    return jax.tree.unflatten(structure, [tensors[name].astype(np.float32) for name in expected])
+
+
+def _identity(card: Card) -> dict[str, str]:
+    """What the weights themselves say of which card is theirs."""
+    return {"model": card.config.model.name, "scale": str(card.config.scale), "step": str(card.step)}
+
+
+def _is_finite(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values.astype(np.float32)).all())
+
+
+def _is_floating(values: np.ndarray) -> bool:
+    return jnp.issubdtype(values.dtype, jnp.floating)  # of bfloat16 too
 
 
 def _name(where: Any) -> str:

@@ -101,7 +101,7 @@ def test_a_work_directory_scores_as_its_run_did(call, run, root, tmp_path):
     assert ours[-1]["weights"] == f"{run}, step 6, ema"
     config = json.loads((tmp_path / "provenance.json").read_text())["networks"][str(run)]["config"]
     assert config["model"]["d"] == 8
-    assert len(list((tmp_path / "samples/fsrcnn").glob("*.png"))) == 2
+    assert len(list((tmp_path / "samples/1-tiny").glob("*.png"))) == 2
 
 
 def test_weights_file_equals_work_directory(call, run, tmp_path):
@@ -208,7 +208,10 @@ def test_missing_lr(call, root, tmp_path):
     [
         (("--sets", "Set5"), "give either --model, or --compare"),
         (("--model", "bicubic"), "--model bicubic needs --scale, for example --scale 2"),
-        (("--model", "bicubic", "--scale", "0"), "--scale 0: must be at least 1"),
+        (("--model", "bicubic", "--scale", "1"), "--scale 1: must be at least 2"),
+        (("--compare", "bicubic", "--scale", "2"), "give either --model, or --compare with several"),
+        (("--compare", "bicubic", "bicubic", "--scale", "2"), "--compare bicubic bicubic: names one twice"),
+        (("--model", "bicubic", "--scale", "2", "--sets", "Set5,set5"), "Set5 and set5 are both called Set5"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set6"), "did you mean Set5"),
         (("--model", "runs/nowhere"), "--model runs/nowhere: no such work directory or weights file"),
         (("--model", "bicubic", "--scale", "2", "--lr_source", "files"), "use --protocol rgb-uint8"),
@@ -231,12 +234,21 @@ def test_what_is_no_model(run, tmp_path):
     (tmp_path / "file.txt").write_text("")
     with pytest.raises(InputError, match=r"neither a work directory nor a \.safetensors file"):
         trained.load(str(tmp_path / "file.txt"), **options)
+    with pytest.raises(InputError, match=r"--checkpoint best and --parameters raw are for work directories"):
+        trained.load(str(run / "weights.safetensors"), which="latest", parameters="raw")
     with pytest.raises(InputError, match=r"holds no config\.json"):
         trained.load(str(tmp_path), **options)
     (tmp_path / "run").mkdir()
     shutil.copy(run / "config.json", tmp_path / "run")
     with pytest.raises(InputError, match=r"has no latest checkpoint"):
         trained.load(str(tmp_path / "run"), **options)
+
+
+def test_results_that_cannot_be_written(call, tmp_path):
+    (tmp_path / "results.json").mkdir()
+    status, out, err = call("--model", "bicubic", "--scale", "2", "--sets", "Set5", "--out", str(tmp_path))
+    assert (status, "| Set5  | **mean**" in out) == (2, True)
+    assert f"--out {tmp_path}: cannot be written" in err
 
 
 def test_looking_at_a_run_changes_nothing(run):
@@ -248,7 +260,7 @@ def test_looking_at_a_run_changes_nothing(run):
 def test_the_network_is_that_of_the_run(run):
     network = trained.load(str(run), which="latest", parameters="ema")
     model, like = build.build_model(network.config)
-    stored = weights.read(run / "weights.safetensors", like=like)
+    stored = weights.read(run / "weights.safetensors", like=like, card=weights.read_card(run / "weights.safetensors"))
     lr = jnp.linspace(0, 1, 400, dtype=jnp.float32).reshape(1, 20, 20, 1)
     ours, theirs = (jax.tree.map(jnp.asarray, params) for params in (stored, network.params))
     np.testing.assert_array_equal(model(ours, lr), network.model(theirs, lr))

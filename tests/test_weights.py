@@ -26,7 +26,7 @@ def file(tmp_path, params):
 
 def test_what_is_written_is_read(file, params):
     like = jax.tree.map(np.zeros_like, params)
-    back = weights.read(file, like=like)
+    back = weights.read(file, like=like, card=CARD)
     assert jax.tree.structure(back) == jax.tree.structure(params)
     for a, b in zip(jax.tree.leaves(back), jax.tree.leaves(params), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -58,6 +58,10 @@ def change(file, edit):
             r"shrinking\.bias is \(5,\), not \(4,\)",
         ),
         (
+            lambda t: t.update({"shrinking.bias": np.ones(4, np.int32)}),
+            r"shrinking\.bias is int32, not floating point",
+        ),
+        (
             lambda t: t.update({"shrinking.bias": np.full(4, np.nan, np.float32)}),
             r"shrinking\.bias holds values that are not finite",
         ),
@@ -66,13 +70,25 @@ def change(file, edit):
 def test_weights_that_do_not_fit(file, params, edit, message):
     change(file, edit)
     with pytest.raises(InputError, match=message):
-        weights.read(file, like=params)
+        weights.read(file, like=params, card=CARD)
+
+
+def test_the_card_of_other_weights(file, params):
+    """The shapes of FSRCNN's weights are the same at every scale."""
+    other = CARD._replace(config=Config(scale=2, model=CONFIG.model))
+    with pytest.raises(InputError, match=r"has another card than net\.json: it is of scale 3, not 2"):
+        weights.read(file, like=params, card=other)
+
+
+def test_half_precision_is_read_as_single(file, params):
+    change(file, lambda t: t.update({name: value.astype(np.float16) for name, value in t.items()}))
+    assert {leaf.dtype for leaf in jax.tree.leaves(weights.read(file, like=params, card=CARD))} == {np.dtype(np.float32)}
 
 
 def test_a_truncated_file(file, params):
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match=r"net\.safetensors cannot be read as safetensors"):
-        weights.read(file, like=params)
+        weights.read(file, like=params, card=CARD)
 
 
 def test_a_missing_or_broken_card(file):

@@ -14,6 +14,8 @@ from sr_jax.evaluation.rows import Row, Stamp, mean_rows, score
 from sr_jax.evaluation.upscale import Upscaler
 
 BICUBIC = "bicubic"
+MAX_SAMPLES = 8
+"""Of each set so many images are kept as pictures."""
 
 
 class Sample(NamedTuple):
@@ -42,42 +44,51 @@ class Evaluator:
     def __init__(self, protocol: Protocol, tasks: Sequence[Task], *, stamp: Stamp, on_scored: Callable[[], None] | None = None):
         self._protocol, self._tasks, self._stamp = protocol, tasks, stamp
         self._on_scored = on_scored or (lambda: None)
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
-        found = self._collect({i: self._pool.submit(self._bicubic, task) for i, task in enumerate(tasks)})
-        self.bicubic_rows = self._with_means([row for row, _ in found])
-        self._baselines = [picture.pixels for _, picture in found]
+        of_set: dict[str, list[int]] = {}
+        for index, task in enumerate(tasks):
+            of_set.setdefault(task.set, []).append(index)
+        self._shown = [index for members in of_set.values() for index in members[:MAX_SAMPLES]]
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            rows, self._baselines = self._collect({i: pool.submit(self._bicubic, i) for i in range(len(tasks))})
+        self.bicubic_rows = rows + mean_rows(rows)
 
     def __call__(self, upscaler: Upscaler, params: Any, *, method: str, weights: str) -> tuple[list[Row], list[Sample]]:
-        """Rows of the network: every image of every set, then each set's mean; and the pictures."""
+        """Rows of the network: every image of every set, then each set's mean; and pictures of the first of each set."""
         scored: dict[int, Future] = {}
-        for index, sr_y in upscaler(params, [task.y for task in self._tasks]):
-            scored[index] = self._pool.submit(self._network, self._tasks[index], sr_y, method, weights)
-        found = self._collect(scored)
-        samples = [
-            Sample(task.set, task.image, task.lr, bicubic, picture.pixels, task.hr)
-            for task, bicubic, (_, picture) in zip(self._tasks, self._baselines, found, strict=True)
-        ]
-        return self._with_means([row for row, _ in found]), samples
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for index, sr_y in upscaler(params, [task.y for task in self._tasks]):
+                scored[index] = pool.submit(self._network, index, sr_y, method, weights)
+            rows, pictures = self._collect(scored)
+        samples = []
+        for index in self._shown:
+            task = self._tasks[index]
+            samples.append(Sample(task.set, task.image, task.lr, self._baselines[index], pictures[index], task.hr))
+        return rows + mean_rows(rows), samples
 
-    def _bicubic(self, task: Task) -> tuple[Row, Picture]:
-        picture = self._protocol.bicubic(task)
-        return score(self._protocol, task, picture, method=BICUBIC, stamp=self._stamp), picture
+    def _bicubic(self, index: int) -> tuple[Row, np.ndarray | None]:
+        picture = self._protocol.bicubic(self._tasks[index])
+        return self._score(index, picture, BICUBIC, "")
 
-    def _network(self, task: Task, sr_y: np.ndarray, method: str, weights: str) -> tuple[Row, Picture]:
+    def _network(self, index: int, sr_y: np.ndarray, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
+        task = self._tasks[index]
         if not np.isfinite(sr_y).all():
-            raise InputError(
-                f"{method} gives values that are not finite for {task.image} of {task.set}; its weights are no good"
-            )
-        picture = self._protocol.picture(task, sr_y.astype(np.float64))
+            raise InputError(f"{method} gives values that are not finite for {task.image} of {task.set}: broken weights")
+        return self._score(index, self._protocol.picture(task, sr_y.astype(np.float64)), method, weights)
+
+    def _score(self, index: int, picture: Picture, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
+        """The row, and the picture if it is to be shown."""
         stamp = self._stamp._replace(weights=weights)
-        return score(self._protocol, task, picture, method=method, stamp=stamp), picture
+        row = score(self._protocol, self._tasks[index], picture, method=method, stamp=stamp)
+        return row, picture.pixels if index in self._shown else None
 
-    def _collect(self, futures: dict[int, Future]) -> list[tuple[Row, Picture]]:
+    def _collect(self, futures: dict[int, Future]) -> tuple[list[Row], dict[int, np.ndarray]]:
+        """All rows, in the order of the tasks, and the pictures that are to be shown."""
         assert len(futures) == len(self._tasks)
-        for future in futures.values():
-            future.add_done_callback(lambda _: self._on_scored())
-        return [futures[index].result() for index in range(len(self._tasks))]
-
-    @staticmethod
-    def _with_means(rows: list[Row]) -> list[Row]:
-        return rows + mean_rows(rows)
+        rows, pictures = [], {}
+        for index in range(len(self._tasks)):
+            row, pixels = futures[index].result()
+            self._on_scored()
+            rows.append(row)
+            if pixels is not None:
+                pictures[index] = pixels
+        return rows, pictures

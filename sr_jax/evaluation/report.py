@@ -60,12 +60,15 @@ def means(methods: Sequence[Sequence[Row]]) -> str:
 
 
 def compare(reference: Sequence[Row], other: Sequence[Row]) -> Paired:
-    """`other` minus `reference`, paired by image."""
+    """`other` minus `reference`, paired by image; images that one of them reproduces exactly have no PSNR and are left out."""
     from scipy import stats  # slow to import
 
-    ours = {(row.set, row.image): row.psnr_y for row in other if row.image != MEAN}
-    differences = np.array([ours[row.set, row.image] - row.psnr_y for row in reference if row.image != MEAN])
-    n, mean = len(differences), float(differences.mean())
+    both = [(theirs, ours) for theirs, ours in zip(reference, other, strict=True) if theirs.image != MEAN]
+    assert all((theirs.set, theirs.image) == (ours.set, ours.image) for theirs, ours in both)
+    pairs = np.array([(theirs.psnr_y, ours.psnr_y) for theirs, ours in both]).reshape(-1, 2)
+    pairs = pairs[np.isfinite(pairs).all(1)]
+    differences = pairs[:, 1] - pairs[:, 0]
+    n, mean = len(differences), float(differences.mean()) if len(differences) else math.nan
     low = high = p = math.nan
     if n > 1:
         spread = float(differences.std(ddof=1)) / math.sqrt(n)

@@ -4,9 +4,12 @@ XLA compiles a program for every shape, which for a small network takes longer t
 depends only on the LR pixels within the network's receptive field. So images are covered by square tiles of one size. Each
 tile edge either is the image's own edge, where the network pads as it always does, or lies at least the receptive radius
 away from the pixels that are taken from the tile. What is put together so equals the network on the whole image, up to the
-rounding of float32 sums. The radius is not declared but measured: a NaN is put into a tile, and where it comes out is where
-the pixel matters. Networks that look at the whole image (a Fourier layer, a global mean) are thereby found out, and run
-whole; so does any image for which the tiles would cost more than another compilation.
+rounding of float32 sums. The radius is not declared but measured, and then tried: a NaN and a spot of other values are put
+into a tile, and where the result changes is where the pixel matters; then the same random content is shown to the network
+one pixel further down, and one to the right, and its result must have moved along, up to that radius from the tile's
+edges. Networks that look at the whole image (a Fourier layer, a global mean), or that do not treat all pixels alike (strides,
+windows, positions), are thereby found out, and run whole; so does any image for which the tiles would cost more than another
+compilation.
 """
 
 import collections
@@ -76,15 +79,37 @@ class Upscaler:
         return plan_tiles(shapes, radius=self._radius) if isinstance(self._radius, int) else (0, set())
 
     def _measure_radius(self, params: Any, side: int, *, channels: int) -> int | None:
-        """The receptive radius [LR pixels], None if it reaches the border of the tile. Compiles no other program."""
-        tile = np.full((side, side, channels), 0.5, np.float32)
+        """The receptive radius [LR pixels]; None if it reaches the border of the tile, or not all pixels are treated alike.
+
+        Compiles no other program than the tiles'.
+        """
+        scene = np.random.default_rng(0).random((side + 1, side + 1, channels), dtype=np.float32)
+        tile, below, right = scene[:side, :side], scene[1:, :side], scene[:side, 1:]
+        spot, nan, corners = tile.copy(), tile.copy(), tile.copy()
         centre = side // 2
-        tile[centre, centre] = np.nan
-        tiles = itertools.repeat(tile, self._tiles_per_call(side))
-        sr = next(self._in_batches(params, tiles, self._tiles_per_call(side)))
-        seen = np.argwhere(np.isnan(sr).any(-1)) // self._scale
-        radius = int(np.abs(seen - centre).max(initial=0))
-        return radius if radius < centre - 1 else None
+        spot[centre, centre] = 1 - spot[centre, centre]
+        nan[centre, centre] = np.nan
+        for corner in (0, -1):
+            corners[corner, corner] = 1 - corners[corner, corner]
+        probes = (tile, spot, nan, corners, below, right)
+        sr, of_spot, of_nan, of_corners, of_below, of_right = self._in_batches(params, probes, self._tiles_per_call(side))
+
+        def farthest(changed: np.ndarray, *places: int) -> int:
+            """The greatest distance of a changed pixel from the nearest place on the diagonal."""
+            where = np.argwhere(changed.any(-1)) // self._scale
+            return int(np.min([np.abs(where - place).max(1, initial=0) for place in places], 0).max(initial=0))
+
+        radius = farthest((sr != of_spot) | np.isnan(of_nan), centre)
+        if radius >= centre - 1 or farthest(sr != of_corners, 0, side - 1) > radius:  # far, or round the edges: circular
+            return None
+        s, inner = self._scale, slice(self._scale * radius, self._scale * (side - radius - 1))
+        moved = slice(inner.start + s, inner.stop + s)
+        tolerance = 1e-4 * float(np.abs(sr).max())
+        alike = all(
+            np.allclose(sr[there], shifted[inner, inner], rtol=0, atol=tolerance)
+            for there, shifted in (((moved, inner), of_below), ((inner, moved), of_right))
+        )
+        return radius if alike else None
 
     def _by_tiles(self, params: Any, images: Sequence[np.ndarray], which: list[int], side: int) -> Iterator[tuple[int, Any]]:
         radius, s = self._radius, self._scale

@@ -45,6 +45,16 @@ def test_rows_and_samples(tasks):
         assert sample.sr.shape == sample.bicubic.shape == task.hr.shape
 
 
+def test_pictures_are_kept_of_the_first_images_of_each_set(rng):
+    protocol = PROTOCOLS["papers"]
+    images = [Image(f"{i}", rng.integers(0, 256, (20, 20, 1), dtype=np.uint8)) for i in range(10)]
+    tasks = [protocol.task(image, set="many", scale=2, lr=None) for image in images]
+    tasks += [protocol.task(images[0], set="few", scale=2, lr=None)]
+    rows, samples = Evaluator(protocol, tasks, stamp=STAMP)(Upscaler(bicubic, scale=2), jnp.float32(1), method="n", weights="")
+    assert len(rows) == 10 + 1 + 2
+    assert [(sample.set, sample.image) for sample in samples] == [*(("many", str(i)) for i in range(8)), ("few", "0")]
+
+
 def test_another_network_scores_otherwise(tasks):
     evaluator = Evaluator(PROTOCOLS["papers"], tasks, stamp=STAMP)
     rows, _ = evaluator(Upscaler(bicubic, scale=2), jnp.float32(0.5), method="net", weights="")

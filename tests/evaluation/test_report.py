@@ -50,9 +50,17 @@ def test_paired_comparison_by_hand():
     assert paired.p == pytest.approx(0.25)
 
 
-def test_paired_by_name_not_by_place():
-    a, b = rows("a", [30.0, 35.0]), rows("b", [31.0, 36.0])
-    assert report.compare(a, b[::-1]).mean == pytest.approx(1)
+def test_exact_images_are_left_out_of_a_comparison():
+    paired = report.compare(rows("a", [30.0, math.inf, 31.0]), rows("b", [32.0, 40.0, 34.0]))
+    assert (paired.n, paired.mean) == (2, 2.5)
+    nothing = report.compare(rows("a", [math.inf]), rows("b", [30.0]))
+    assert (nothing.n, math.isnan(nothing.mean)) == (0, True)
+
+
+def test_other_images_cannot_be_compared():
+    a, b = rows("a", [30.0, 35.0], "one"), rows("b", [31.0, 36.0], "two")
+    with pytest.raises(AssertionError):
+        report.compare(a, b)
 
 
 def test_comparison_of_equals_and_of_one_image():

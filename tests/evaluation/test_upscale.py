@@ -76,6 +76,47 @@ def test_networks_that_see_the_whole_image_run_whole(rng, kind):
         np.testing.assert_allclose(results[i], whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["stride", "windows", "position", "circular"])
+def test_networks_that_do_not_treat_all_pixels_alike_run_whole(rng, kind):
+    """They have a small radius at most places; only moved content finds them out."""
+
+    def model(params, lr):
+        up = jnp.repeat(jnp.repeat(lr, 2, 1), 2, 2) * params
+        if kind == "stride":
+            coarse = lr[:, ::2, ::2]
+            return up + jnp.repeat(jnp.repeat(coarse, 4, 1), 4, 2)[:, : up.shape[1], : up.shape[2]]
+        if kind == "windows":
+            b, h, w, c = lr.shape
+            padded = jnp.pad(lr, ((0, 0), (0, -h % 4), (0, -w % 4), (0, 0)))
+            means = padded.reshape(b, padded.shape[1] // 4, 4, padded.shape[2] // 4, 4, c).mean((2, 4))
+            return up + jnp.repeat(jnp.repeat(means, 8, 1), 8, 2)[:, : 2 * h, : 2 * w]
+        if kind == "position":
+            return up * jnp.arange(up.shape[1])[None, :, None, None]
+        return up + jnp.roll(up, 8, 1)
+
+    images = pictures(rng)
+    upscaler = Upscaler(model, scale=2)
+    results = dict(upscaler(jnp.float32(1), images))
+    for i, image in enumerate(images):
+        np.testing.assert_allclose(results[i], np.asarray(jax.jit(model)(jnp.float32(1), image[None])[0]), atol=1e-5)
+
+
+def test_a_network_that_swallows_nan(rng):
+    """A comparison with NaN is false, so that NaN alone would show no dependence."""
+
+    def model(params, lr):
+        above = jnp.pad(lr, ((0, 0), (9, 0), (0, 0), (0, 0)))[:, : lr.shape[1]]
+        lr = jnp.where(above > 0.5, 1, lr) * params
+        return jnp.repeat(jnp.repeat(lr, 2, 1), 2, 2)
+
+    images = pictures(rng)
+    upscaler = Upscaler(model, scale=2)
+    results = dict(upscaler(jnp.float32(1), images))
+    assert upscaler._radius == 9
+    for i, image in enumerate(images):
+        np.testing.assert_array_equal(results[i], np.asarray(jax.jit(model)(jnp.float32(1), image[None])[0]))
+
+
 def test_images_of_one_shape_run_whole_and_together(network, rng):
     """Seven of one shape on four devices: two calls of one program; no tiles needed."""
     model, params = network
