@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-import platformdirs
 import tyro
 import tyro.constructors
 
 from sr_jax import config as configs
 from sr_jax.errors import InputError
+from sr_jax.places import cache_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Arguments:
     @property
     def cache(self) -> Path:
         """The cache folder."""
-        return _cache(self.cache_dir)
+        return cache_folder(self.cache_dir)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ class PreviewArguments:
     @property
     def cache(self) -> Path:
         """The cache folder."""
-        return _cache(self.cache_dir)
+        return cache_folder(self.cache_dir)
 
 
 T = TypeVar("T", Arguments, PreviewArguments)
@@ -93,10 +93,6 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, int
         config=(tyro.conf.FlagConversionOff,),
         registry=_REGISTRY,
     )
-
-
-def _cache(folder: Path | None) -> Path:
-    return folder.expanduser() if folder else platformdirs.user_cache_path("sr_jax")
 
 
 _DEGRADATION: Any = get_args(configs.Degradation)[0]

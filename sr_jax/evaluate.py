@@ -4,17 +4,16 @@ This file is the command line; `evaluation/` has what it does, `docs/evaluation.
 """
 
 import dataclasses
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import platformdirs
 import tyro
 
 from sr_jax.errors import InputError
+from sr_jax.places import cache_folder, data_root
 
 DESCRIPTION = "Scores networks and bicubic interpolation on sets of images, to a published protocol."
 
@@ -55,12 +54,12 @@ class Arguments:
     @property
     def root(self) -> Path:
         """Where the sets lie."""
-        return (self.data or Path(os.environ.get("SR_JAX_DATA") or self.cache / "datasets")).expanduser()
+        return data_root(self.data, self.cache)
 
     @property
     def cache(self) -> Path:
         """The cache folder."""
-        return self.cache_dir.expanduser() if self.cache_dir else platformdirs.user_cache_path("sr_jax")
+        return cache_folder(self.cache_dir)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
