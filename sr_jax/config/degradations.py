@@ -51,8 +51,10 @@ class Subsample:
 
     name: Literal["subsample"] = "subsample"
     aligned: bool = True
-    """Whether the kernels of the blurs before it have their middle in the middle of the cell, so that LR lies as after a
-    bicubic reduction. Otherwise it lies on the kept pixel, and LR is shifted by half of (scale - 1) HR pixels."""
+    """Whether the kernels of the last blur before it have their middle in the middle of the cell, so that LR lies as after a
+    bicubic reduction; they must be large enough for that. Only that blur is moved; if it is a `KernelFile`, none is: its
+    kernels are taken as they are. Otherwise the middle lies on the kept pixel, and LR is shifted by half of (scale - 1) HR
+    pixels."""
 
 
 @group
@@ -241,6 +243,7 @@ def _check_reach(key: str, value: float, greatest: int) -> None:
         raise ValueError(f"{key}: {value:g} does not fit a kernel of this size; use at most {greatest:g}, or a larger size")
 
 
+Blur = GaussianBlur | MotionBlur | ShakeBlur | DiskBlur | ClassicalBlur | KernelFile
 AnyStage = (
     Bicubic
     | Subsample
@@ -270,3 +273,14 @@ PRESETS: dict[str, tuple[Any, ...]] = {
     "real-esrgan": (SecondOrder(),),
 }
 """What the named degradations stand for."""
+
+
+def moved_blur(stages: tuple[Any, ...]) -> int | None:
+    """Index of the blur whose kernels an aligned `Subsample` moves to the middle of the cell: the last one before it."""
+    blurs: list[int] = []
+    for index, stage in enumerate(stages):
+        if isinstance(stage, Blur):
+            blurs.append(index)
+        if isinstance(stage, Subsample) and stage.aligned and blurs and not isinstance(stages[blurs[-1]], KernelFile):
+            return blurs[-1]
+    return None

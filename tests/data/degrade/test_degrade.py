@@ -56,13 +56,32 @@ def test_aligned_kernels_have_their_middle_in_the_cell(aligned, middle):
     assert (kernel.sum(1) * np.arange(7)).sum() == pytest.approx(3, abs=1e-4)
 
 
-def test_aligned_lr_lies_as_bicubic_lr_does():
-    ramp = np.broadcast_to(np.arange(96, dtype=np.uint8)[:, None, None] * 2, (96, 96, 3))
-    for stages in [(c.Bicubic(),), (c.GaussianBlur(size=15, sigma=(1.0, 1.0)), c.Subsample())]:
-        made = make(*stages, scale=4)
-        n = PATCH + 2 * made.margin
-        lr = run(made, make_batch(made.margin, 1)._replace(window=ramp[None, :n, :n])).lr
-        np.testing.assert_allclose(lr[0, :, 0, 0], 2 * (made.margin + np.arange(0, PATCH, 4) + 1.5), atol=1)
+GAUSSIAN = c.GaussianBlur(size=15, sigma=(1.0, 1.0))
+LINE = c.MotionBlur(size=15, length=(4.0, 4.0))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (c.Bicubic(),),
+        (GAUSSIAN, c.Subsample()),
+        (GAUSSIAN, GAUSSIAN, c.Subsample()),
+        (GAUSSIAN, c.GaussianNoise(sigma=(0.0, 0.0)), LINE, c.Subsample()),
+        (GAUSSIAN, c.Subsample(), c.GaussianBlur(size=5, sigma=(0.5, 0.5))),
+    ],
+)
+def test_aligned_lr_lies_as_bicubic_lr_does(stages, scale):
+    """Of a ramp every one of them is the ramp's value in the middle of each cell."""
+    made = make(*stages, scale=scale)
+    n = PATCH + 2 * made.margin
+    ramp = np.broadcast_to(4 * np.arange(n, dtype=np.uint8)[:, None, None], (n, n, 3))
+    window = np.concatenate([[ramp], [ramp.swapaxes(0, 1)]])
+    lr = run(made, make_batch(made.margin, 2)._replace(window=window)).lr.astype(float)
+    middles = made.margin + np.arange(0, PATCH, scale) + (scale - 1) / 2
+    middles = np.broadcast_to(4 * middles[:, None], lr.shape[1:3])
+    np.testing.assert_allclose(lr[0, ..., 0], middles, atol=0.51)  # rounded to 8 bits
+    np.testing.assert_allclose(lr[1, ..., 0], middles.T, atol=0.51)
 
 
 def test_blur_then_bicubic():
