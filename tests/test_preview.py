@@ -19,7 +19,7 @@ def config(tmp_path):
     path.write_text(
         "from sr_jax.config import *\n"
         "config = Config(data=DataConfig(batch=4, patch=24, degradation=("
-        "GaussianBlur(size=9, sigma=(0.6, 2.4)), Subsample(), GaussianNoise())))\n"
+        "GaussianBlur(size=13, sigma=(0.6, 2.4)), Subsample(), GaussianNoise())))\n"
     )
     return path
 

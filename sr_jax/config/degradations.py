@@ -1,5 +1,6 @@
 """How LR is made of HR: stages as plain data, and named chains of them."""
 
+import math
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
@@ -244,20 +245,45 @@ def _check_reach(key: str, value: float, greatest: int) -> None:
 
 
 Blur = GaussianBlur | MotionBlur | ShakeBlur | DiskBlur | ClassicalBlur | KernelFile
-AnyStage = (
-    Bicubic
-    | Subsample
-    | GaussianBlur
-    | MotionBlur
-    | ShakeBlur
-    | DiskBlur
-    | ClassicalBlur
-    | KernelFile
-    | GaussianNoise
-    | PoissonNoise
-    | Jpeg
-    | SecondOrder
-)
+
+
+def check_moved_blur(stages: tuple[Any, ...], scale: int) -> None:
+    """Whether the blur that an aligned `Subsample` moves keeps its kernels whole; of Gaussians two standard deviations.
+
+    Raises:
+      ValueError: naming the size that would.
+    """
+    moved = moved_blur(stages)
+    if moved is None or scale == 1:
+        return
+    blur, shift = stages[moved], (scale - 1) / 2
+    key, reach = _reach(blur)
+    needed = 2 * math.ceil(reach + shift) + 1
+    if blur.size < needed:
+        raise ValueError(
+            f"data.degradation[{moved}].size={blur.size} is too small: its kernels reach {reach:.3g} pixels by "
+            f"{key}={getattr(blur, key)}, and an aligned Subsample at scale={scale} moves them by {shift:g}; "
+            f"use size={needed}, or Subsample(aligned=False)"
+        )
+
+
+def _reach(blur: Any) -> tuple[str, float]:
+    """The key that says how far a blur's kernels reach from their middle, and how far that is [pixels]."""
+    match blur:
+        case GaussianBlur():
+            return "sigma", 2 * blur.sigma[1]
+        case MotionBlur():
+            return "length", blur.length[1] / 2
+        case ShakeBlur():
+            return "extent", blur.extent[1] / 2
+        case DiskBlur():
+            return "radius", blur.radius[1]
+        case _:
+            reaches = {"variance": 2 * math.sqrt(blur.variance[1]), "extent": blur.extent[1] / 2}
+            return max(reaches.items(), key=lambda item: item[1])
+
+
+AnyStage = Bicubic | Subsample | Blur | GaussianNoise | PoissonNoise | Jpeg | SecondOrder
 STAGES.update({get_args(stage.__annotations__["name"])[0]: stage for stage in get_args(AnyStage)})
 Stage = Annotated[AnyStage, Field(discriminator="name")]
 Preset = Literal["bicubic", "classical", "real-esrgan"]
