@@ -48,7 +48,13 @@ def write(tmp_path, text):
         ("confg = Config()", "must define `config = Config"),
         ("config = Config(", "SyntaxError"),
         ("config = Config(data=DataConfig(degradation='clasical'))", "degradation='clasical': input should be 'bicubic', 'cl"),
-        ("config = Config(data=DataConfig(degradation=Jpeg()))", "degradation=Jpeg.*: input should be a valid tuple"),
+        *(
+            (
+                f"config = Config(data=DataConfig(degradation={value}))",
+                r"degradation=.*: use a name \(bicubic, classical, real-esrgan\) or a tuple of stages, such as \(Subsample\(",
+            )
+            for value in ("None", "Subsample()", "(3,)", "[Subsample]", "3")
+        ),
         ("config = Config(data=DataConfig(degradation=(Jpeg(),)))", "no stage that reduces by scale=2; add Bicubic"),
         ("config = Config(data=DataConfig(degradation=(Bicubic(), Subsample())))", "reduces more than once, by bicubic and su"),
         ("config = GaussianBlur(sgima=(1, 2))", "GaussianBlur has no key 'sgima'; did you mean 'sigma'"),
@@ -147,6 +153,10 @@ def test_degradations_survive_json(degradation):
     config = Config(data=DataConfig(degradation=degradation))
     assert configs.from_json(configs.to_json(config)) == config
     assert len(configs.differences(config, Config())) == 1
+
+
+def test_a_list_of_stages_is_a_tuple():
+    assert DataConfig(degradation=list(STAGES)) == DataConfig(degradation=STAGES)
 
 
 def test_presets_are_valid_degradations():

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from sr_jax.config.groups import STAGES, group
 
@@ -288,9 +288,37 @@ STAGES.update({get_args(stage.__annotations__["name"])[0]: stage for stage in ge
 Stage = Annotated[AnyStage, Field(discriminator="name")]
 Preset = Literal["bicubic", "classical", "real-esrgan"]
 Stages = tuple[Stage, ...]
+
+
+def _named_or_stages(value: Any) -> Any:
+    """Lists, as of JSON, as tuples.
+
+    Raises:
+      ValueError: if it is neither a name nor stages.
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list | tuple) or not all(isinstance(stage, AnyStage | dict) for stage in value):
+        names = ", ".join(get_args(Preset))
+        raise ValueError(f"use a name ({names}) or a tuple of stages, such as (Subsample(),)")
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    """With tuples for all lists, also those inside of dicts."""
+    match value:
+        case list() | tuple():
+            return tuple(map(_tuples, value))
+        case dict():
+            return {key: _tuples(inner) for key, inner in value.items()}
+        case _:
+            return value
+
+
 Degradation = Annotated[
     Annotated[Preset, Tag("preset")] | Annotated[Stages, Tag("stages")],
     Discriminator(lambda value: "preset" if isinstance(value, str) else "stages"),
+    BeforeValidator(_named_or_stages),
 ]
 
 PRESETS: dict[str, tuple[Any, ...]] = {
