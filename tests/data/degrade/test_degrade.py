@@ -117,7 +117,7 @@ def test_lr_from_files_is_turned_alone():
     assert pairs.drawn == {}
 
 
-CLASSICAL = (c.ClassicalBlur(size=15, extent=(5.0, 11.0)), c.Subsample(), c.GaussianNoise())
+CLASSICAL = (c.ClassicalBlur(size=15, variance=(0.6, 9.0), extent=(5.0, 11.0)), c.Subsample(), c.GaussianNoise())
 
 
 def test_pure_in_the_key_and_independent_of_the_batch():
