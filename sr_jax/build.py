@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Array
 
 from sr_jax import optim
-from sr_jax.config import Config
+from sr_jax.config import Config, moved_blur
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.errors import InputError
@@ -85,14 +85,12 @@ def make_degrade(config: Config) -> Degrade:
     Raises:
       InputError: if a file of kernels cannot be used.
     """
-    aligned = any(stage.name == "subsample" and stage.aligned for stage in config.stages)
     # A kernel with its middle up and to the left looks down and to the right: at the middle of the cell, not its kept pixel.
-    shift = -(config.scale - 1) / 2 if aligned else 0.0
-    stages = []
-    for stage in config.stages:
-        stages.append(_make_stage(stage, scale=config.scale, shift=shift))
-        if stages[-1].scale > 1:
-            shift = 0.0
+    shift, moved = -(config.scale - 1) / 2, moved_blur(config.stages)
+    stages = [
+        _make_stage(stage, scale=config.scale, shift=shift if index == moved else 0.0)
+        for index, stage in enumerate(config.stages)
+    ]
     return Degrade(scale=config.scale, stages=stages)
 
 

@@ -3,6 +3,7 @@
 A contact sheet of one step's pairs: LR, its pixels enlarged by repetition, beside HR, and below them what was drawn.
 """
 
+import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -25,7 +26,7 @@ INSET = 3
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns the exit status: 0, or 2 after bad input."""
+    """Returns the exit status: 0, 2 after bad input, 130 if interrupted."""
     try:
         prog, what = "python -m sr_jax.data preview", "Draws the pairs of LR and HR that a training step sees."
         arguments = cli.parse(argv, prog=prog, description=what, into=cli.PreviewArguments)
@@ -33,6 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 
@@ -118,15 +122,34 @@ def kernel_picture(kernel: "np.ndarray", side: int) -> "Image":
 
 
 def caption(drawn: dict[str, Any], *, width: int) -> list[str]:
-    """What was drawn of one example, but its kernels, in lines of about `width` characters."""
-    numbers = {name: value for name, value in drawn.items() if value.ndim < 2}
-    text = ",  ".join(f"{name}={_number(value)}" for name, value in sorted(numbers.items()))
-    return textwrap.wrap(text or "(nothing is drawn)", width)
+    """What was drawn of one example, but its kernels, in lines of about `width` characters.
+
+    What is zero or false is left out: it was not applied, or does not apply to the kind that was drawn.
+    """
+    parts = [_part(name, value) for name, value in sorted(drawn.items()) if value.ndim < 2 and _tells(name, value)]
+    return textwrap.wrap(",  ".join(parts) or "(nothing is drawn)", width)
+
+
+def _tells(name: str, value: Any) -> bool:
+    return _is_index(name) or bool(value.any())
+
+
+def _is_index(name: str) -> bool:
+    """Whether a number says which, and zero is the first."""
+    return "resize_mode" in name or "kernel_index" in name
+
+
+def _part(name: str, value: Any) -> str:
+    if value.dtype == bool:
+        return name
+    if "resize_mode" in name:
+        from sr_jax.data.degrade.resample import MODES  # slow to import
+
+        return f"{name}={MODES[int(value)]}"
+    return f"{name}={_number(value)}"
 
 
 def _number(value: Any) -> str:
     if value.ndim:
         return "x".join(map(_number, value))
-    if value.dtype == bool:
-        return "yes" if value else "no"
     return f"{value:.3g}" if value.dtype.kind == "f" else str(value)

@@ -48,7 +48,13 @@ def write(tmp_path, text):
         ("confg = Config()", "must define `config = Config"),
         ("config = Config(", "SyntaxError"),
         ("config = Config(data=DataConfig(degradation='clasical'))", "degradation='clasical': input should be 'bicubic', 'cl"),
-        ("config = Config(data=DataConfig(degradation=Jpeg()))", "degradation=Jpeg.*: input should be a valid tuple"),
+        *(
+            (
+                f"config = Config(data=DataConfig(degradation={value}))",
+                r"degradation=.*: use a name \(bicubic, classical, real-esrgan\) or a tuple of stages, such as \(Subsample\(",
+            )
+            for value in ("None", "Subsample()", "(3,)", "[Subsample]", "3")
+        ),
         ("config = Config(data=DataConfig(degradation=(Jpeg(),)))", "no stage that reduces by scale=2; add Bicubic"),
         ("config = Config(data=DataConfig(degradation=(Bicubic(), Subsample())))", "reduces more than once, by bicubic and su"),
         ("config = GaussianBlur(sgima=(1, 2))", "GaussianBlur has no key 'sgima'; did you mean 'sigma'"),
@@ -66,6 +72,33 @@ def write(tmp_path, text):
 def test_what_is_wrong_is_named(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         configs.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("scale", "stage", "message"),
+    [
+        (4, "GaussianBlur(size=3, sigma=(0.5, 0.5))", r"\[0\]\.size=3 is too small: .* reach 1 pixels by sigma.* use size=7,"),
+        (4, "GaussianBlur(size=1, sigma=(0.2, 0.2))", r"size=1 is too small: .* scale=4 moves them by 1.5; use size=5,"),
+        (8, "MotionBlur(size=5, length=(1, 1))", r"size=5 is too small: .* by length=\(1.0, 1.0\).* use size=9,"),
+        (8, "ShakeBlur(size=25)", r"size=25 is too small: .* reach 10 pixels by extent=.* use size=29,"),
+        (8, "DiskBlur(size=21)", r"size=21 is too small: .* reach 8 pixels by radius.* use size=25,"),
+        (2, "ClassicalBlur(size=25, variance=(1, 49))", r"size=25 is too .* reach 14 pixels by variance.* use size=31,"),
+    ],
+)
+def test_kernels_too_small_to_be_moved_are_named(tmp_path, scale, stage, message):
+    text = f"config = Config(scale={scale}, data=DataConfig(degradation=({stage}, Subsample())))"
+    with pytest.raises(InputError, match=message):
+        configs.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_default_kernels_hold_their_blurs_when_moved(scale):
+    blurs = (configs.GaussianBlur, configs.MotionBlur, configs.ShakeBlur, configs.DiskBlur, configs.ClassicalBlur)
+    for blur in blurs:
+        Config(scale=scale, data=DataConfig(degradation=(blur(), configs.Subsample())))
+    small = configs.GaussianBlur(size=1)  # not moved
+    Config(scale=scale, data=DataConfig(degradation=(small, configs.Subsample(aligned=False))))
+    Config(scale=scale, data=DataConfig(degradation=(small, configs.GaussianBlur(), configs.Subsample(), small)))
 
 
 def test_missing_file_names_the_nearest(tmp_path):
@@ -120,6 +153,10 @@ def test_degradations_survive_json(degradation):
     config = Config(data=DataConfig(degradation=degradation))
     assert configs.from_json(configs.to_json(config)) == config
     assert len(configs.differences(config, Config())) == 1
+
+
+def test_a_list_of_stages_is_a_tuple():
+    assert DataConfig(degradation=list(STAGES)) == DataConfig(degradation=STAGES)
 
 
 def test_presets_are_valid_degradations():

@@ -19,7 +19,7 @@ def config(tmp_path):
     path.write_text(
         "from sr_jax.config import *\n"
         "config = Config(data=DataConfig(batch=4, patch=24, degradation=("
-        "GaussianBlur(size=9, sigma=(0.6, 2.4)), Subsample(), GaussianNoise())))\n"
+        "GaussianBlur(size=13, sigma=(0.6, 2.4)), Subsample(), GaussianNoise())))\n"
     )
     return path
 
@@ -52,8 +52,33 @@ def test_captions_say_what_was_drawn():
         "jpeg_quality": np.int32(80),
     }
     text = " ".join(preview.caption(drawn, width=200))
-    assert text == "blur_sigma=1x2.5,  jpeg_quality=80,  noise_is_gray=yes,  noise_sigma=12.3"
+    assert text == "blur_sigma=1x2.5,  jpeg_quality=80,  noise_is_gray,  noise_sigma=12.3"
     assert preview.caption({}, width=200) == ["(nothing is drawn)"]
+
+
+def test_captions_name_modes_and_leave_out_what_does_not_apply():
+    drawn = {
+        "resize_mode": np.int32(0),
+        "final_resize_mode": np.int32(2),
+        "resize_mode_2": np.int32(1),
+        "kernel_index": np.int32(0),
+        "noise_sigma": np.float32(0),
+        "shot_noise_scale": np.float32(0.5),
+        "blur_sigma": np.float32([0, 0]),
+        "jpeg_last": np.bool_(False),
+    }
+    text = " ".join(preview.caption(drawn, width=200))
+    expected = ["final_resize_mode=bicubic", "kernel_index=0", "resize_mode=area", "resize_mode_2=bilinear"]
+    assert text.split(",  ") == [*expected, "shot_noise_scale=0.5"]
+
+
+def test_interrupts_end_quietly(config, cache, capsys, monkeypatch):
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preview, "preview", interrupted)
+    assert preview.main(["--config", str(config), "--cache_dir", str(cache)]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 @pytest.mark.parametrize(
@@ -73,9 +98,12 @@ def test_bad_input_is_named(config, cache, capsys, arguments, message):
 
 
 def test_unknown_commands(capsys):
-    assert data_main.main(["prevew"]) == 2
-    assert "commands: preview" in capsys.readouterr().err
+    assert data_main.main(["evaluate"]) == 2
+    told = capsys.readouterr().err
+    assert "there is no command 'evaluate'" in told
+    assert "commands: preview" in told
     assert data_main.main(["--help"]) == 0
+    assert "error" not in capsys.readouterr().err
 
 
 def test_help_does_not_import_jax():

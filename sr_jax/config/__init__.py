@@ -20,6 +20,7 @@ from sr_jax.config.degradations import (
     SecondOrder,
     ShakeBlur,
     Subsample,
+    moved_blur,
 )
 from sr_jax.config.experiment import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig
 from sr_jax.config.files import differences, flat, from_json, load, to_json
@@ -49,5 +50,6 @@ __all__ = [
     "flat",
     "from_json",
     "load",
+    "moved_blur",
     "to_json",
 ]

@@ -1,8 +1,9 @@
 """How LR is made of HR: stages as plain data, and named chains of them."""
 
+import math
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from sr_jax.config.groups import STAGES, group
 
@@ -51,8 +52,10 @@ class Subsample:
 
     name: Literal["subsample"] = "subsample"
     aligned: bool = True
-    """Whether the kernels of the blurs before it have their middle in the middle of the cell, so that LR lies as after a
-    bicubic reduction. Otherwise it lies on the kept pixel, and LR is shifted by half of (scale - 1) HR pixels."""
+    """Whether the kernels of the last blur before it have their middle in the middle of the cell, so that LR lies as after a
+    bicubic reduction; they must be large enough for that. Only that blur is moved; if it is a `KernelFile`, none is: its
+    kernels are taken as they are. Otherwise the middle lies on the kept pixel, and LR is shifted by half of (scale - 1) HR
+    pixels."""
 
 
 @group
@@ -241,27 +244,81 @@ def _check_reach(key: str, value: float, greatest: int) -> None:
         raise ValueError(f"{key}: {value:g} does not fit a kernel of this size; use at most {greatest:g}, or a larger size")
 
 
-AnyStage = (
-    Bicubic
-    | Subsample
-    | GaussianBlur
-    | MotionBlur
-    | ShakeBlur
-    | DiskBlur
-    | ClassicalBlur
-    | KernelFile
-    | GaussianNoise
-    | PoissonNoise
-    | Jpeg
-    | SecondOrder
-)
+Blur = GaussianBlur | MotionBlur | ShakeBlur | DiskBlur | ClassicalBlur | KernelFile
+
+
+def check_moved_blur(stages: tuple[Any, ...], scale: int) -> None:
+    """Whether the blur that an aligned `Subsample` moves keeps its kernels whole; of Gaussians two standard deviations.
+
+    Raises:
+      ValueError: naming the size that would.
+    """
+    moved = moved_blur(stages)
+    if moved is None or scale == 1:
+        return
+    blur, shift = stages[moved], (scale - 1) / 2
+    key, reach = _reach(blur)
+    needed = 2 * math.ceil(reach + shift) + 1
+    if blur.size < needed:
+        raise ValueError(
+            f"data.degradation[{moved}].size={blur.size} is too small: its kernels reach {reach:.3g} pixels by "
+            f"{key}={getattr(blur, key)}, and an aligned Subsample at scale={scale} moves them by {shift:g}; "
+            f"use size={needed}, or Subsample(aligned=False)"
+        )
+
+
+def _reach(blur: Any) -> tuple[str, float]:
+    """The key that says how far a blur's kernels reach from their middle, and how far that is [pixels]."""
+    match blur:
+        case GaussianBlur():
+            return "sigma", 2 * blur.sigma[1]
+        case MotionBlur():
+            return "length", blur.length[1] / 2
+        case ShakeBlur():
+            return "extent", blur.extent[1] / 2
+        case DiskBlur():
+            return "radius", blur.radius[1]
+        case _:
+            reaches = {"variance": 2 * math.sqrt(blur.variance[1]), "extent": blur.extent[1] / 2}
+            return max(reaches.items(), key=lambda item: item[1])
+
+
+AnyStage = Bicubic | Subsample | Blur | GaussianNoise | PoissonNoise | Jpeg | SecondOrder
 STAGES.update({get_args(stage.__annotations__["name"])[0]: stage for stage in get_args(AnyStage)})
 Stage = Annotated[AnyStage, Field(discriminator="name")]
 Preset = Literal["bicubic", "classical", "real-esrgan"]
 Stages = tuple[Stage, ...]
+
+
+def _named_or_stages(value: Any) -> Any:
+    """Lists, as of JSON, as tuples.
+
+    Raises:
+      ValueError: if it is neither a name nor stages.
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list | tuple) or not all(isinstance(stage, AnyStage | dict) for stage in value):
+        names = ", ".join(get_args(Preset))
+        raise ValueError(f"use a name ({names}) or a tuple of stages, such as (Subsample(),)")
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    """With tuples for all lists, also those inside of dicts."""
+    match value:
+        case list() | tuple():
+            return tuple(map(_tuples, value))
+        case dict():
+            return {key: _tuples(inner) for key, inner in value.items()}
+        case _:
+            return value
+
+
 Degradation = Annotated[
     Annotated[Preset, Tag("preset")] | Annotated[Stages, Tag("stages")],
     Discriminator(lambda value: "preset" if isinstance(value, str) else "stages"),
+    BeforeValidator(_named_or_stages),
 ]
 
 PRESETS: dict[str, tuple[Any, ...]] = {
@@ -270,3 +327,14 @@ PRESETS: dict[str, tuple[Any, ...]] = {
     "real-esrgan": (SecondOrder(),),
 }
 """What the named degradations stand for."""
+
+
+def moved_blur(stages: tuple[Any, ...]) -> int | None:
+    """Index of the blur whose kernels an aligned `Subsample` moves to the middle of the cell: the last one before it."""
+    blurs: list[int] = []
+    for index, stage in enumerate(stages):
+        if isinstance(stage, Blur):
+            blurs.append(index)
+        if isinstance(stage, Subsample) and stage.aligned and blurs and not isinstance(stages[blurs[-1]], KernelFile):
+            return blurs[-1]
+    return None

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from sr_jax.config.degradations import PRESETS, Bicubic, Degradation, SecondOrder, Subsample
+from sr_jax.config.degradations import PRESETS, Bicubic, Degradation, SecondOrder, Subsample, check_moved_blur
 from sr_jax.config.groups import Fraction, Names, group
 
 
@@ -143,6 +143,7 @@ class Config:
         if self.data.patch < 2 * self.scale:
             raise ValueError(f"data.patch={self.data.patch} is too small for scale={self.scale}; use at least {2 * self.scale}")
         _check_reduction(self.stages, self.scale)
+        check_moved_blur(self.stages, self.scale)
         if self.data.lr_source == "files" and self.data.degradation != "bicubic":
             raise ValueError("data.lr_source=files takes LR as it is; data.degradation does not go with it")
         if self.data.name == "folder" and not self.data.dir:

@@ -13,8 +13,11 @@ def main(argv: list[str] | None = None) -> int:
     if argv and argv[0] in COMMANDS:
         return COMMANDS[argv[0]](argv[1:])
     known = ", ".join(COMMANDS)
+    asked = argv[:1] in (["-h"], ["--help"])
+    if argv and not asked:
+        print(f"error: there is no command {argv[0]!r}", file=sys.stderr)
     print(f"usage: python -m sr_jax.data COMMAND [--help]; commands: {known}", file=sys.stderr)
-    return 0 if argv[:1] in (["-h"], ["--help"]) else 2
+    return 0 if asked else 2
 
 
 if __name__ == "__main__":

@@ -114,7 +114,8 @@ def _dot(channels: Array, weights: np.ndarray, start: int) -> Array:
 
 
 def _to_rgb(y: Array, cb: Array, cr: Array) -> Int[Array, "h w 3"]:
-    red, blue, green_red, green_blue = (int(v * (1 << _BITS) + 0.5) for v in (1.402, 1.772, 0.714136286, 0.344136286))
+    """JFIF 1.02, with its coefficients of five digits, as libjpeg has them."""
+    red, blue, green_red, green_blue = (int(v * (1 << _BITS) + 0.5) for v in (1.402, 1.772, 0.71414, 0.34414))
     cb, cr = cb - 128, cr - 128
     r = y + ((red * cr + _HALF) >> _BITS)
     g = y + ((-green_blue * cb - green_red * cr + _HALF) >> _BITS)

@@ -56,6 +56,15 @@ def test_noise_and_flat_colours(rng):
         np.testing.assert_array_equal(ours(flat, 90, "4:4:4"), libjpeg(flat, 90, "4:4:4")[0])
 
 
+@pytest.mark.parametrize("quality", [60, 90, 100])
+def test_saturated_noise_with_all_its_chroma(rng, quality):
+    """Chroma far from gray on the way back: the last bit of the colour coefficients decides."""
+    noise = rng.integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    saturated = np.where(rng.random(noise.shape) < 0.5, noise, np.where(noise < 128, 0, 255)).astype(np.uint8)
+    for pixels in (noise, saturated):
+        np.testing.assert_array_equal(ours(pixels, quality, "4:4:4"), libjpeg(pixels, quality, "4:4:4")[0])
+
+
 def test_quality_may_be_traced_and_batched():
     x = jnp.asarray(PHOTOGRAPH[:48, :48], jnp.float32) / 255
     together = jax.jit(jax.vmap(lambda q: jpeg(x, q, subsampling="4:2:0")))(jnp.array([10, 50, 90]))

@@ -1,6 +1,7 @@
 """Blur by kernels that are drawn, or stand in a file."""
 
 import functools
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -177,15 +178,14 @@ BLURS: dict[str, Callable[..., Kernels]] = {
 def load_kernels(path: str | Path) -> Float[np.ndarray, "n k k"]:
     """All kernels of a .npy, .npz, .mat or gray .png file, over their sums, filled up with zeros to one odd size.
 
-    An array of three axes is a stack of kernels; of a .npz or .mat file every array counts, cell arrays with all their cells.
-    Tap `(k - 1) // 2` of each axis becomes the middle.
+    An array of three axes is a stack of kernels, along its first axis; along its last, as MATLAB has them, if only its first
+    two agree. Of a .npz or .mat file every array counts, cell arrays with all their cells. Tap `(k - 1) // 2` of each axis
+    becomes the middle.
 
     Raises:
       InputError: if the file is missing, or holds no kernel, or one that is too large, not finite, or of no positive sum.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError(f"kernel file {path}: no such file")
+    path = _existing(path)
     try:
         arrays = _READERS[path.suffix.lower()](path)
     except KeyError:
@@ -197,6 +197,22 @@ def load_kernels(path: str | Path) -> Float[np.ndarray, "n k k"]:
         raise InputError(f"kernel file {path} holds no kernel: an array of two axes, or a stack of them")
     size = max(max(kernel.shape) for kernel in found) // 2 * 2 + 1
     return np.stack([_fill_up(kernel, size) for kernel in found]).astype(np.float32)
+
+
+def file_digest(path: str | Path) -> str:
+    """Of a kernel file's bytes, by which a resumed run knows its kernels again.
+
+    Raises:
+      InputError: if the file is missing.
+    """
+    return hashlib.sha256(_existing(path).read_bytes()).hexdigest()
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise InputError(f"kernel file {path}: no such file")
+    return path
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
@@ -233,7 +249,7 @@ def _split(name: str, array: np.ndarray, path: Path) -> list[np.ndarray]:
     if array.dtype.kind not in "biuf" or array.ndim not in (2, 3):
         raise InputError(f"{where}: {array.dtype} of the shape {array.shape}; a kernel has two axes, a stack of them three")
     found = []
-    for kernel in array.astype(np.float64) if array.ndim == 3 else [array.astype(np.float64)]:
+    for kernel in _stack(array, where).astype(np.float64):
         if not 0 < min(kernel.shape) <= max(kernel.shape) <= MAX_SIZE:
             raise InputError(f"{where}: a {kernel.shape[0]}x{kernel.shape[1]} kernel; 1 to {MAX_SIZE} taps a side are right")
         if not np.isfinite(kernel).all():
@@ -242,6 +258,18 @@ def _split(name: str, array: np.ndarray, path: Path) -> list[np.ndarray]:
             raise InputError(f"{where}: its sum is {kernel.sum():g}; a kernel needs a positive one, to be divided by it")
         found.append(kernel / kernel.sum())
     return found
+
+
+def _stack(array: np.ndarray, where: str) -> np.ndarray:
+    """One kernel, or several along either end, as several along the first axis; the two axes of a kernel are equally long."""
+    if array.ndim == 2:
+        return array[None]
+    if array.shape[1] == array.shape[2]:
+        return array
+    if array.shape[0] == array.shape[1]:
+        return np.moveaxis(array, 2, 0)
+    shape = "x".join(map(str, array.shape))
+    raise InputError(f"{where}: which axes of {shape} are a kernel's? Neither the last two nor the first two agree")
 
 
 def _fill_up(kernel: np.ndarray, size: int) -> np.ndarray:

@@ -101,4 +101,4 @@ def poisson_of_normal(normal: Float[Array, "*n"], mean: Float[Array, "*n"]) -> F
     root = jnp.sqrt(jnp.maximum(mean, _FEW))
     even = (2 + normal * normal) / 6
     quantile = jnp.floor(root * (root + normal) + even - normal * even / (12 * root))
-    return jnp.where(mean < _FEW, count, quantile)
+    return jnp.where(mean < _FEW, count, jnp.maximum(quantile, 0))

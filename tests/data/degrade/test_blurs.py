@@ -114,6 +114,30 @@ def test_kernel_files(tmp_path, rng):
     np.testing.assert_array_equal(picked["kernel"], blurs.load_kernels(tmp_path / "both.npz")[picked["kernel_index"]])
 
 
+def test_stacks_along_the_first_axis_or_the_last(tmp_path, rng):
+    stack = rng.random((8, 15, 15))
+    expected = stack / stack.sum((1, 2), keepdims=True)
+    scipy.io.savemat(tmp_path / "matlab.mat", {"kernels": np.moveaxis(stack, 0, 2)})
+    np.save(tmp_path / "first.npy", stack)
+    for name in ("matlab.mat", "first.npy"):
+        np.testing.assert_allclose(blurs.load_kernels(tmp_path / name), expected, rtol=1e-6)
+    np.save(tmp_path / "cube.npy", stack[:5, :5, :5])  # said to be along the first
+    np.testing.assert_allclose(
+        blurs.load_kernels(tmp_path / "cube.npy")[1], stack[1, :5, :5] / stack[1, :5, :5].sum(), rtol=1e-6
+    )
+
+
+def test_digests_follow_the_bytes(tmp_path, rng):
+    path, kernel = tmp_path / "k.npy", rng.random((5, 5))
+    np.save(path, kernel)
+    before = blurs.file_digest(path)
+    assert blurs.file_digest(str(path)) == before
+    np.save(path, 2 * kernel)
+    assert blurs.file_digest(path) != before
+    with pytest.raises(InputError, match=r"none\.npy: no such file"):
+        blurs.file_digest(tmp_path / "none.npy")
+
+
 @pytest.mark.parametrize(
     ("kernel", "message"),
     [
@@ -122,6 +146,7 @@ def test_kernel_files(tmp_path, rng):
         (-np.ones((3, 3)), "its sum is -9"),
         (np.ones((103, 3)), "a 103x3 kernel; 1 to 101 taps"),
         (np.ones(9), "of the shape"),
+        (np.ones((15, 8, 9)), "which axes of 15x8x9 are a kernel's"),
         (np.array([["a"]]), "a kernel has two axes"),
     ],
 )

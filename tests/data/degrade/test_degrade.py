@@ -35,11 +35,11 @@ def run(made, batch):
 @pytest.mark.parametrize("which", [0, 5])
 def test_drawn_kernels_in_the_model_give_the_same_lr(scale, which):
     """So the operators of `ops.fourier`, which invert S(k * x), invert this degradation."""
-    made = make(c.GaussianBlur(size=7, sigma=(0.5, 2.0), anisotropic=True), c.Subsample(), scale=scale)
+    made = make(c.GaussianBlur(size=13, sigma=(0.5, 2.0), anisotropic=True), c.Subsample(), scale=scale)
     batch = make_batch(made.margin, which=which)
     lr, _, drawn = run(made, batch)
     window = to_float(degrade.transform(jnp.asarray(batch.window), jnp.asarray(batch.transform)))
-    whole = blur_downsample(window, jnp.asarray(drawn["kernel"])[..., None], scale=scale, centre=3)
+    whole = blur_downsample(window, jnp.asarray(drawn["kernel"])[..., None], scale=scale, centre=6)
     m = made.margin // scale
     expected = np.asarray(to_uint8(whole[:, m:-m, m:-m]))
     assert (lr != expected).mean() < 1e-3  # ties in rounding
@@ -56,13 +56,32 @@ def test_aligned_kernels_have_their_middle_in_the_cell(aligned, middle):
     assert (kernel.sum(1) * np.arange(7)).sum() == pytest.approx(3, abs=1e-4)
 
 
-def test_aligned_lr_lies_as_bicubic_lr_does():
-    ramp = np.broadcast_to(np.arange(96, dtype=np.uint8)[:, None, None] * 2, (96, 96, 3))
-    for stages in [(c.Bicubic(),), (c.GaussianBlur(size=15, sigma=(1.0, 1.0)), c.Subsample())]:
-        made = make(*stages, scale=4)
-        n = PATCH + 2 * made.margin
-        lr = run(made, make_batch(made.margin, 1)._replace(window=ramp[None, :n, :n])).lr
-        np.testing.assert_allclose(lr[0, :, 0, 0], 2 * (made.margin + np.arange(0, PATCH, 4) + 1.5), atol=1)
+GAUSSIAN = c.GaussianBlur(size=15, sigma=(1.0, 1.0))
+LINE = c.MotionBlur(size=15, length=(4.0, 4.0))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (c.Bicubic(),),
+        (GAUSSIAN, c.Subsample()),
+        (GAUSSIAN, GAUSSIAN, c.Subsample()),
+        (GAUSSIAN, c.GaussianNoise(sigma=(0.0, 0.0)), LINE, c.Subsample()),
+        (GAUSSIAN, c.Subsample(), c.GaussianBlur(size=5, sigma=(0.5, 0.5))),
+    ],
+)
+def test_aligned_lr_lies_as_bicubic_lr_does(stages, scale):
+    """Of a ramp every one of them is the ramp's value in the middle of each cell."""
+    made = make(*stages, scale=scale)
+    n = PATCH + 2 * made.margin
+    ramp = np.broadcast_to(4 * np.arange(n, dtype=np.uint8)[:, None, None], (n, n, 3))
+    window = np.concatenate([[ramp], [ramp.swapaxes(0, 1)]])
+    lr = run(made, make_batch(made.margin, 2)._replace(window=window)).lr.astype(float)
+    middles = made.margin + np.arange(0, PATCH, scale) + (scale - 1) / 2
+    middles = np.broadcast_to(4 * middles[:, None], lr.shape[1:3])
+    np.testing.assert_allclose(lr[0, ..., 0], middles, atol=0.51)  # rounded to 8 bits
+    np.testing.assert_allclose(lr[1, ..., 0], middles.T, atol=0.51)
 
 
 def test_blur_then_bicubic():
@@ -90,7 +109,7 @@ def test_bicubic_is_turned_after_and_others_before():
 
 
 def test_lr_from_files_is_turned_alone():
-    made = make(c.GaussianBlur(size=5), c.Subsample())
+    made = make(c.GaussianBlur(size=5, sigma=(0.5, 0.7)), c.Subsample())
     batch = make_batch(made.margin, which=6)
     lr = np.random.default_rng(1).integers(0, 256, (4, 12, 12, 3), dtype=np.uint8)
     pairs = run(made, batch._replace(lr=lr))
@@ -98,7 +117,7 @@ def test_lr_from_files_is_turned_alone():
     assert pairs.drawn == {}
 
 
-CLASSICAL = (c.ClassicalBlur(size=15, extent=(5.0, 11.0)), c.Subsample(), c.GaussianNoise())
+CLASSICAL = (c.ClassicalBlur(size=15, variance=(0.6, 9.0), extent=(5.0, 11.0)), c.Subsample(), c.GaussianNoise())
 
 
 def test_pure_in_the_key_and_independent_of_the_batch():

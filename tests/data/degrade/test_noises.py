@@ -36,6 +36,13 @@ def test_poisson_numbers_have_their_distribution(mean):
     assert np.abs(numbers - exact).max() <= 1
 
 
+def test_poisson_numbers_are_not_negative():
+    """Also of the smallest normal numbers that are drawn in float32."""
+    normal, mean = jnp.linspace(-6, -3, 301), jnp.linspace(0, 15, 151)
+    numbers = np.asarray(noises.poisson_of_normal(*jnp.meshgrid(normal, mean)))
+    assert numbers.min() == 0
+
+
 def test_poisson_noise_counts_photons():
     image = jnp.broadcast_to(jnp.linspace(0.02, 1, 50)[None, :, None], (4000, 50, 3))
     noisy, drawn = jax.jit(noises.poisson_noise(peak=(100.0, 100.0), gray=0.0).apply)(KEY, image)
