@@ -42,7 +42,8 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = []
     for (name, scale), (psnr, ssim) in PUBLISHED.items():
-        images = list(open_hr(name, scale=scale, root=Path(arguments.data), cache=arguments.cache_dir))
+        where = {"root": Path(arguments.data), "root_option": "--data", "cache": arguments.cache_dir}
+        images = list(open_hr(name, scale=scale, option="", **where))
         readable = [image for image in images if isinstance(image, Image)]
         papers, rgb = (mean(PROTOCOLS[key], readable, scale) for key in ("papers", "rgb-uint8"))
         lines.append((name, f"x{scale}", psnr, papers.psnr_y, ssim, papers.ssim_y, rgb.psnr_y, rgb.ssim_y))

@@ -46,12 +46,12 @@ def open_training_set(config: Config, cache: Path) -> ImageSet:
     Raises:
       InputError: if there are none, or some are evaluation images and the config does not allow it.
     """
-    data, prepared, root = config.data, cache / "prepared", data_root(config, cache)
+    data, prepared = config.data, cache / "prepared"
     patterns = {"include": data.include, "exclude": data.exclude}
     if data.name != "folder":
-        training = sources.open_set(data.name, **patterns, split="train", scale=config.scale, root=root, cache=prepared)
+        training = sources.open_set(data.name, **patterns, split="train", **_where(config, cache))
     elif data.lr_source == "files":
-        training = sources.open_hr(_only_folder(config), scale=config.scale, root=root, cache=prepared)
+        training = sources.open_hr(_only_folder(config), **patterns, option="data.dir", **_where(config, cache))
     else:
         training = sources.open_folder(data.dir, **patterns, cache=prepared, config_key="data.dir")
     evaluation = open_evaluation_sets(config, cache)
@@ -60,14 +60,13 @@ def open_training_set(config: Config, cache: Path) -> ImageSet:
 
 
 def open_training_lr(config: Config, cache: Path) -> ImageSet:
-    """The LR files of all images of the training set, on disk.
+    """The LR files of all images of the training set, on disk: `data.include` and `data.exclude` do not count.
 
     Raises:
-      InputError: if there are none, or naming the images whose LR is missing.
+      InputError: if there are none.
     """
     place = config.data.name if config.data.name != "folder" else _only_folder(config)
-    root = data_root(config, cache)
-    return sources.open_lr(place, scale=config.scale, root=root, cache=cache / "prepared", split="train")
+    return sources.open_lr(place, option="data.dir", split="train", **_where(config, cache))
 
 
 def open_evaluation_sets(config: Config, cache: Path) -> dict[str, ImageSet]:
@@ -78,7 +77,7 @@ def open_evaluation_sets(config: Config, cache: Path) -> dict[str, ImageSet]:
     """
     sets: dict[str, ImageSet] = {}
     for name in config.eval.sets:
-        opened = sources.open_hr(name, scale=config.scale, root=data_root(config, cache), cache=cache / "prepared")
+        opened = sources.open_hr(name, option="eval.sets", **_where(config, cache))
         if opened.title in sets:
             raise InputError(f"eval.sets={' '.join(config.eval.sets)}: two sets are called {opened.title}; rename one's folder")
         sets[opened.title] = opened
@@ -140,7 +139,8 @@ def load_training_images(config: Config, cache: Path) -> TrainingImages:
 def make_pack(config: Config, kind: str, images: ImageSet, cache: Path) -> tuple[pack.Pack, pack.Index]:
     """The pack of an image set. What the config calls the set has one folder, in which a changed set replaces its elder."""
     data = config.data
-    called = f"{kind} {data.name} {data.dir} {data.include} {data.exclude} {config.scale if kind == 'lr' else ''}"
+    root = "" if data.name == "folder" else data_root(config, cache).resolve()
+    called = f"{kind} {data.name} {root} {data.dir} {data.include} {data.exclude} {config.scale if kind == 'lr' else ''}"
     place = cache / "packs" / f"{images.title}-{kind}-{hashlib.sha256(called.encode()).hexdigest()[:16]}"
     return pack.build(images, place=place, fingerprint=images.fingerprint)
 
@@ -195,15 +195,23 @@ def make_pipeline(config: Config, images: pipelines.Images) -> tuple[Callable, C
     cut = {"patch": config.data.patch, "margin": make_degrade(config).margin, "scale": config.scale}
     if config.data.pipeline == "host":
         return functools.partial(pipelines.host_batch, images, **cut), lambda _, batch: batch, ()
-    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
-    if limit:
-        pack.check_device_memory([packed for packed in images if packed], memory=limit // 2)
+    memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit") or physical_memory()
+    pack.check_device_memory([packed for packed in images if packed], memory=memory // 2)
     return lambda plan: plan, functools.partial(pipelines.resident_batch, **cut), images
 
 
-def _only_folder(config: Config) -> str:
+def physical_memory() -> int:
+    """Bytes of the host's memory, which is that of its CPU devices."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _where(config: Config, cache: Path) -> dict[str, Any]:
+    """What all openers of sets take."""
+    root = data_root(config, cache)
+    return {"scale": config.scale, "root": root, "root_option": "data.root", "cache": cache / "prepared"}
+
+
+def _only_folder(config: Config) -> Path:
     if len(config.data.dir) != 1:
         raise InputError(f"data.lr_source=files takes one folder, not data.dir={' '.join(config.data.dir)}")
-    if config.data.include or config.data.exclude:
-        raise InputError("data.lr_source=files takes a whole folder: data.include and data.exclude do not go with it")
-    return config.data.dir[0]
+    return Path(config.data.dir[0])

@@ -171,6 +171,7 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> L
       InputError: if the set is unknown or missing, or lacks LR files that are asked for.
     """
     where = {"scale": scale, "root": settings.root, "cache": settings.cache / "prepared"}
+    where |= {"option": "--sets", "root_option": "--data"}
     images = sources.open_hr(name, **where)
     lrs: Iterator[Image | Bad | None] = iter(lambda: None, 0)
     if settings.lr_source == "files":

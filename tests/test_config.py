@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from sr_jax import config as configs
-from sr_jax.config import Config, DataConfig, OptimConfig
+from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig
 from sr_jax.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -126,6 +126,12 @@ def test_no_folder_as_older_files_say_it(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"data": {"dir": null}}')
     assert configs.load(path) == Config()
+
+
+@pytest.mark.parametrize("sets", ["", ("Set5", "")])
+def test_an_empty_name(sets):
+    with pytest.raises(InputError, match=r"sets\[\d\]='': an empty name"):
+        EvalConfig(sets=sets)
 
 
 def test_a_config_cannot_be_changed():

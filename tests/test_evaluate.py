@@ -197,9 +197,19 @@ def test_lr_of_another_size_is_named_with_both_sizes(call, root, tmp_path):
 def test_missing_lr(call, root, tmp_path):
     data = broken_copy(root, tmp_path / "sets")
     (data / "Set5/LRbicx2/2.png").unlink()
+    status, out, err = call(*FILES, data=data)
+    assert status == 1
+    assert f"Set5: 2.png: {data}/Set5/LRbicx2 lacks its LR image at x2" in err
+    assert "0.png" in out
+    assert "1.png" in out
+
+
+def test_no_lr_at_all(call, root, tmp_path):
+    data = broken_copy(root, tmp_path / "sets")
+    shutil.rmtree(data / "Set5/LRbicx2")
     status, _, err = call(*FILES, data=data)
     assert status == 2
-    assert "2.png" in err
+    assert "Set5: no LR images at x2 beside its HR images" in err
     assert "Traceback" not in err
 
 

@@ -1,7 +1,9 @@
 """From config to sets of images, and to packs; whole runs are in test_train."""
 
 import hashlib
+import os
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -84,7 +86,7 @@ def test_photographs_have_no_lr_files(cache):
 
 def test_lr_of_a_wrong_size_is_refused(hr, lr, load):
     lr[1] = lr[1]._replace(pixels=lr[1].pixels[:-1])
-    with pytest.raises(InputError, match=r"b\.png: its LR image is 19x20, but that of b\.png, which is 40x40, must be 20x20"):
+    with pytest.raises(InputError, match=r"b\.png: its LR image has 19x20 pixels, but HR has 40x40, which at x2 makes 20x20"):
         load(hr, lr)
 
 
@@ -205,6 +207,79 @@ def test_named_evaluation_sets(research_images, cache):
 def test_an_unknown_evaluation_set(cache):
     with pytest.raises(InputError, match="unknown set 'Set6'; did you mean Set5"):
         inputs.load_evaluation_sets(Config(eval=EvalConfig(sets=("Set6",))), cache)
+
+
+@pytest.fixture
+def pairs(folders, rng) -> Path:
+    """A folder of three images to train on, with LR files of two of them."""
+    for name in ("1.png", "2.png", "3.png"):
+        (folders / "pairs/HR").mkdir(parents=True, exist_ok=True)
+        (folders / "pairs/LRbicx2").mkdir(exist_ok=True)
+        pixels = rng.integers(0, 256, (60, 50, 3), dtype=np.uint8)
+        PILImage.fromarray(pixels).save(folders / "pairs/HR" / name)
+        PILImage.fromarray(pixels[::2, ::2]).save(folders / "pairs/LRbicx2" / name)
+    (folders / "pairs/LRbicx2/2.png").unlink()
+    return folders
+
+
+def test_an_image_without_lr_file_is_named_skipped_or_left_out(pairs, cache, capsys):
+    place = {"dir": str(pairs / "pairs/HR"), "lr_source": "files", "patch": 16}
+    reason = f"2.png: {pairs}/pairs/LRbicx2 lacks its LR image at x2"
+    with pytest.raises(InputError, match=re.escape(reason)):
+        inputs.load_training_images(folder_config(pairs, **place), cache)
+    skipped = inputs.load_training_images(folder_config(pairs, **place, bad_images="skip"), cache)
+    assert f"skipping 1 image(s):\n  {reason}\n" in capsys.readouterr().err
+    left_out = inputs.load_training_images(folder_config(pairs, **place, exclude=("2.png",)), cache)
+    assert "2.png" not in capsys.readouterr().err
+    for images in (skipped, left_out):
+        assert images.names == ["1.png", "3.png"]
+        assert images.packs.lr is not None
+        assert images.packs.lr.height.tolist() == [30, 30]
+
+
+def test_a_link_to_nowhere_that_was_removed_is_forgotten(folders, cache):
+    config = folder_config(folders, exclude=("same.bmp",))
+    (folders / "train/gone.png").symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"gone\.png: cannot be read"):
+        inputs.load_training_images(config, cache)
+    (folders / "train/gone.png").unlink()
+    assert inputs.load_training_images(config, cache).names == ["1.png", "2.png"]
+
+
+def test_sets_below_two_roots_have_two_packs(folders, tmp_path):
+    times = set()
+    for root in ("one", "two", "one"):
+        place = folders / root / "T91"
+        if not place.exists():
+            shutil.copytree(folders / "train", place)
+        config = Config(data=DataConfig(name="91", root=str(folders / root)))
+        inputs.load_training_images(config, tmp_path / "cache")
+        times |= {path.stat().st_mtime_ns for path in (tmp_path / "cache/packs").glob("*/pixels")}
+    assert len(times) == 2
+
+
+def test_messages_name_the_keys_of_the_config(tmp_path, cache):
+    with pytest.raises(InputError, match=r"^eval\.sets=nowhere: no such folder$"):
+        inputs.open_evaluation_sets(Config(eval=EvalConfig(sets=("./nowhere",))), cache)
+    with pytest.raises(InputError, match=rf"^Set5 is not below {tmp_path} \(data\.root\)"):
+        inputs.open_evaluation_sets(Config(data=DataConfig(root=str(tmp_path)), eval=EvalConfig(sets=("Set5",))), cache)
+    config = Config(data=DataConfig(name="folder", dir=(str(tmp_path / "nowhere"),), lr_source="files"))
+    for opener in (inputs.open_training_set, inputs.open_training_lr):
+        with pytest.raises(InputError, match=rf"^data\.dir={tmp_path}/nowhere: no such folder$"):
+            opener(config, cache)
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_images_that_do_not_fit_into_memory_are_refused_on_cpu_too(hr, load, monkeypatch, half):
+    images = load(hr)
+    size = images.packs.hr.pixels.nbytes
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 2, "SC_PHYS_PAGES": size - half}.__getitem__)
+    config = make_config(pipeline="resident")
+    if half:
+        with pytest.raises(InputError, match=r"data\.pipeline=resident: the images take .*use data\.pipeline=host"):
+            inputs.make_pipeline(config, images.packs)
+    else:
+        inputs.make_pipeline(config, images.packs)
 
 
 def test_the_papers_training_sets_have_no_leaks(research_images, cache):

@@ -6,7 +6,7 @@ import functools
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import pydantic.dataclasses
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from sr_jax.errors import InputError
 
@@ -21,7 +21,14 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value or ()) if isinstance(value, list | None) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+def _named(value: str) -> str:
+    if not value:
+        raise ValueError("an empty name")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_named)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -206,16 +206,23 @@ def mismatches(hr: Index, lr: Index, *, scale: int) -> dict[str, str]:
     if len(hr.names) != len(lr.names):
         raise InputError(f"data.lr_source=files: there are {len(lr.names)} LR images for {len(hr.names)} HR images")
     reasons = {}
-    for name, lr_name, (h, w), lr_size in zip(hr.names, lr.names, hr.sizes, lr.sizes, strict=True):
-        right = (h // scale, w // scale)
+    for name, lr_name, size, lr_size in zip(hr.names, lr.names, hr.sizes, lr.sizes, strict=True):
         if lr_name in lr.bad:
             reasons[name] = lr.bad[lr_name]
-        elif name not in hr.bad and lr_size != right:
-            reasons[name] = (
-                f"{lr_name}: its LR image is {lr_size[0]}x{lr_size[1]}, but that of {name}, which is {h}x{w}, "
-                f"must be {right[0]}x{right[1]} at x{scale}"
-            )
+        elif name not in hr.bad and (reason := wrong_lr_size(name, size, lr_size, scale=scale)):
+            reasons[name] = reason
     return reasons
+
+
+def wrong_lr_size(name: str, size: tuple[int, int], lr_size: tuple[int, int], *, scale: int) -> str | None:
+    """Why an LR image is not of the size of its HR image, as `crop_to_multiple` leaves that; None if it is."""
+    (height, width), (h, w) = size, lr_size
+    if (h, w) == (height // scale, width // scale):
+        return None
+    return (
+        f"{name}: its LR image has {h}x{w} pixels, but HR has {height}x{width}, "
+        f"which at x{scale} makes {height // scale}x{width // scale}"
+    )
 
 
 def cut_on_host(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8[np.ndarray, "*n w w 3"]:

@@ -242,7 +242,7 @@ def test_pairs_that_do_not_match():
     hr = index(["a", "b", "c", "d"], [(21, 30), (20, 20), (20, 20), (0, 0)], {"d": "d: damaged"})
     lr = index(["ax2", "bx2", "cx2", "dx2"], [(10, 15), (10, 11), (0, 0), (7, 7)], {"cx2": "cx2: no image"})
     assert pack.mismatches(hr, lr, scale=2) == {
-        "b": "bx2: its LR image is 10x11, but that of b, which is 20x20, must be 10x10 at x2",
+        "b": "b: its LR image has 10x11 pixels, but HR has 20x20, which at x2 makes 10x10",
         "c": "cx2: no image",
     }
     with pytest.raises(InputError, match="there are 3 LR images for 4 HR images"):

@@ -3,6 +3,7 @@
 import collections
 import fnmatch
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -98,8 +99,11 @@ def unreadable(name: str, path: Path) -> str | None:
     """Why a file cannot even be copied, if so."""
     try:
         name.encode()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            return f"{name}: is not a regular file"
         with path.open("rb"):
-            size = path.stat().st_size
+            size = status.st_size
         return f"{name}: has {size:,} bytes; at most {MAX_BYTES:,} are read" if size > MAX_BYTES else None
     except UnicodeEncodeError:
         return f"{printable(name)}: its name is not UTF-8; rename it"

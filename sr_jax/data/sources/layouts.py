@@ -6,10 +6,12 @@
 The case of folders' names never matters.
 """
 
+import collections
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from sr_jax.data.images import Bad
 from sr_jax.data.sources import folders
 from sr_jax.errors import InputError
 
@@ -47,43 +49,32 @@ def find_hr(folder: Path, *, more: Sequence[str], scale: int | None) -> dict[str
     by_scale = [f"image_SRF_{s}" for s in ((scale,) if scale else SCALES)]
     for place in (*more, *HR_FOLDERS, ".", *by_scale):
         found = folder if place == "." else subfolder(folder, place)
-        files = {path.name: path for path in folders.images_among(found.iterdir())} if found else {}
-        files = {name: path for name, path in files.items() if not _is_lr_of_a_pair(path)}
+        files = folders.images_among(found.iterdir()) if found else []
+        half = r"_HR$" if found and holds_pairs(found) else r"(?<!_LR)$"
+        files = {path.name: path for path in files if re.search(half, path.stem, re.IGNORECASE)}
         if files:
             return files
     return {}
 
 
-def find_lr(places: Iterable[Path], hr: Sequence[str], *, scale: int, what: str) -> dict[str, Path]:
-    """HR name -> path of its LR image, in the order of `hr`, from the first layout that holds any.
+def find_lr(places: Iterable[Path], hr: Sequence[str], *, scale: int, what: str) -> dict[str, Path | Bad]:
+    """HR name -> path of its LR image, or that it has none, in the order of `hr`; from the first layout that holds any.
 
     Args:
       places: folders in which the layouts may begin.
       what: is looked for; for error messages.
 
     Raises:
-      InputError: if no layout holds LR images, or naming the HR images whose LR is missing.
+      InputError: if no layout holds LR images, or naming the files if it cannot be said whose LR image one is.
     """
     looked: list[Path] = []
     for place in places:
         for found in lr_folders(place, scale):
             looked.append(found)
-            by_key: dict[str, Path] = {}
-            for path in folders.images_among(found.iterdir()):
-                if not path.stem.endswith("_HR"):
-                    by_key.setdefault(path.stem.lower(), path)
-                    by_key.setdefault(key(path.name, scale), path)
-            paths = {name: by_key.get(key(name, scale)) for name in hr}
-            missing = [name for name, path in paths.items() if path is None]
-            if len(missing) == len(hr):
+            paths = _pair(hr, _lr_files(found), scale=scale, what=what)
+            if not paths:
                 continue
-            if missing:
-                more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
-                raise InputError(
-                    f"{what}: {found} lacks the LR image at x{scale} of {len(missing)} of {len(hr)} HR images: "
-                    f"{', '.join(missing[:10])}{more}"
-                )
-            return {name: path for name, path in paths.items() if path}
+            return {name: paths.get(name) or Bad(name, f"{name}: {found} lacks its LR image at x{scale}") for name in hr}
     layouts = ", ".join(layout.format(s=scale) for layout in LR_FOLDERS)
     seen = f"; {', '.join(map(str, looked))} hold others" if looked else ""
     where = ", ".join(str(place) for place in places)
@@ -98,12 +89,48 @@ def lr_folders(place: Path, scale: int) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def key(name: str, scale: int) -> str:
-    """What an HR file and its LR file have in common: `img_001_SRF_2_LR.png`, `img_001x2.png` and `img_001.png` agree."""
-    stem = re.sub(r"\.[^./]*$", "", name).lower()
-    return re.sub(rf"(_srf_\d_(hr|lr)|_(hr|lr|gt)|x{scale})$", "", stem)
+def holds_pairs(folder: Path) -> bool:
+    """Whether HR, LR and what others made of them lie in one folder, told apart by how their names end: `image_SRF_2`."""
+    return re.fullmatch(r"image_SRF_\d", folder.resolve().name, re.IGNORECASE) is not None
 
 
-def _is_lr_of_a_pair(path: Path) -> bool:
-    """Whether a file is the LR half of a pair in one folder, as in `image_SRF_2`."""
-    return re.search(r"_LR$", path.stem) is not None
+def _lr_files(folder: Path) -> list[Path]:
+    half = r"_LR$" if holds_pairs(folder) else r"(?<!_HR)$"
+    return [path for path in folders.images_among(folder.iterdir()) if re.search(half, path.stem, re.IGNORECASE)]
+
+
+def _pair(hr: Sequence[str], files: Sequence[Path], *, scale: int, what: str) -> dict[str, Path]:
+    """HR name -> path of its LR image, of those that have one.
+
+    Raises:
+      InputError: naming two HR images of one LR image, or two LR images of one HR image.
+    """
+    exact, any_case = collections.defaultdict(list), collections.defaultdict(list)
+    for path in files:
+        exact[path.stem].append(path)
+        any_case[path.stem.lower()].append(path)
+    paths: dict[str, Path] = {}
+    owners: dict[Path, str] = {}
+    for name in hr:
+        stems = lr_stems(name, scale)
+        fitting = [exact[stem] for stem in stems if stem in exact]
+        fitting += [any_case[stem.lower()] for stem in stems if stem.lower() in any_case]
+        if not fitting:
+            continue
+        path, *others = fitting[0]
+        if others:
+            raise InputError(f"{what}: {path} and {others[0]} may both be the LR image of {name}; remove one")
+        if path in owners:
+            raise InputError(f"{what}: {path} may be the LR image of both {owners[path]} and {name}; rename the LR images")
+        paths[name], owners[path] = path, name
+    return paths
+
+
+def lr_stems(name: str, scale: int) -> list[str]:
+    """What the LR image of an HR image may be called, but for its suffix, by preference.
+
+    `baby.png` has babyx2, baby, baby_LR; `img_SRF_2_HR.png`, `img_HR.png` and `img_GT.png` have imgx2, img, img_LR too.
+    """
+    whole = name.rpartition(".")[0]
+    bare = re.sub(r"(_SRF_\d)?_HR$|_GT$", "", whole, flags=re.IGNORECASE)
+    return [f"{stem}{end}" for stem in (whole, bare) for end in (f"x{scale}", "", f"_SRF_{scale}_LR", "_LR")]

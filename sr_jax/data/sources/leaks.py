@@ -1,4 +1,4 @@
-"""Training images that are evaluation images: known by their names, or by their pixels."""
+"""Training images that are evaluation images: known by their names, by their pixels, or by those of a corner."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
@@ -28,11 +28,15 @@ def find(training: Mapping[str, Sum], evaluation: Mapping[str, Mapping[str, Sum]
       training: name -> sum of the pixels.
       evaluation: title of each set of the run -> the same of its images. Set5 and Set14 are compared with always.
     """
-    known = _known_pixels(evaluation)
+    known = _known(evaluation)
+    whole = {image.sha256: whose for whose, image in known.items()}
+    corners = {image.corner: whose for whose, image in known.items() if image.corner}
     found = []
     for name, image in training.items():
-        if image.sha256 in known:
-            found.append(f"{name} has the pixels of {known[image.sha256]}")
+        if image.sha256 in whole:
+            found.append(f"{name} has the pixels of {whole[image.sha256]}")
+        elif image.corner in corners:
+            found.append(f"{name} has the top left corner of {corners[image.corner]}")
         elif whose := by_name(name, image):
             found.append(f"{name} is, by its name and size, {whose}")
     return found
@@ -49,10 +53,10 @@ def by_name(name: str, image: Sum) -> str | None:
     return f"image {number} of B100" if number in B100 else None
 
 
-def _known_pixels(evaluation: Mapping[str, Mapping[str, Sum]]) -> dict[str, str]:
-    """sha256 -> which evaluation image has it."""
-    known = {sha256: f"{name} in {title}" for title in ("Set5", "Set14") for name, sha256 in checksums.published(title).items()}
-    return known | {image.sha256: f"{name} in {title}" for title, sums in evaluation.items() for name, image in sums.items()}
+def _known(evaluation: Mapping[str, Mapping[str, Sum]]) -> dict[str, Sum]:
+    """Which evaluation image -> its sum."""
+    sets = {title: checksums.published(title) for title in ("Set5", "Set14")}
+    return {f"{name} in {title}": image for title, sums in (*sets.items(), *evaluation.items()) for name, image in sums.items()}
 
 
 def explain(found: Iterable[str]) -> str:

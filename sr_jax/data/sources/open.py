@@ -6,16 +6,17 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
-from sr_jax.data.images import Bad, Image
+from sr_jax.data.images import Bad
 from sr_jax.data.sources import catalog, checksums, folders, layouts
 from sr_jax.data.sources.catalog import PHOTOGRAPHS, SETS, Archive, Split
 from sr_jax.data.sources.download import check_space, download, unpack
 from sr_jax.data.sources.prepare import ImageSet, prepare
 from sr_jax.errors import InputError
 
-BadImages = Literal["refuse", "skip"]
+File = TypeVar("File", bound=Path | Bad)
+
 USERS_OWN = {"citation": "", "licence": "the user's own"}
 
 
@@ -23,6 +24,7 @@ def open_set(
     name: str,
     *,
     root: Path,
+    root_option: str,
     cache: Path,
     split: Split,
     scale: int | None = None,
@@ -36,6 +38,7 @@ def open_set(
     Args:
       name: a title or an alias of the catalog.
       root: folder that holds the folders of the sets.
+      root_option: by which the user gives `root`; for error messages.
       cache: folder for prepared sets.
       split: of the sets that have any: photographs and DIV2K.
       scale: whose HR to take where a layout has another for each.
@@ -46,7 +49,7 @@ def open_set(
     """
     title = catalog.find(name)
     titles = catalog.parts(title)
-    files = _join({part: _hr_files(part, split, root, scale) for part in titles})
+    files = _join({part: _hr_files(part, split, scale, root, root_option) for part in titles})
     files = folders.select(files, include=include, exclude=exclude, config_group="data")
     source = json.dumps([title, split, scale, str(root.resolve()), list(include), list(exclude)])
     image_set = prepare(title, files, kind=title, source=source, cache=cache, **_terms(title))
@@ -80,38 +83,57 @@ def open_folder(
     return prepare("+".join(place.name for place in places), files, kind="folder", source=source, cache=cache, **USERS_OWN)
 
 
-def open_hr(name_or_dir: str | Path, *, scale: int, root: Path, cache: Path) -> ImageSet:
-    """The HR images to evaluate on: of a named set, of a folder in one of the usual layouts, or else all below a folder.
+def open_hr(
+    name_or_dir: str | Path,
+    *,
+    scale: int,
+    root: Path,
+    cache: Path,
+    option: str,
+    root_option: str,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> ImageSet:
+    """The HR images of a named set's test split, of a folder in one of the usual layouts, or else all below a folder.
+
+    Args:
+      option, root_option: by which the user gives `name_or_dir` and `root`; for error messages.
+      include, exclude: patterns on names (folders.select).
 
     Raises:
       InputError: as `open_set` and `open_folder` do.
     """
+    patterns = {"include": include, "exclude": exclude}
     if is_name(name_or_dir):
-        return open_set(str(name_or_dir), root=root, cache=cache, split="test", scale=scale)
+        name = str(name_or_dir)
+        return open_set(name, root=root, root_option=root_option, cache=cache, split="test", scale=scale, **patterns)
     folder = Path(name_or_dir).expanduser()
-    files = hr_of_folder(folder, scale=scale)
-    source = json.dumps(["hr", str(folder.resolve()), scale])
+    files = folders.select(hr_of_folder(folder, scale=scale, option=option), **patterns, config_group="data")
+    source = json.dumps(["hr", str(folder.resolve()), scale, list(include), list(exclude)])
     return prepare(folder.resolve().name, files, kind="folder", source=source, cache=cache, **USERS_OWN)
 
 
-def open_lr(name_or_dir: str | Path, *, scale: int, root: Path, cache: Path, split: Split = "test") -> ImageSet:
-    """The LR images that lie beside a set's HR images, in their order and under their names.
+def open_lr(
+    name_or_dir: str | Path, *, scale: int, root: Path, cache: Path, option: str, root_option: str, split: Split = "test"
+) -> ImageSet:
+    """The LR images that lie beside a set's HR images, in their order and under their names; Bad where one is missing.
 
     Args:
       name_or_dir: a named set or a folder, as `open_hr` takes it.
+      option, root_option: as for `open_hr`.
 
     Raises:
-      InputError: if no layout holds LR images at this scale, or naming the HR images whose LR is missing.
+      InputError: if no layout holds LR images at this scale, or naming files of which it is not clear whose LR they are.
     """
     if is_name(name_or_dir):
         title = catalog.find(str(name_or_dir))
-        files = _join({part: _lr_files(part, split, scale, root) for part in catalog.parts(title)})
+        files = _join({part: _lr_files(part, split, scale, root, root_option) for part in catalog.parts(title)})
         terms, place = _terms(title), root
     else:
         place = Path(name_or_dir).expanduser()
         title, terms = place.resolve().name, USERS_OWN
-        hr = list(hr_of_folder(place, scale=scale))
-        files = layouts.find_lr((place, place.parent), hr, scale=scale, what=f"eval.sets={place}")
+        hr = list(hr_of_folder(place, scale=scale, option=option))
+        files = layouts.find_lr((place, place.parent), hr, scale=scale, what=f"{option}={place}")
     source = json.dumps(["lr", title, split, scale, str(place.resolve())])
     return prepare(f"{title} LR x{scale}", files, kind="lr", source=source, cache=cache, **terms)
 
@@ -119,6 +141,8 @@ def open_lr(name_or_dir: str | Path, *, scale: int, root: Path, cache: Path, spl
 def is_name(name_or_dir: str | Path) -> bool:
     """Whether a set is meant, not a folder: what has no slash is a name, unless a folder of that name and no set exists."""
     text = str(name_or_dir)
+    if not text:  # as a path it would be the current folder
+        return True
     if isinstance(name_or_dir, Path) or "/" in text or text.startswith(("~", ".")):
         return False
     try:
@@ -128,79 +152,41 @@ def is_name(name_or_dir: str | Path) -> bool:
     return True
 
 
-def hr_of_folder(folder: Path, *, scale: int) -> dict[str, Path]:
+def hr_of_folder(folder: Path, *, scale: int, option: str) -> dict[str, Path]:
     """Name -> path of the HR images of a folder that may be a set in one of the usual layouts, or any tree of images."""
     files = layouts.find_hr(folder, more=(), scale=scale) if folder.is_dir() else {}
     inner = {path.parent for path in files.values()} - {folder}
-    if not inner and not any(layouts.lr_folders(folder, s) for s in layouts.SCALES):
-        return folders.list_folder(folder, "eval.sets")
+    pairs = bool(files) and layouts.holds_pairs(folder)
+    if not inner and not pairs and not any(layouts.lr_folders(folder, s) for s in layouts.SCALES):
+        return folders.list_folder(folder, option)
     _say(f"{folder}: its HR images are those of {next(iter(files.values())).parent}")
     return files
-
-
-def check_pair(hr: Image, lr: Image, *, scale: int) -> str | None:
-    """Why LR is not of the size of HR, cropped to a multiple of the scale and divided by it; None if it is."""
-    (height, width), (h, w) = hr.pixels.shape[:2], lr.pixels.shape[:2]
-    if (h, w) == (height // scale, width // scale):
-        return None
-    return (
-        f"{hr.name}: its LR image has {h}x{w} pixels, but HR has {height}x{width}, "
-        f"which at x{scale} makes {height // scale}x{width // scale}"
-    )
-
-
-def usable(image_set: ImageSet, policy: BadImages) -> list[Image]:
-    """All images of a set that can be decoded. `refuse` raises if any cannot, `skip` says which and leaves them out.
-
-    Raises:
-      InputError: naming the images that cannot be used, or if none can.
-    """
-    items = list(image_set)
-    handle_bad_images({item.name: item.reason for item in items if isinstance(item, Bad)}, policy)
-    images = [item for item in items if isinstance(item, Image)]
-    if not images:
-        raise InputError(f"{image_set.title} holds no usable image: all were skipped")
-    return images
-
-
-def handle_bad_images(reasons: Mapping[str, str], policy: BadImages) -> None:
-    """Refuses the named images, or says that they are skipped. `reasons`: name -> what is wrong, with the name in it."""
-    if not reasons:
-        return
-    lines = [f"\n  {reason}" for reason in reasons.values()]
-    if policy == "skip":
-        print(f"skipping {len(reasons)} image(s):{''.join(lines)}", file=sys.stderr)
-        return
-    more = f"\n  and {len(lines) - 10} more" if len(lines) > 10 else ""
-    raise InputError(
-        f"{len(reasons)} image(s) cannot be used (data.bad_images=skip goes on without them):{''.join(lines[:10])}{more}"
-    )
 
 
 def _terms(title: str) -> dict[str, str]:
     return {"citation": SETS[title].citation, "licence": SETS[title].licence}
 
 
-def _join(parts: Mapping[str, dict[str, Path]]) -> dict[str, Path]:
+def _join(parts: Mapping[str, dict[str, File]]) -> dict[str, File]:
     """The files of all parts; in a union names begin with the title of the part."""
     if len(parts) == 1:
         return next(iter(parts.values()))
     return {f"{title}/{name}": path for title, files in parts.items() for name, path in files.items()}
 
 
-def _hr_files(title: str, split: Split, root: Path, scale: int | None) -> dict[str, Path]:
+def _hr_files(title: str, split: Split, scale: int | None, root: Path, root_option: str) -> dict[str, Path]:
     """Name -> path of the HR images of a set that is no union; downloads what is missing and can be had."""
     if title == "photographs":
         folder = _scikit_image_data()
         return {name: folder / name for name in getattr(PHOTOGRAPHS, split)}
     files = _local_hr(title, split, root, scale)
     if not files and split in SETS[title].archives:
-        _fetch(SETS[title].archives[split], _place(title, root), what=title)
+        _fetch(SETS[title].archives[split], _place(title, root), root_option, what=title)
         files = _local_hr(title, split, root, scale)
     if not files:
         names = " or ".join((title, *SETS[title].aliases))
         raise InputError(
-            f"{title} is not below {root} (data.root): put its images there as {names}/*.png, or with them in "
+            f"{title} is not below {root} ({root_option}): put its images there as {names}/*.png, or with them in "
             f"{', '.join(layouts.HR_FOLDERS)} or image_SRF_{scale or 2}; it cannot be downloaded"
         )
     folders.refuse_doubles(files)
@@ -228,9 +214,9 @@ def _local_hr(title: str, split: Split, root: Path, scale: int | None) -> dict[s
     return {}
 
 
-def _lr_files(title: str, split: Split, scale: int, root: Path) -> dict[str, Path]:
+def _lr_files(title: str, split: Split, scale: int, root: Path, root_option: str) -> dict[str, Path | Bad]:
     """HR name -> path of its LR image, for a set that is no union; downloads what is missing and can be had."""
-    names = list(_hr_files(title, split, root, scale))
+    names = list(_hr_files(title, split, scale, root, root_option))
     place = _place(title, root)
     archive = SETS[title].archives.get(f"{split}_x{scale}")
     try:
@@ -238,11 +224,11 @@ def _lr_files(title: str, split: Split, scale: int, root: Path) -> dict[str, Pat
     except InputError:
         if archive is None or all((place / folder).exists() for folder in archive.holds.values()):
             raise
-    _fetch(archive, place, what=title)
+    _fetch(archive, place, root_option, what=title)
     return layouts.find_lr((place,), names, scale=scale, what=title)
 
 
-def _fetch(archive: Archive, place: Path, *, what: str) -> None:
+def _fetch(archive: Archive, place: Path, root_option: str, *, what: str) -> None:
     """Downloads an archive and unpacks it to below `place`; the archive itself is not kept."""
     file = place / archive.url.rpartition("/")[2]
     size = f" ({archive.size / 1e9:.1f} GB)" if archive.size else ""
@@ -257,7 +243,8 @@ def _fetch(archive: Archive, place: Path, *, what: str) -> None:
         inside = " and ".join(archive.holds.values())
         raise InputError(f"{error}. Or put the images of {what} into {place}/{inside} yourself") from None
     except OSError as error:
-        raise InputError(f"{place} cannot be written ({error.strerror or error}); set data.root to another folder") from error
+        reason = error.strerror or error
+        raise InputError(f"{place} cannot be written ({reason}); give another folder as {root_option}") from error
 
 
 def _say_differences(image_set: ImageSet, titles: Sequence[str], *, expected: int, cache: Path) -> None:

@@ -11,7 +11,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class ImageSet:
     title: str
     names: tuple[str, ...]
     fingerprint: str
-    """sha256 of what tells these files from others: names, sizes, times of change, source and split."""
+    """sha256 of what tells these files from others: names, sizes, times of change, why some cannot be read, source, split."""
     citation: str
     licence: str
     read: Callable[[], Iterator[Image | Bad]] = dataclasses.field(repr=False, compare=False)
@@ -81,12 +81,12 @@ class ImageSet:
 
 
 def prepare(
-    title: str, files: dict[str, Path], *, kind: str, source: str, citation: str, licence: str, cache: Path
+    title: str, files: Mapping[str, Path | Bad], *, kind: str, source: str, citation: str, licence: str, cache: Path
 ) -> ImageSet:
     """The set of these files, prepared if that has not been done or if they have changed since.
 
     Args:
-      files: name -> path.
+      files: name -> path, or why there is none.
       kind: names its folder in the cache.
       source: tells one set from another of the same kind.
       cache: folder for prepared sets.
@@ -94,9 +94,14 @@ def prepare(
     Raises:
       InputError: if `cache` cannot be written.
     """
-    bad = {name: reason for name, path in files.items() if (reason := folders.unreadable(name, path))}
-    good = {name: path for name, path in files.items() if name not in bad}
-    fingerprint = _fingerprint(source, good)
+    bad, good = {}, {}
+    for name, path in files.items():
+        reason = path.reason if isinstance(path, Bad) else folders.unreadable(name, path)
+        if reason or isinstance(path, Bad):
+            bad[name] = reason
+        else:
+            good[name] = path
+    fingerprint = _fingerprint(source, good, bad)
     slug = "".join(letter if letter.isalnum() else "-" for letter in kind.lower())
     place = cache / f"sr_jax_{slug}-{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
@@ -105,10 +110,14 @@ def prepare(
         with _explained(place), FileLock(f"{place}.lock"):
             if anew:
                 shutil.rmtree(place, ignore_errors=True)
-            builder = _prepared(place, title, good, fingerprint, citation, licence)
-            as_data_source: Any = builder.as_data_source  # its decorator hides the signature from type checkers
-            parts = as_data_source(sorted(builder.info.splits), decoders={"image": tfds.decode.SkipDecoding()})
-            return grain.MapDataset.concatenate([grain.MapDataset.source(part) for part in parts])
+            try:
+                return _records(_prepared(place, title, good, fingerprint, citation, licence))
+            except (OSError, InputError):
+                raise
+            except Exception:  # TFDS cannot read its own description
+                if anew:
+                    raise
+        return make(anew=True)
 
     def read() -> Iterator[Image | Bad]:
         done = 0
@@ -129,7 +138,7 @@ def prepare(
     return ImageSet(title, names, fingerprint, citation, licence, read)
 
 
-def _in_order(files: dict[str, Path], bad: dict[str, str], records: Any, *, start: int) -> Iterator[Image | Bad]:
+def _in_order(files: Iterable[str], bad: dict[str, str], records: Any, *, start: int) -> Iterator[Image | Bad]:
     """The images of all files from the start-th on; those that could not be copied stand where they belong."""
     names = list(files)
     skipped = sum(name not in bad for name in names[:start])
@@ -174,6 +183,12 @@ def _prepared(
     return builder
 
 
+def _records(builder: tfds.core.DatasetBuilder) -> Any:
+    as_data_source: Any = builder.as_data_source  # its decorator hides the signature from type checkers
+    parts = as_data_source(sorted(builder.info.splits), decoders={"image": tfds.decode.SkipDecoding()})
+    return grain.MapDataset.concatenate([grain.MapDataset.source(part) for part in parts])
+
+
 def _parts(files: dict[str, Path]) -> Iterator[dict[str, Path]]:
     """The files in groups of at most PART bytes."""
     part, size = {}, 0
@@ -193,9 +208,12 @@ def _note(place: Path, fingerprint: str) -> str:
     return json.dumps({"files": fingerprint, "sizes": {str(p.relative_to(place)): p.stat().st_size for p in records}})
 
 
-def _fingerprint(source: str, files: dict[str, Path]) -> str:
+def _fingerprint(source: str, good: dict[str, Path], bad: dict[str, str]) -> str:
+    """Of the source, and of each file what tells it from another, or why it cannot be read: that too may change."""
     total = hashlib.sha256(f"{source}\n".encode())
-    for name, path in files.items():
+    for name, reason in bad.items():
+        total.update(f"{folders.printable(name)}\0{reason}\n".encode())
+    for name, path in good.items():
         stat = path.stat()
         total.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return total.hexdigest()

@@ -7,7 +7,7 @@ import pytest
 from sr_jax.data import sources
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import catalog, checksums
-from sr_jax.data.sources.checksums import pixel_sum
+from sr_jax.data.sources.checksums import Sum, pixel_sum
 
 
 @pytest.fixture
@@ -42,6 +42,32 @@ def test_sums_are_computed_once(image, tmp_path):
     assert checksums.sums_of([], fingerprint="g", cache=tmp_path) == {}
 
 
+@pytest.mark.parametrize("kept", ["{", "[]", '{"a": [9, 7, "0"]}', '{"a": 3}'], ids=["cut off", "list", "older", "number"])
+def test_sums_that_cannot_be_used_are_computed_anew(image, tmp_path, kept):
+    first = checksums.sums_of([image], fingerprint="f", cache=tmp_path)
+    (note,) = tmp_path.rglob("*.json")
+    note.write_text(kept)
+    assert checksums.sums_of([image], fingerprint="f", cache=tmp_path) == first
+    assert checksums.sums_of([], fingerprint="f", cache=tmp_path) == first
+
+
+def test_the_corner_outlasts_cropping_from_the_top_left(rng):
+    pixels = rng.integers(0, 256, (90, 80, 3), dtype=np.uint8)
+    corner = checksums.corner_sum(pixels)
+    assert corner
+    assert checksums.corner_sum(pixels[:64, :72]) == corner
+    assert checksums.corner_sum(pixels[1:]) != corner
+    assert checksums.corner_sum(pixels[:63]) is None
+    gray = pixels[..., :1]
+    assert checksums.corner_sum(gray) == checksums.corner_sum(np.repeat(gray, 3, 2))
+
+
+def test_a_corner_of_few_colours_tells_nothing(rng):
+    assert checksums.corner_sum(rng.integers(0, 15, (64, 64, 1), dtype=np.uint8)) is None
+    assert checksums.corner_sum(np.zeros((64, 64, 3), np.uint8)) is None
+    assert checksums.corner_sum(rng.integers(0, 16, (64, 64, 1), dtype=np.uint8))
+
+
 def test_the_table_has_every_image_of_the_small_sets():
     for title in checksums.MEASURED:
         assert len(checksums.published(title)) == catalog.SETS[title].images, title
@@ -50,13 +76,16 @@ def test_the_table_has_every_image_of_the_small_sets():
 
 @pytest.mark.parametrize("title", checksums.MEASURED)
 def test_the_research_images_are_the_published_ones(research_images, cache, capsys, title):
-    assert len(sources.open_set(title, root=research_images, cache=cache, split="test")) == catalog.SETS[title].images
+    assert (
+        len(sources.open_set(title, root=research_images, root_option="--data", cache=cache, split="test"))
+        == catalog.SETS[title].images
+    )
     assert "warning" not in capsys.readouterr().err
 
 
 def test_differences_are_named(image, monkeypatch):
     monkeypatch.setattr(
-        checksums, "published", lambda title: {"a": pixel_sum(image).sha256, "lost": "0"} if title == "Set5" else {}
+        checksums, "published", lambda title: {"a": pixel_sum(image), "lost": Sum(9, 9, "0", None)} if title == "Set5" else {}
     )
     other = pixel_sum(Image("b", image.pixels[:-1]))
     assert checksums.differences({"a": pixel_sum(image)}, ["Urban100"]) is None

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -63,3 +64,11 @@ def test_patterns_that_leave_nothing_are_named():
 def test_one_image_twice_in_a_published_set():
     with pytest.raises(InputError, match=r"HR/a\.bmp and HR/a\.png are both image a of one set"):
         folders.refuse_doubles({"a.bmp": Path("HR/a.bmp"), "a.png": Path("HR/a.png"), "b.png": Path("HR/b.png")})
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+    """To open a pipe would be to wait for someone to write into it."""
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.png", "folder.png"):
+        assert folders.unreadable(name, tmp_path / name) == f"{name}: is not a regular file"

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from sr_jax.data.images import Bad
 from sr_jax.data.sources import layouts
 from sr_jax.errors import InputError
 
@@ -53,10 +56,64 @@ def test_a_sets_own_layout(tmp_path, save):
     assert lr == {"0801.png": tmp_path / "DIV2K_valid_LR_bicubic/X4/0801x4.png"}
 
 
-def test_missing_lr_images_are_named(tmp_path, save):
+def test_what_others_made_of_an_image_is_not_hr(tmp_path, save):
+    kinds = ("HR", "LR", "bicubic", "SRCNN", "A+", "nearest")
+    save(tmp_path / "image_SRF_2", *(f"img_001_SRF_2_{kind}.png" for kind in kinds))
+    for folder in (tmp_path, tmp_path / "image_SRF_2"):
+        assert list(layouts.find_hr(folder, more=(), scale=2)) == ["img_001_SRF_2_HR.png"]
+    save(tmp_path / "image_SRF_2", "img_001.png")  # nor is it LR
+    lr = layouts.find_lr([tmp_path], ["img_001.png"], scale=2, what="Set5")
+    assert lr == {"img_001.png": tmp_path / "image_SRF_2/img_001_SRF_2_LR.png"}
+
+
+@pytest.mark.parametrize(
+    ("hr", "lr"),
+    [
+        ("fo fox2", "fox2 fox2x2"),
+        ("fox2 fo", "fox2x2 fox2"),
+        ("a A", "ax2 Ax2"),
+        ("a A", "a A"),
+        ("Baby", "babyX2"),
+        ("a_GT b_HR c_SRF_2_HR", "ax2 b c_LR"),
+        ("a_GT", "a_GT"),
+        ("x2", "x2x2"),
+    ],
+)
+def test_each_hr_image_gets_its_own_lr(tmp_path, save, hr, lr):
+    save(tmp_path / "LRbicx2", *(f"{name}.png" for name in lr.split()))
+    found = layouts.find_lr([tmp_path], [f"{name}.png" for name in hr.split()], scale=2, what="Set5")
+    assert [path.stem for path in found.values() if isinstance(path, Path)] == lr.split()
+
+
+@pytest.mark.parametrize(
+    ("hr", "lr", "message"),
+    [
+        ("fo.png fox2.png", "fox2.png", r"Set5: .*fox2\.png may be the LR image of both fo\.png and fox2\.png"),
+        ("a.png A.png", "a.png", r"a\.png may be the LR image of both a\.png and A\.png"),
+        ("a.png", "ax2.png ax2.bmp", r"Set5: .*ax2\.bmp and .*ax2\.png may both be the LR image of a\.png"),
+        ("Baby.png", "babyx2.png BABYx2.png", r"BABYx2\.png and .*babyx2\.png may both be the LR image of Baby\.png"),
+    ],
+)
+def test_a_doubtful_lr_image_is_refused(tmp_path, save, hr, lr, message):
+    save(tmp_path / "LRbicx2", *lr.split())
+    with pytest.raises(InputError, match=message):
+        layouts.find_lr([tmp_path], hr.split(), scale=2, what="Set5")
+
+
+def test_a_missing_lr_image_is_bad_in_its_place(tmp_path, save):
     save(tmp_path, "LRbicx2/a.png", "LRbicx2/c.png")
-    with pytest.raises(InputError, match=r"Set5: .*LRbicx2 lacks the LR image at x2 of 2 of 4 HR images: b\.png, d\.png$"):
-        layouts.find_lr([tmp_path], ["a.png", "b.png", "c.png", "d.png"], scale=2, what="Set5")
+    folder = tmp_path / "LRbicx2"
+    assert layouts.find_lr([tmp_path], ["a.png", "b.png", "c.png"], scale=2, what="Set5") == {
+        "a.png": folder / "a.png",
+        "b.png": Bad("b.png", f"b.png: {folder} lacks its LR image at x2"),
+        "c.png": folder / "c.png",
+    }
+
+
+def test_lr_images_that_are_all_of_others(tmp_path, save):
+    save(tmp_path, "LRbicx2/a.png")
+    with pytest.raises(InputError, match=r"Set5: no LR images at x2 beside its HR images; .*LRbicx2 hold others"):
+        layouts.find_lr([tmp_path], ["b.png"], scale=2, what="Set5")
 
 
 def test_no_lr_at_this_scale(tmp_path, save):

@@ -15,6 +15,8 @@ from tests.data.sources.server import serving
 
 SET5 = ("baby", "bird", "butterfly", "head", "woman")
 
+GIVEN = {"option": "--sets", "root_option": "--data"}
+
 
 @pytest.fixture(autouse=True)
 def _say_all_again():
@@ -22,7 +24,7 @@ def _say_all_again():
 
 
 def open_set(name, root, cache, **options):
-    return sources.open_set(name, root=root, cache=cache, **({"split": "train"} | options))
+    return sources.open_set(name, root=root, cache=cache, **({"split": "train", "root_option": "data.root"} | options))
 
 
 def test_a_named_set(tmp_path, save, capsys):
@@ -151,7 +153,7 @@ def test_lr_images_are_downloaded_too(tmp_path, save, div2k):
     pixels = save(tmp_path / "source/DIV2K_valid_LR_bicubic/X2", "0004x2.png", "0005x2.png", shape=(6, 5, 3))
     with serving(b"") as server:
         div2k(test_x2=archive_of(tmp_path / "source", "DIV2K_valid_LR_bicubic/X2", server))
-        lr = sources.open_lr("DIV2K", scale=2, root=tmp_path / "root", cache=tmp_path / "cache")
+        lr = sources.open_lr("DIV2K", scale=2, root=tmp_path / "root", cache=tmp_path / "cache", **GIVEN)
     assert lr.names == ("0004.png", "0005.png")  # those of HR
     np.testing.assert_array_equal(sources.usable(lr, "refuse")[1].pixels, pixels["0005x2.png"])
 
@@ -169,8 +171,8 @@ def test_a_failed_download_says_what_to_do_instead(tmp_path, div2k):
 
 def open_pair(name, root, cache):
     return (
-        sources.open_hr(name, scale=2, root=root, cache=cache),
-        sources.open_lr(name, scale=2, root=root, cache=cache),
+        sources.open_hr(name, scale=2, root=root, cache=cache, **GIVEN),
+        sources.open_lr(name, scale=2, root=root, cache=cache, **GIVEN),
     )
 
 
@@ -188,42 +190,61 @@ def test_a_folder_in_a_usual_layout_is_its_hr(tmp_path, save, capsys, inner):
 
 def test_lr_images_below_hr_images_are_not_taken_for_hr(tmp_path, save):
     save(tmp_path / "mine", "a.png", "LRbicx3/a.png")
-    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache")
+    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache", **GIVEN)
     assert hr.names == ("a.png",)
 
 
 def test_any_other_tree_is_taken_whole(tmp_path, save):
     save(tmp_path / "mine", "a.png", "HR/deeper/b.png")
-    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache")
+    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache", **GIVEN)
     assert hr.names == ("HR/deeper/b.png", "a.png")
 
 
 def test_research_pairs(research_images, cache):
     for scale in (2, 3, 4):
-        hr = sources.usable(sources.open_hr("Set5", scale=scale, root=research_images, cache=cache), "refuse")
-        lr = sources.usable(sources.open_lr("Set5", scale=scale, root=research_images, cache=cache), "refuse")
+        hr = sources.usable(sources.open_hr("Set5", scale=scale, root=research_images, cache=cache, **GIVEN), "refuse")
+        lr = sources.usable(sources.open_lr("Set5", scale=scale, root=research_images, cache=cache, **GIVEN), "refuse")
         assert [sources.check_pair(a, b, scale=scale) for a, b in zip(hr, lr, strict=True)] == [None] * 5
-        by_path = sources.open_lr(research_images / "Set5", scale=scale, root=research_images, cache=cache)
+        by_path = sources.open_lr(research_images / "Set5", scale=scale, root=research_images, cache=cache, **GIVEN)
         for a, b in zip(lr, sources.usable(by_path, "refuse"), strict=True):
             np.testing.assert_array_equal(a.pixels, b.pixels)
 
 
-def test_sizes_that_do_not_match(rng):
-    hr = Image("a.png", rng.integers(0, 256, (13, 10, 3), dtype=np.uint8))
-    assert sources.check_pair(hr, Image("a.png", hr.pixels[:6, :5]), scale=2) is None
-    reason = sources.check_pair(hr, Image("a.png", hr.pixels[:7, :5]), scale=2)
-    assert reason == "a.png: its LR image has 7x5 pixels, but HR has 13x10, which at x2 makes 6x5"
-
-
 def test_missing_lr_of_a_named_set(tmp_path, save):
     save(tmp_path / "Set5/HR", *(f"{name}.png" for name in SET5))
-    save(tmp_path / "Set5/LR_bicubic/X2", *(f"{name}x2.png" for name in SET5[:4]))
-    with pytest.raises(InputError, match=r"Set5: .*X2 lacks the LR image at x2 of 1 of 5 HR images: woman\.png"):
-        sources.open_lr("Set5", scale=2, root=tmp_path, cache=tmp_path / "cache")
+    pixels = save(tmp_path / "Set5/LR_bicubic/X2", *(f"{name}x2.png" for name in SET5 if name != "bird"))
+    lr = sources.open_lr("Set5", scale=2, root=tmp_path, cache=tmp_path / "cache", **GIVEN)
+    baby, bird, *others = lr
+    assert bird == Bad("bird.png", f"bird.png: {tmp_path}/Set5/LR_bicubic/X2 lacks its LR image at x2")
+    for name, image in zip(pixels, (baby, *others), strict=True):
+        assert isinstance(image, Image)
+        np.testing.assert_array_equal(image.pixels, pixels[name])
+
+
+def test_the_folder_of_pairs_itself(tmp_path, save):
+    folder = tmp_path / "Set5/image_SRF_2"
+    save(folder, *(f"img_001_SRF_2_{kind}.png" for kind in ("HR", "LR", "SRCNN")))
+    hr, lr = open_pair(folder, tmp_path, tmp_path / "cache")
+    assert hr.names == lr.names == ("img_001_SRF_2_HR.png",)
+
+
+def test_some_images_of_a_folder_with_lr_beside(tmp_path, save):
+    save(tmp_path / "mine/HR", "a.png", "b.png")
+    hr = sources.open_hr(tmp_path / "mine/HR", scale=2, root=tmp_path, cache=tmp_path / "cache", exclude=("a.png",), **GIVEN)
+    assert hr.names == ("b.png",)
+
+
+def test_messages_name_the_options_of_the_command(tmp_path):
+    where = {"scale": 2, "root": tmp_path, "cache": tmp_path / "cache", **GIVEN}
+    for opener in (sources.open_hr, sources.open_lr):
+        with pytest.raises(InputError, match=r"^--sets=nowhere: no such folder$"):
+            opener("./nowhere", **where)
+        with pytest.raises(InputError, match=rf"^Set5 is not below {tmp_path} \(--data\): "):
+            opener("Set5", **where)
 
 
 @pytest.mark.parametrize(
-    ("text", "is_name"), [("Set5", True), ("set14", True), ("./Set5", False), ("~/x", False), ("Set6", True)]
+    ("text", "is_name"), [("Set5", True), ("set14", True), ("./Set5", False), ("~/x", False), ("Set6", True), ("", True)]
 )
 def test_names_and_folders(text, is_name):
     """Set6 is neither; the error that it is no known set says more than that there is no such folder."""

@@ -37,7 +37,7 @@ def load(directory, cache, bad_images="refuse"):
 
 def test_photographs_come_from_scikit_image(cache):
     train, test = (
-        sources.usable(sources.open_set("photographs", split=split, root=cache, cache=cache), "refuse")
+        sources.usable(sources.open_set("photographs", split=split, root=cache, root_option="--data", cache=cache), "refuse")
         for split in ("train", "test")
     )
     assert [image.name for image in test] == ["astronaut.png", "chelsea.png", "coffee.png"]
@@ -253,8 +253,34 @@ def test_the_fingerprint_tells_sets_apart(folder, tmp_path):
     assert fingerprint() != first
 
 
+def test_an_unreadable_file_that_goes_is_seen(folder, cache):
+    directory, _ = folder
+
+    def fingerprint():
+        return sources.open_folder([directory], cache=cache, config_key="data.dir").fingerprint
+
+    first = fingerprint()
+    (directory / "gone.png").symlink_to("nowhere")
+    dangling = fingerprint()
+    (directory / "gone.png").unlink()
+    os.mkfifo(directory / "gone.png")
+    pipe = fingerprint()
+    (directory / "gone.png").unlink()
+    assert fingerprint() == first
+    assert len({first, dangling, pipe}) == 3
+
+
+def test_a_damaged_description_is_made_again(folder, tmp_path):
+    """Of the right length, so that the note agrees."""
+    directory, pixels = folder
+    load(directory, tmp_path / "cache")
+    (info,) = (tmp_path / "cache").rglob("dataset_info.json")
+    info.write_text("x" * info.stat().st_size)
+    np.testing.assert_array_equal(load(directory, tmp_path / "cache")[0].pixels, pixels["a.png"])
+
+
 def test_citation_and_licence_are_in_the_prepared_set(research_images, tmp_path):
-    sources.open_set("Set5", root=research_images, cache=tmp_path, split="test")
+    sources.open_set("Set5", root=research_images, root_option="--data", cache=tmp_path, split="test")
     (info,) = tmp_path.rglob("dataset_info.json")
     said = json.loads(info.read_text())
     assert "Bevilacqua" in said["citation"]
