@@ -14,6 +14,7 @@ from sr_jax import provenance
 from sr_jax.build import make_degrade
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines, sources
+from sr_jax.data.degrade import file_digest
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
 from sr_jax.data.sources import ImageSet, checksums, leaks
@@ -22,6 +23,7 @@ from sr_jax.evaluation.evaluator import Evaluator
 from sr_jax.evaluation.protocol import PROTOCOLS
 from sr_jax.evaluation.rows import Stamp, unusable
 from sr_jax.evaluation.upscale import PRECISION
+from sr_jax.places import data_root
 
 
 class TrainingImages(NamedTuple):
@@ -32,12 +34,7 @@ class TrainingImages(NamedTuple):
     """Height and width of each image, before it is cropped to multiples of the scale."""
     packs: pipelines.Images
     digest: str
-    """Of all names and pixels, by which a resumed run knows its images again."""
-
-
-def data_root(config: Config, cache: Path) -> Path:
-    """The folder that holds the named sets."""
-    return Path(config.data.root or os.environ.get("SR_JAX_DATA") or cache / "datasets").expanduser()
+    """Of all names and pixels, and of kernel files, by which a resumed run knows again what it began with."""
 
 
 def open_training_set(config: Config, cache: Path) -> ImageSet:
@@ -133,13 +130,14 @@ def load_training_images(config: Config, cache: Path) -> TrainingImages:
     packs = pipelines.Images(
         pack.crop(pack.select(hr, kept), scale=config.scale), None if lr is None else pack.select(lr, kept)
     )
+    digest = " ".join([digest, *(file_digest(stage.path) for stage in config.stages if stage.name == "kernel-file")])
     return TrainingImages([index.names[i] for i in kept], [index.sizes[i] for i in kept], packs, digest)
 
 
 def make_pack(config: Config, kind: str, images: ImageSet, cache: Path) -> tuple[pack.Pack, pack.Index]:
     """The pack of an image set. What the config calls the set has one folder, in which a changed set replaces its elder."""
     data = config.data
-    root = "" if data.name == "folder" else data_root(config, cache).resolve()
+    root = "" if data.name == "folder" else data_root(config.data.root, cache).resolve()
     called = f"{kind} {data.name} {root} {data.dir} {data.include} {data.exclude} {config.scale if kind == 'lr' else ''}"
     place = cache / "packs" / f"{images.title}-{kind}-{hashlib.sha256(called.encode()).hexdigest()[:16]}"
     return pack.build(images, place=place, fingerprint=images.fingerprint)
@@ -207,7 +205,7 @@ def physical_memory() -> int:
 
 def _where(config: Config, cache: Path) -> dict[str, Any]:
     """What all openers of sets take."""
-    root = data_root(config, cache)
+    root = data_root(config.data.root, cache)
     return {"scale": config.scale, "root": root, "root_option": "data.root", "cache": cache / "prepared"}
 
 

@@ -123,6 +123,8 @@ def load_sets(settings: Settings, protocol: Protocol, scale: int) -> tuple[list[
     Raises:
       InputError: if a set is unknown or missing, two have one title, or no image is left.
     """
+    if not settings.sets:
+        raise InputError("--sets: names no set; give for example --sets Set5,Set14")
     loaded = [load_set(name, settings, protocol, scale) for name in settings.sets]
     for (name, part), (other, later) in itertools.combinations(zip(settings.sets, loaded, strict=True), 2):
         if part.title == later.title:  # their rows could not be told apart

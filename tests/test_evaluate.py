@@ -222,6 +222,7 @@ def test_no_lr_at_all(call, root, tmp_path):
         (("--compare", "bicubic", "--scale", "2"), "give either --model, or --compare with several"),
         (("--compare", "bicubic", "bicubic", "--scale", "2"), "--compare bicubic bicubic: names one twice"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set5,set5"), "Set5 and set5 are both called Set5"),
+        (("--model", "bicubic", "--scale", "2", "--sets", ","), "--sets: names no set"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set6"), "did you mean Set5"),
         (("--model", "runs/nowhere"), "--model runs/nowhere: no such work directory or weights file"),
         (("--model", "bicubic", "--scale", "2", "--lr_source", "files"), "use --protocol rgb-uint8"),

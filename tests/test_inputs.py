@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as PILImage
 
 from sr_jax import inputs
-from sr_jax.config import Config, DataConfig, EvalConfig
+from sr_jax.config import Config, DataConfig, EvalConfig, KernelFile, Subsample
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.sources import ImageSet
 from sr_jax.errors import InputError
@@ -287,3 +287,11 @@ def test_the_papers_training_sets_have_no_leaks(research_images, cache):
     for name in ("91", "291", "91+General-100"):
         config = Config(data=DataConfig(name=name, root=str(research_images)), eval=EvalConfig(sets=("Set5", "Set14")))
         inputs.open_training_set(config, cache)
+
+
+def test_a_changed_kernel_file_is_another_run(hr, load, tmp_path):
+    digests = set()
+    for taps in (np.ones((3, 3)), np.eye(3)):
+        np.save(tmp_path / "k.npy", taps)
+        digests.add(load(hr, degradation=(KernelFile(path=str(tmp_path / "k.npy")), Subsample())).digest)
+    assert len({*digests, load(hr).digest}) == 3
