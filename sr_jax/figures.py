@@ -34,8 +34,8 @@ def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
     magnification = max(1, width // size)
     columns = [
         (f"LR {sample.lr.shape[1]}x{sample.lr.shape[0]}", lr),
-        (f"bicubic {_decibels(sample.bicubic, sample.hr, scale)}", sample.bicubic),
-        (f"{method} {_decibels(sample.sr, sample.hr, scale)}", sample.sr),
+        (f"bicubic {sample.bicubic_psnr:.2f} dB", sample.bicubic),
+        (f"{method} {sample.sr_psnr:.2f} dB", sample.sr),
         (f"HR {width}x{height}", sample.hr),
     ]
     pitch = max(width, magnification * size, COLUMN) + GAP
@@ -71,11 +71,6 @@ def _hardest(sample: Sample) -> tuple[int, int, int]:
     sums = total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
     y, x = np.unravel_index(sums.argmax(), sums.shape)
     return int(y), int(x), size
-
-
-def _decibels(image: np.ndarray, hr: np.ndarray, border: int) -> str:
-    a, b = (metrics.luma(metrics.shave(pixels, border)) for pixels in (image, hr))
-    return f"{metrics.psnr(a, b):.2f} dB"
 
 
 def save_png(pixels: UInt8[np.ndarray, "h w 3"], path: Path) -> None:

@@ -11,7 +11,7 @@ def test_sheet_shows_pixels_as_they_are(rng):
     sr = hr ^ np.uint8(1)
     bicubic = hr.copy()
     bicubic[8:72, 20:84] ^= np.uint8(64)  # so this square is the hardest one
-    sheet = figures.sample_sheet(Sample("set", "name", lr, bicubic, sr, hr), method="net")
+    sheet = figures.sample_sheet(Sample("set", "name", lr, bicubic, sr, hr, 30.0, 31.0), method="net")
     top, pitch = figures.CAPTION, figures.COLUMN + figures.GAP
     for index, image in enumerate((lr.repeat(2, 0).repeat(2, 1), bicubic, sr, hr)):
         left = figures.GAP + index * pitch
@@ -23,13 +23,13 @@ def test_sheet_shows_pixels_as_they_are(rng):
 
 def test_gray_and_small(rng):
     hr = rng.integers(0, 256, (20, 16, 1), dtype=np.uint8)
-    sheet = figures.sample_sheet(Sample("set", "name", hr[::2, ::2], hr, hr, hr), method="net")
+    sheet = figures.sample_sheet(Sample("set", "name", hr[::2, ::2], hr, hr, hr, 30.0, 31.0), method="net")
     assert sheet.ndim == 3
 
 
 def test_sheets_have_names_of_their_own(rng):
     hr = rng.integers(0, 256, (20, 16, 3), dtype=np.uint8)
-    samples = [Sample("set", name, hr[::2, ::2], hr, hr, hr) for name in ("a/1.png", "x y.png", "x_y.png")]
+    samples = [Sample("set", name, hr[::2, ::2], hr, hr, hr, 30.0, 31.0) for name in ("a/1.png", "x y.png", "x_y.png")]
     assert list(dict(figures.sample_sheets(samples, method="net"))) == ["set_a_1", "set_x_y", "set_x_y-3"]
 
 

@@ -19,7 +19,7 @@ MAX_SAMPLES = 8
 
 
 class Sample(NamedTuple):
-    """The pictures of one evaluated image, uint8."""
+    """The pictures of one evaluated image, uint8, and their scores."""
 
     set: str
     image: str
@@ -27,6 +27,9 @@ class Sample(NamedTuple):
     bicubic: UInt8[np.ndarray, "sh sw c"]
     sr: UInt8[np.ndarray, "sh sw c"]
     hr: UInt8[np.ndarray, "sh sw c"]
+    bicubic_psnr: float
+    """Y-PSNR [dB], as in the rows."""
+    sr_psnr: float
 
 
 class Evaluator:
@@ -61,8 +64,8 @@ class Evaluator:
             rows, pictures = self._collect(scored)
         samples = []
         for index in self._shown:
-            task = self._tasks[index]
-            samples.append(Sample(task.set, task.image, task.lr, self._baselines[index], pictures[index], task.hr))
+            task, psnrs = self._tasks[index], (self.bicubic_rows[index].psnr_y, rows[index].psnr_y)
+            samples.append(Sample(task.set, task.image, task.lr, self._baselines[index], pictures[index], task.hr, *psnrs))
         return rows + mean_rows(rows), samples
 
     def _bicubic(self, index: int) -> tuple[Row, np.ndarray | None]:

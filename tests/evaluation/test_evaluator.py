@@ -43,6 +43,8 @@ def test_rows_and_samples(tasks):
         assert (sample.set, sample.image) == (task.set, task.image)
         np.testing.assert_array_equal(sample.hr, task.hr)
         assert sample.sr.shape == sample.bicubic.shape == task.hr.shape
+    scores = [(theirs.psnr_y, ours.psnr_y) for theirs, ours in zip(evaluator.bicubic_rows, rows, strict=True)]
+    assert [(sample.bicubic_psnr, sample.sr_psnr) for sample in samples] == scores[: len(tasks)]
 
 
 def test_pictures_are_kept_of_the_first_images_of_each_set(rng):
