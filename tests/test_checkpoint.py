@@ -26,6 +26,15 @@ def test_what_is_saved_is_restored(tmp_path):
         assert a.dtype == b.dtype
 
 
+def test_who_only_looks_cannot_write(tmp_path):
+    with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        checkpoints.save(at(5))
+    with Checkpoints(tmp_path / "c", keep=1, read_only=True) as checkpoints:
+        checkpoints.save(at(6))
+    with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        assert checkpoints.steps() == [5]
+
+
 def test_latest_and_best_are_kept(tmp_path):
     scores = {1: 30.0, 2: 33.0, 3: 31.0, 4: 32.0, 5: None, 6: 32.5}
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_jax import build, evaluate, loop, trained, weights
+from sr_jax import build, evaluate, loop, state, trained, weights
 from sr_jax.checkpoint import Checkpoints
 from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig
 from sr_jax.errors import InputError
@@ -125,6 +125,19 @@ def test_checkpoints_and_parameters(run):
     assert any((a != b).any() for a, b in zip(latest, raw, strict=True))
 
 
+def test_the_best_checkpoint_need_not_be_the_latest(run, tmp_path):
+    shutil.copy(run / "config.json", tmp_path)
+    with Checkpoints(run / "checkpoints", keep=2, read_only=True) as theirs:
+        config = trained.load(str(run), which="latest", parameters="ema").config
+        like = state.create(build.build_model(config)[1], build.make_optimizer(config)[0])
+        states = {step: theirs.restore(like, step) for step in (3, 6)}
+    with Checkpoints(tmp_path / "checkpoints", keep=2) as ours:
+        for step, score in ((3, 33.0), (6, 32.0)):
+            ours.save(states[step], {"psnr_y": score})
+    origins = {which: trained.load(str(tmp_path), which=which, parameters="ema").origin for which in ("best", "latest")}
+    assert origins == {"best": f"{tmp_path}, step 3, ema", "latest": f"{tmp_path}, step 6, ema"}
+
+
 def test_comparison(call, run):
     """Against itself nothing differs; against bicubic there is a table, an interval and a test."""
     status, out, _ = call("--compare", "bicubic", str(run), str(run / "weights.safetensors"), "--sets", "Set5,Set14")
@@ -154,6 +167,15 @@ def test_lr_files(call, tmp_path):
     a, b = (json.loads((tmp_path / lr / "results.json").read_text()) for lr in ("files", "computed"))
     assert [row["psnr_y"] for row in a] == [row["psnr_y"] for row in b]
     assert a[0]["lr_source"] == "files"
+
+
+def test_lr_files_of_another_bicubic_are_counted(call, root, tmp_path):
+    data = broken_copy(root, tmp_path / "sets")
+    file = data / "Set5/LRbicx2/1.png"
+    save(file.parent, file.name, np.asarray(Image.open(file)) ^ np.uint8(1))
+    status, out, _ = call(*FILES, data=data)
+    assert status == 0
+    assert "Set5: 2 of 3 equal MATLAB's bicubic byte for byte" in out
 
 
 def broken_copy(root: Path, place: Path) -> Path:
@@ -253,6 +275,7 @@ def test_what_is_no_model(run, tmp_path):
     shutil.copy(run / "config.json", tmp_path / "run")
     with pytest.raises(InputError, match=r"has no latest checkpoint"):
         trained.load(str(tmp_path / "run"), **options)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
 
 
 def test_results_that_cannot_be_written(call, tmp_path):

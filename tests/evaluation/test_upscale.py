@@ -117,6 +117,21 @@ def test_a_network_that_swallows_nan(rng):
         np.testing.assert_array_equal(results[i], np.asarray(jax.jit(model)(jnp.float32(1), image[None])[0]))
 
 
+def test_weights_that_are_zero_when_it_is_measured_count(rng):
+    """A network is measured at its start, when some weights may be zero, and used when it is trained."""
+
+    def model(params, lr):
+        above = jnp.pad(lr, ((0, 0), (9, 0), (0, 0), (0, 0)))[:, : lr.shape[1]]
+        return jnp.repeat(jnp.repeat(lr + params * above, 2, 1), 2, 2)
+
+    images = pictures(rng)
+    upscaler = Upscaler(model, scale=2)
+    list(upscaler(jnp.float32(0), images))
+    results = dict(upscaler(jnp.float32(1), images))
+    for i, image in enumerate(images):
+        np.testing.assert_allclose(results[i], np.asarray(jax.jit(model)(jnp.float32(1), image[None])[0]), atol=1e-6)
+
+
 def test_images_of_one_shape_run_whole_and_together(network, rng):
     """Seven of one shape on four devices: two calls of one program; no tiles needed."""
     model, params = network
