@@ -67,7 +67,7 @@ class Protocol(abc.ABC):
 
 
 class Papers(Protocol):
-    """The protocol of SRCNN's published MATLAB code, and so of FSRCNN, VDSR, DRCN, LapSRN and of every published bicubic row.
+    """The protocol of SRCNN's published MATLAB code, and so of FSRCNN, VDSR, LapSRN and of the published bicubic rows.
 
     HR is converted to 8-bit Y first; LR is that Y resized in floating point and not rounded; SR's Y is rounded to 8 bits.
     """
