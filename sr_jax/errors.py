@@ -1,6 +1,8 @@
 """The exceptions that a command line turns into one line and an exit status; a traceback would only hide the message."""
 
 import signal
+import sys
+from collections.abc import Callable
 
 
 class InputError(ValueError):
@@ -21,3 +23,18 @@ class Interrupted(Exception):
     def __init__(self, message: str, number: signal.Signals):
         super().__init__(message)
         self.status = 128 + number
+
+
+def exit_status(command: Callable[[], int | None]) -> int:
+    """Runs a command and returns its exit status; what went wrong in a way the user should know of is said in one line."""
+    try:
+        return command() or 0
+    except (InputError, TrainingError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT

@@ -4,7 +4,6 @@ This file is the command line; `evaluation/` has what it does, `docs/evaluation.
 """
 
 import dataclasses
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, exit_status
 from sr_jax.places import cache_folder, data_root
 
 DESCRIPTION = "Scores networks and bicubic interpolation on sets of images, to a published protocol."
@@ -64,41 +63,38 @@ class Arguments:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0 all scored, 1 some images could not be, 2 bad input."""
-    try:
-        arguments = tyro.cli(
-            Arguments,
-            prog="python -m sr_jax.evaluate",
-            description=DESCRIPTION,
-            args=argv,
-            use_underscores=True,
-            config=(tyro.conf.FlagConversionOff,),
-        )
-        if bool(arguments.model) == bool(arguments.compare) or len(arguments.compare) == 1:
-            raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
-        if len(set(arguments.compare)) < len(arguments.compare):
-            raise InputError(f"--compare {' '.join(arguments.compare)}: names one twice")
-        from sr_jax import scoring  # slow to import: --help and wrong options are answered without it
+    return exit_status(lambda: _evaluate(argv))
 
-        return scoring.run(
-            scoring.Settings(
-                models=arguments.models,
-                sets=[name.strip() for name in arguments.sets.split(",") if name.strip()],
-                scale=arguments.scale,
-                root=arguments.root,
-                protocol=arguments.protocol,
-                lr_source=arguments.lr_source,
-                checkpoint=arguments.checkpoint,
-                parameters=arguments.parameters,
-                out=arguments.out.expanduser() if arguments.out else None,
-                cache=arguments.cache,
-            )
+
+def _evaluate(argv: Sequence[str] | None) -> int:
+    arguments = tyro.cli(
+        Arguments,
+        prog="python -m sr_jax.evaluate",
+        description=DESCRIPTION,
+        args=argv,
+        use_underscores=True,
+        config=(tyro.conf.FlagConversionOff,),
+    )
+    if bool(arguments.model) == bool(arguments.compare) or len(arguments.compare) == 1:
+        raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
+    if len(set(arguments.compare)) < len(arguments.compare):
+        raise InputError(f"--compare {' '.join(arguments.compare)}: names one twice")
+    from sr_jax import scoring  # slow to import: --help and wrong options are answered without it
+
+    return scoring.run(
+        scoring.Settings(
+            models=arguments.models,
+            sets=[name.strip() for name in arguments.sets.split(",") if name.strip()],
+            scale=arguments.scale,
+            root=arguments.root,
+            protocol=arguments.protocol,
+            lr_source=arguments.lr_source,
+            checkpoint=arguments.checkpoint,
+            parameters=arguments.parameters,
+            out=arguments.out.expanduser() if arguments.out else None,
+            cache=arguments.cache,
         )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.status
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+    )
 
 
 if __name__ == "__main__":

@@ -3,15 +3,13 @@
 A contact sheet of one step's pairs: LR, its pixels enlarged by repetition, beside HR, and below them what was drawn.
 """
 
-import signal
-import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_jax import cli
 from sr_jax.config import Config
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, exit_status
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,17 +25,13 @@ INSET = 3
 
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit status: 0, 2 after bad input, 130 if interrupted."""
-    try:
-        prog, what = "python -m sr_jax.data preview", "Draws the pairs of LR and HR that a training step sees."
-        arguments = cli.parse(argv, prog=prog, description=what, into=cli.PreviewArguments)
-        preview(arguments.config, arguments.out.expanduser(), count=arguments.count, step=arguments.step, cache=arguments.cache)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.status
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
-    return 0
+    return exit_status(lambda: _preview(argv))
+
+
+def _preview(argv: list[str] | None) -> None:
+    prog, what = "python -m sr_jax.data preview", "Draws the pairs of LR and HR that a training step sees."
+    arguments = cli.parse(argv, prog=prog, description=what, into=cli.PreviewArguments)
+    preview(arguments.config, arguments.out.expanduser(), count=arguments.count, step=arguments.step, cache=arguments.cache)
 
 
 def preview(config: Config, out: Path, *, count: int, step: int, cache: Path) -> None:
