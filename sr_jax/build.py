@@ -15,7 +15,7 @@ from sr_jax import optim
 from sr_jax.config import Config, moved_blur
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
-from sr_jax.errors import InputError
+from sr_jax.errors import writing
 from sr_jax.losses import LOSSES
 from sr_jax.models import MODELS
 from sr_jax.state import State
@@ -31,10 +31,8 @@ def use_compilation_cache(cache: Path) -> None:
     Raises:
       InputError: if the folder cannot be written.
     """
-    try:
+    with writing(f"--cache_dir {cache}"):
         cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--cache_dir {cache} cannot be written ({error.strerror}); give another folder") from None
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -1,8 +1,9 @@
 """The exceptions that a command line turns into one line and an exit status; a traceback would only hide the message."""
 
+import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 
 class InputError(ValueError):
@@ -38,3 +39,20 @@ def exit_status(command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+@contextlib.contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turns an error of the file system into one that says what could not be written, and asks for another folder."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{what} cannot be written ({error.strerror or error}); give another folder") from error
+
+
+def listing(lines: Iterable[str], *, most: int | None = None) -> str:
+    """The lines, indented, each on a line of its own; at most `most` of them, and how many more there are."""
+    lines = list(lines)
+    shown = lines[:most]
+    more = f"\n  and {len(lines) - len(shown)} more" if len(lines) > len(shown) else ""
+    return "".join(f"\n  {line}" for line in shown) + more

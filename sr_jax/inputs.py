@@ -18,7 +18,7 @@ from sr_jax.data.degrade import file_digest
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
 from sr_jax.data.sources import ImageSet, checksums, leaks
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, listing
 from sr_jax.evaluation.evaluator import Evaluator
 from sr_jax.evaluation.protocol import PROTOCOLS
 from sr_jax.evaluation.rows import Stamp, unusable
@@ -96,9 +96,9 @@ def refuse_leaks(training: ImageSet, evaluation: dict[str, ImageSet], *, allow: 
     if not allow:
         raise InputError(
             f"{len(found)} training image(s) are evaluation images (data.exclude leaves them out, data.leaks=allow trains "
-            f"on them):{leaks.explain(found)}"
+            f"on them):{listing(found, most=10)}"
         )
-    print(f"data.leaks=allow: training on {len(found)} evaluation image(s):{leaks.explain(found)}", file=sys.stderr)
+    print(f"data.leaks=allow: training on {len(found)} evaluation image(s):{listing(found, most=10)}", file=sys.stderr)
 
 
 def load_training_images(config: Config, cache: Path) -> TrainingImages:

@@ -9,14 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from sr_jax import build, figures, provenance, trained
 from sr_jax.data import sources
 from sr_jax.data.images import Bad, Image
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, listing, writing
 from sr_jax.evaluation import report
 from sr_jax.evaluation.evaluator import BICUBIC, Evaluator, Sample
 from sr_jax.evaluation.protocol import PROTOCOLS, Protocol, Task
@@ -74,7 +74,7 @@ def run(settings: Settings) -> int:
     }
     scale = common_scale(settings, networks)
     if settings.out:
-        with writing_to(settings.out):
+        with writing(f"--out {settings.out}:"):
             settings.out.mkdir(parents=True, exist_ok=True)  # better found out now than after the work
     tasks, bad = load_sets(settings, protocol, scale)
     with CompileClock() as clock:
@@ -86,12 +86,12 @@ def run(settings: Settings) -> int:
     share = clock.seconds / seconds
     print(f"\n{len(tasks)} images in {seconds:.1f} s, {share:.0%} of that compiling {clock.programs} programs")
     if settings.out:
-        with writing_to(settings.out):
+        with writing(f"--out {settings.out}:"):
             write(settings.out, methods, text, protocol, scale, networks, bad)
         samples = ", samples/" if networks else ""
         print(f"{settings.out} holds results.md, results.csv, results.json, provenance.json{samples}")
     if bad:
-        print(f"\n{len(bad)} image(s) could not be scored; the means are without them:{_listing(bad)}", file=sys.stderr)
+        print(f"\n{len(bad)} image(s) could not be scored; the means are without them:{listing(bad)}", file=sys.stderr)
     return 1 if bad else 0
 
 
@@ -100,21 +100,19 @@ def evaluate(
 ) -> list[list[Row]]:
     """The rows of each model, in their order; bicubic stands before a single network, though it was not asked for."""
     titles = method_names(networks)
-    methods: list[list[Row]] = []
+    rows_of: dict[str, list[Row]] = {}
     with progress(len(tasks) * (1 + len(networks))) as advance:
         stamp = Stamp(protocol.name, settings.lr_source, PRECISION, "", provenance.commit())
         evaluator = Evaluator(protocol, tasks, stamp=stamp, on_scored=advance)
-        if len(settings.models) == 1 or BICUBIC in settings.models:
-            methods.append(evaluator.bicubic_rows)
+        rows_of[BICUBIC] = evaluator.bicubic_rows
         for number, (name, network) in enumerate(networks.items(), 1):
             upscaler = Upscaler(network.model, scale=scale)
-            rows, samples = evaluator(upscaler, network.params, method=titles[name], weights=network.origin)
-            methods.append(rows)
+            rows_of[name], samples = evaluator(upscaler, network.params, method=titles[name], weights=network.origin)
             if settings.out:
-                with writing_to(settings.out):
+                with writing(f"--out {settings.out}:"):
                     write_samples(samples, settings.out / "samples" / folder_name(number, name), method=titles[name])
-    order = [titles.get(name, name) for name in settings.models]
-    return sorted(methods, key=lambda rows: order.index(rows[0].method) if rows[0].method in order else -1)
+    shown = settings.models if len(settings.models) > 1 else dict.fromkeys((BICUBIC, *settings.models))
+    return [rows_of[name] for name in shown]
 
 
 def load_sets(settings: Settings, protocol: Protocol, scale: int) -> tuple[list[Task], list[str]]:
@@ -132,7 +130,7 @@ def load_sets(settings: Settings, protocol: Protocol, scale: int) -> tuple[list[
     tasks = [task for part in loaded for task in part.tasks]
     bad = [line for part in loaded for line in part.bad]
     if not tasks:
-        raise InputError(f"--sets {','.join(settings.sets)}: no image can be scored:{_listing(bad)}")
+        raise InputError(f"--sets {','.join(settings.sets)}: no image can be scored:{listing(bad)}")
     print(f"protocol    {protocol.name}: {protocol.description.format(scale=scale)}")
     print(f"precision   {PRECISION}; PSNR and SSIM float64")
     print(f"code        {provenance.commit()}")
@@ -175,9 +173,7 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> L
     where = {"scale": scale, "root": settings.root, "cache": settings.cache / "prepared"}
     where |= {"option": "--sets", "root_option": "--data"}
     images = sources.open_hr(name, **where)
-    lrs: Iterator[Image | Bad | None] = iter(lambda: None, 0)
-    if settings.lr_source == "files":
-        lrs = iter(sources.open_lr(name, **where))
+    lrs = sources.open_lr(name, **where) if settings.lr_source == "files" else itertools.repeat(None)
     tasks, bad, equal = [], [], 0
     for image, lr in zip(images, lrs, strict=False):
         reason = _why_not(image, lr, scale)
@@ -226,7 +222,7 @@ def write(
             for name, network in networks.items()
         },
     }
-    missing = f"\n\nNot scored:{_listing(bad)}" if bad else ""
+    missing = f"\n\nNot scored:{listing(bad)}" if bad else ""
     report.write(out, rows, f"# Results\n\n{text}{missing}\n")
     replace_text(out / "provenance.json", json.dumps(made, indent=1) + "\n")
 
@@ -241,15 +237,6 @@ def write_samples(samples: Sequence[Sample], folder: Path, *, method: str) -> No
     folder.mkdir(parents=True, exist_ok=True)
     for name, sheet in figures.sample_sheets(samples, method=method):
         figures.save_png(sheet, folder / f"{name}.png")
-
-
-@contextlib.contextmanager
-def writing_to(out: Path) -> Iterator[None]:
-    """Turns an error of the file system into one that names the option."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); give another folder") from None
 
 
 @contextlib.contextmanager
@@ -269,7 +256,3 @@ def _why_not(image: Image | Bad, lr: Image | Bad | None, scale: int) -> str | No
     if isinstance(lr, Bad):
         return lr.reason
     return unusable(image, scale=scale) or (sources.check_pair(image, lr, scale=scale) if lr else None)
-
-
-def _listing(lines: Sequence[Any]) -> str:
-    return "".join(f"\n  {line}" for line in lines)

@@ -9,7 +9,7 @@ import filelock
 
 from sr_jax import config as configs
 from sr_jax.config import Config
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, listing
 from sr_jax.files import replace_text
 
 CONFIG = "config.json"
@@ -49,10 +49,9 @@ def _compare_config(directory: Path, config: Config) -> None:
             raise InputError(f"--workdir {directory}: {CONFIG} cannot be read ({error}); take another directory") from None
         lines = configs.differences(config, theirs)
         if lines:
-            listing = "".join(f"\n  {line}" for line in lines)
             raise InputError(
                 f"--workdir {directory} belongs to a different config; take another directory, or the same values "
-                f"(key: asked for now, there):{listing}"
+                f"(key: asked for now, there):{listing(lines)}"
             )
 
 

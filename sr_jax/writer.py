@@ -1,7 +1,6 @@
 """What a run writes for people and plots: JSON lines, TensorBoard events, results, progress."""
 
 import json
-import math
 import sys
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
-from sr_jax.files import replace_text
+from sr_jax.files import replace_text, without_infinities
 
 
 class Writer:
@@ -30,7 +29,7 @@ class Writer:
         self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1, write_to_disk=True)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        self._lines.write(json.dumps({"step": step, **_plain(values)}) + "\n")
+        self._lines.write(json.dumps({"step": step, **without_infinities(values)}) + "\n")
         self._lines.flush()
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
@@ -57,11 +56,6 @@ class Writer:
     def __exit__(self, *error: object) -> None:
         self._lines.close()
         self._events.close()
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity: null stands for it."""
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
 
 
 class Progress:

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "optim": set(),
     "state": set(),
     "interrupt": set(),
-    "data": {"ops", "errors"},
+    "data": {"ops", "errors", "files"},
     "step": {"data", "ops", "losses", "state"},
     "parallel": {"step", "errors"},
     "checkpoint": {"state", "errors"},

@@ -4,13 +4,12 @@ Images are decoded once, when their pack is made, and stored uncropped, so that 
 row by row, so that a window inside an image is one slice; from tiles it would have to be put together.
 """
 
-import contextlib
 import errno
 import hashlib
 import json
 import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -21,7 +20,8 @@ from jaxtyping import Array, UInt8
 
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, writing
+from sr_jax.files import replace_text
 
 BLOCK = 2**20
 """Pixels in a block. An index in two parts needs only the 32 bits that devices compute in, for sets of any size."""
@@ -74,7 +74,7 @@ def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tu
     found = _open(place, fingerprint)
     if found:
         return found
-    with _naming(place):
+    with writing(f"--cache_dir: {place}"):
         place.mkdir(parents=True, exist_ok=True)
         with FileLock(place / ".lock"):
             found = _open(place, fingerprint)  # another run may have made it meanwhile
@@ -85,16 +85,6 @@ def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tu
     if not found:
         raise InputError(f"--cache_dir: {place} was changed by someone else while it was written; start again")
     return found
-
-
-@contextlib.contextmanager
-def _naming(place: Path) -> Iterator[None]:
-    """Turns an error of the file system into one that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"--cache_dir: {place} cannot be written ({reason}); give another folder") from error
 
 
 def _open(place: Path, fingerprint: str) -> tuple[Pack, Index] | None:
@@ -136,9 +126,7 @@ def _make(images: Iterable[Image | Bad], place: Path, fingerprint: str) -> None:
         partial.unlink(missing_ok=True)
     with (place / PIXELS).open("rb") as file:
         note = {"pack": _identity(file, fingerprint), **index._asdict()}
-    partial = place / f"{INDEX}.partial"
-    partial.write_text(json.dumps(note) + "\n")
-    partial.replace(place / INDEX)
+    replace_text(place / INDEX, json.dumps(note) + "\n")
 
 
 def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, place: Path) -> Index:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32, UInt8
 from sr_jax import metrics
 from sr_jax.data.images import Image
 from sr_jax.data.pack import crop_to_multiple
-from sr_jax.ops.color import rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
+from sr_jax.ops.color import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from sr_jax.ops.resize import imresize_host
 
 
@@ -142,4 +142,4 @@ def _y8(image: np.ndarray) -> np.ndarray:
 
 def _ycbcr(image: np.ndarray) -> np.ndarray:
     """YCbCr of an 8-bit RGB image in [0, 1], not rounded; of a gray image itself."""
-    return image / 255 if image.shape[-1] == 1 else rgb_to_ycbcr(image / 255)
+    return to_float(image) if image.shape[-1] == 1 else rgb_to_ycbcr(to_float(image))

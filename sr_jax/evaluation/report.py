@@ -12,7 +12,7 @@ import numpy as np
 from tabulate import tabulate
 
 from sr_jax.evaluation.rows import MEAN, Row
-from sr_jax.files import replace_text
+from sr_jax.files import replace_text, without_infinities
 
 CONFIDENCE = 0.95
 
@@ -106,7 +106,7 @@ def write(directory: Path, rows: Sequence[Row], markdown: str) -> None:
 
 def to_json(rows: Sequence[Row]) -> str:
     """A list of rows; JSON has no infinity: null stands for an infinite PSNR."""
-    return json.dumps([_plain(row._asdict()) for row in rows], indent=1) + "\n"
+    return json.dumps([without_infinities(row._asdict()) for row in rows], indent=1) + "\n"
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -115,7 +115,3 @@ def to_csv(rows: Sequence[Row]) -> str:
     writer.writerow(Row._fields)
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}

@@ -69,9 +69,8 @@ def motion(size: int, *, length: Scalar, angle: Scalar, shift: float) -> Kernel:
 
 def path(size: int, rows: Float[Array, " n"], columns: Float[Array, " n"], *, shift: float) -> Kernel:
     """Equal weights at n points (relative to the middle), each shared among the four nearest taps. Points outside are lost."""
-    y, x = (jnp.asarray(o, jnp.float32) for o in (_axis(size, shift), _axis(size, shift)))
-    near_rows = jnp.maximum(0, 1 - jnp.abs(y[:, None] - rows[None]))
-    near_columns = jnp.maximum(0, 1 - jnp.abs(x[:, None] - columns[None]))
+    taps = jnp.asarray(_axis(size, shift), jnp.float32)[:, None]
+    near_rows, near_columns = (jnp.maximum(0, 1 - jnp.abs(taps - where[None])) for where in (rows, columns))
     return normalised(jnp.sum(near_rows[:, None] * near_columns[None], -1))
 
 

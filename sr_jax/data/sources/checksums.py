@@ -5,7 +5,6 @@
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from jaxtyping import UInt8
 
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import catalog, layouts
+from sr_jax.files import replace_text
 
 TABLE = Path(__file__).with_name("pixels.tsv")
 MEASURED = ("Set5", "Set14", "T91", "General-100", "BSDS200")
@@ -66,9 +66,7 @@ def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> 
         return kept
     sums = {image.name: pixel_sum(image) for image in images if isinstance(image, Image)}
     note.parent.mkdir(parents=True, exist_ok=True)
-    half = note.with_suffix(f".{os.getpid()}")
-    half.write_text(json.dumps(sums))
-    half.rename(note)
+    replace_text(note, json.dumps(sums))
     return sums
 
 

@@ -1,6 +1,6 @@
 """Training images that are evaluation images: known by their names, by their pixels, or by those of a corner."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from sr_jax.data.sources import checksums
@@ -57,9 +57,3 @@ def _known(evaluation: Mapping[str, Mapping[str, Sum]]) -> dict[str, Sum]:
     """Which evaluation image -> its sum."""
     sets = {title: checksums.published(title) for title in ("Set5", "Set14")}
     return {f"{name} in {title}": image for title, sums in (*sets.items(), *evaluation.items()) for name, image in sums.items()}
-
-
-def explain(found: Iterable[str]) -> str:
-    """At most ten of the lines, indented, and how many more there are."""
-    lines = [f"\n  {line}" for line in found]
-    return "".join(lines[:10]) + (f"\n  and {len(lines) - 10} more" if len(lines) > 10 else "")

@@ -7,7 +7,7 @@ from typing import Literal
 from sr_jax.data import pack
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.sources.prepare import ImageSet
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, listing
 
 BadImages = Literal["refuse", "skip"]
 
@@ -35,11 +35,8 @@ def handle_bad_images(reasons: Mapping[str, str], policy: BadImages) -> None:
     """Refuses the named images, or says that they are skipped. `reasons`: name -> what is wrong, with the name in it."""
     if not reasons:
         return
-    lines = [f"\n  {reason}" for reason in reasons.values()]
     if policy == "skip":
-        print(f"skipping {len(reasons)} image(s):{''.join(lines)}", file=sys.stderr)
+        print(f"skipping {len(reasons)} image(s):{listing(reasons.values())}", file=sys.stderr)
         return
-    more = f"\n  and {len(lines) - 10} more" if len(lines) > 10 else ""
-    raise InputError(
-        f"{len(reasons)} image(s) cannot be used (data.bad_images=skip goes on without them):{''.join(lines[:10])}{more}"
-    )
+    lines = listing(reasons.values(), most=10)
+    raise InputError(f"{len(reasons)} image(s) cannot be used (data.bad_images=skip goes on without them):{lines}")

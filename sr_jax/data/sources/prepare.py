@@ -22,7 +22,7 @@ from filelock import FileLock
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import folders
 from sr_jax.data.sources.download import check_space
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, writing
 
 PART = 2**28
 """Bytes of a part, which is a split to TFDS. TFDS holds a split in memory, and beyond 1000 MiB it needs TensorFlow."""
@@ -107,7 +107,7 @@ def prepare(
 
     def make(*, anew: bool) -> Any:
         """The records, for random access."""
-        with _explained(place), FileLock(f"{place}.lock"):
+        with writing(f"--cache_dir: {place}"), FileLock(f"{place}.lock"):
             if anew:
                 shutil.rmtree(place, ignore_errors=True)
             try:
@@ -131,7 +131,7 @@ def prepare(
             yield from _in_order(files, bad, make(anew=True), start=done)
 
     if good:
-        with _explained(place):
+        with writing(f"--cache_dir: {place}"):
             place.parent.mkdir(parents=True, exist_ok=True)
         make(anew=False)
     names = tuple(folders.printable(name) for name in files)
@@ -217,11 +217,3 @@ def _fingerprint(source: str, good: dict[str, Path], bad: dict[str, str]) -> str
         stat = path.stat()
         total.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return total.hexdigest()
-
-
-@contextlib.contextmanager
-def _explained(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"--cache_dir: {place} cannot be written ({error.strerror or error}); give another folder") from error

@@ -5,6 +5,7 @@ from sr_jax.data.images import Image, decode_image
 from sr_jax.data.pack import crop_to_multiple
 from sr_jax.data.sources import leaks
 from sr_jax.data.sources.checksums import Sum, pixel_sum
+from sr_jax.errors import listing
 
 BERKELEY = Sum(321, 481, "0", None)
 
@@ -65,4 +66,4 @@ def test_the_corner_is_named_as_such():
 
 
 def test_many_are_cut_short():
-    assert leaks.explain(f"line {i}" for i in range(12)).endswith("line 9\n  and 2 more")
+    assert listing((f"line {i}" for i in range(12)), most=10).endswith("line 9\n  and 2 more")
