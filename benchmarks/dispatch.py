@@ -30,9 +30,9 @@ def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) 
     """A function that trains for some dispatches, data included, and returns the images per second."""
     images = inputs.load_training_images(config, cache)
     sampler = inputs.make_sampler(config, images)
-    model, params = build.build_model(config)
+    network = build.build_network(config)
     optimizer, _ = build.make_optimizer(config)
-    step = build.make_train_step(config, model, optimizer)
+    step = build.make_train_step(config, network, optimizer)
     on_host, on_device, resident = inputs.make_pipeline(config, images.packs)
     spread = Spread(
         make_dispatch(step, on_device, unroll=unroll),
@@ -42,7 +42,7 @@ def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) 
     )
     resident = spread.replicate(resident)
     n = config.steps_per_dispatch
-    now = spread.replicate(state.create(params, optimizer))
+    now = spread.replicate(state.create(network.params, optimizer))
 
     def run() -> float:
         nonlocal now

@@ -100,11 +100,11 @@ def our_pipelines(images: pipelines.Images, config: Config) -> dict[str, Iterato
 
 def training_steps(config: Config, batch: Any) -> Iterator[Any]:
     """Endless training steps on one batch."""
-    model, params = build.build_model(config)
+    network = build.build_network(config)
     optimizer, _ = build.make_optimizer(config)
-    dispatch = make_dispatch(build.make_train_step(config, model, optimizer), lambda _, item: item, unroll=True)
+    dispatch = make_dispatch(build.make_train_step(config, network, optimizer), lambda _, item: item, unroll=True)
     spread = Spread(dispatch, kind=config.parallel, batch=config.data.batch, devices=jax.devices())
-    now, item = spread.replicate(state.create(params, optimizer)), spread.put(batch)
+    now, item = spread.replicate(state.create(network.params, optimizer)), spread.put(batch)
     while True:
         now, metrics = spread(now, (), item)
         yield jax.block_until_ready(metrics)

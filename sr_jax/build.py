@@ -4,9 +4,11 @@ import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array
@@ -17,7 +19,8 @@ from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.errors import writing
 from sr_jax.losses import LOSSES
-from sr_jax.models import MODELS
+from sr_jax.models import MODELS, About, Known
+from sr_jax.ops.resize import bicubic_kernel
 from sr_jax.state import State
 from sr_jax.step import Metrics, make_step
 
@@ -39,23 +42,80 @@ def use_compilation_cache(cache: Path) -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def build_model(config: Config) -> tuple[Callable[[Any, Array], Array], Any]:
-    """The network as a function `(params, LR) -> SR`, and its initial parameters, a nested dict named by attribute."""
+class Network(NamedTuple):
+    """A network, ready to be trained or to upscale."""
+
+    about: About
+    apply: Callable[..., Array]
+    """`(params, LR) -> SR`, of Y or RGB as `about` says, in [0, 1]; `(params, LR, known) -> SR` if the network is told."""
+    objective: Callable[[Any, Array, Array, dict[str, Array]], Array]
+    """`(params, LR, HR, drawn) -> loss`."""
+    params: Any
+    """Initial parameters, a nested dict named by attribute."""
+
+
+def build_network(config: Config) -> Network:
+    """The network of a config, freshly initialised.
+
+    Raises:
+      InputError: if it does not have this scale, or must be told what the degradation of this config does not say.
+    """
     options = dataclasses.asdict(config.model)
     module = MODELS[options.pop("name")](scale=config.scale, **options, rngs=nnx.Rngs(config.seed))
     graph, variables = nnx.split(module, nnx.Param)
-    return lambda params, lr: nnx.merge(graph, params)(lr), nnx.to_pure_dict(variables)
+    loss = LOSSES[config.loss]
+
+    def apply(params: Any, lr: Array, known: Known | None = None) -> Array:
+        network = nnx.merge(graph, params)
+        return network(lr) if known is None else network(lr, known)
+
+    def objective(params: Any, lr: Array, hr: Array, drawn: dict[str, Array]) -> Array:
+        network, known = nnx.merge(graph, params), known_of(config, drawn, examples=lr.shape[0])
+        if hasattr(network, "objective"):
+            return network.objective(lr, hr, known, loss=loss)
+        sr = network(lr, known) if network.about.is_told else network(lr)
+        return loss(sr.astype(jnp.float32), hr)
+
+    return Network(module.about, apply, objective, nnx.to_pure_dict(variables))
+
+
+def known_of(config: Config, drawn: dict[str, Array], *, examples: int) -> Known | None:
+    """The kernel and the noise of a degradation, where it is a blur, a subsampling and Gaussian noise; else None."""
+    match [stage.name for stage in config.stages if stage.name != "gaussian-noise"]:
+        case _ if config.data.lr_source == "files":
+            return None
+        case ["bicubic"]:
+            kernel = bicubic_kernel(config.scale)
+        case ["subsample"]:
+            kernel = np.ones((1, 1), np.float32)
+        case [blur, "subsample"] if blur in degrade.BLURS:
+            kernel = drawn["kernel"]
+        case _:
+            return None
+    kernel = jnp.broadcast_to(kernel, (examples, *kernel.shape[-2:]))
+    return Known(kernel, drawn.get("noise_sigma", jnp.zeros((examples,))) / 255)
 
 
 def make_optimizer(config: Config) -> tuple[optax.GradientTransformation, optax.Schedule]:
     """The optimiser and its learning rate over the steps."""
-    learning_rate = optim.schedule(
-        lr=config.optim.lr,
-        warmup_steps=config.optim.warmup_steps,
-        final_lr=config.optim.final_lr,
-        steps=config.steps,
+    chosen = config.optim
+    learning_rate = (
+        optim.cosine(lr=chosen.lr, warmup_steps=chosen.warmup_steps, final_lr=chosen.final_lr, steps=config.steps)
+        if chosen.schedule == "cosine"
+        else optim.drops(lr=chosen.lr, warmup_steps=chosen.warmup_steps, every=chosen.drop_every, factor=chosen.drop_to)
     )
-    return optim.adam(learning_rate, b1=config.optim.b1, b2=config.optim.b2), learning_rate
+    optimizer = optim.make(
+        learning_rate,
+        method=chosen.method,
+        b1=chosen.b1,
+        b2=chosen.b2,
+        weight_decay=chosen.weight_decay,
+        clip_norm=chosen.clip_norm,
+        clip_value=chosen.clip_value,
+        last=MODELS[config.model.name].about.last,
+        last_lr=chosen.last_lr,
+    )
+    return optimizer, learning_rate
 
 
 def unrolls(config: Config) -> bool:
@@ -64,14 +124,14 @@ def unrolls(config: Config) -> bool:
 
 
 def make_train_step(
-    config: Config, model: Callable[[Any, Array], Array], optimizer: optax.GradientTransformation
+    config: Config, network: Network, optimizer: optax.GradientTransformation
 ) -> Callable[[State, Batch], tuple[State, Metrics]]:
     """The training step of one device."""
     return make_step(
-        model,
-        LOSSES[config.loss],
+        network.objective,
         optimizer,
         make_degrade(config),
+        channels=network.about.channels,
         ema_decay=config.optim.ema_decay,
         compute_dtype=config.compute,
     )

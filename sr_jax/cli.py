@@ -66,6 +66,8 @@ class PreviewArguments:
         return cache_folder(self.cache_dir)
 
 
+NETWORK_KEY = "--config.model.name"
+
 T = TypeVar("T", Arguments, PreviewArguments)
 
 
@@ -81,7 +83,7 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, int
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--config", type=Path)
     path = finder.parse_known_args(argv)[0].config
-    base = configs.load(path) if path else configs.Config()
+    base = _with_network(configs.load(path) if path else configs.Config(), argv)
     _check_keys(argv, list(configs.flat(base)))
     return tyro.cli(
         into,
@@ -90,9 +92,23 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, int
         args=argv,
         default=into(path, base),
         use_underscores=True,
-        config=(tyro.conf.FlagConversionOff,),
+        config=(tyro.conf.FlagConversionOff, tyro.conf.AvoidSubcommands),
         registry=_REGISTRY,
     )
+
+
+def _with_network(base: configs.Config, argv: list[str]) -> configs.Config:
+    """`--config.model.name NAME` exchanges the network for a published one, whose keys can then be overridden; it is taken out
+    of `argv`."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
+    finder.add_argument(NETWORK_KEY)
+    found, argv[:] = finder.parse_known_args(argv)
+    name = getattr(found, NETWORK_KEY.removeprefix("--"))
+    if name is None:
+        return base
+    if name not in configs.NETWORKS:
+        raise InputError(f"{NETWORK_KEY} {name}: {configs.no_such('network', name, list(configs.NETWORKS))}")
+    return dataclasses.replace(base, model=configs.NETWORKS[name])
 
 
 _DEGRADATION: Any = get_args(configs.Degradation)[0]

@@ -57,15 +57,15 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
     build.use_compilation_cache(cache)
     with workdir.claimed(directory, config):
         # What is trained, and on what.
-        model, params = build.build_model(config)
+        network = build.build_network(config)
         images = inputs.load_training_images(config, cache)
         evaluator = inputs.make_evaluator(config, cache)
-        upscaler = Upscaler(model, scale=config.scale)
+        upscaler = Upscaler(network.apply, scale=config.scale)
         baseline = overall(evaluator.bicubic_rows)
 
         # The step, spread over the devices, and the pipeline that feeds it.
         optimizer, learning_rate = build.make_optimizer(config)
-        train_step = build.make_train_step(config, model, optimizer)
+        train_step = build.make_train_step(config, network, optimizer)
         sampler = inputs.make_sampler(config, images)
         fetch_on_host, fetch_on_device, resident = inputs.make_pipeline(config, images.packs)
         spread = Spread(
@@ -76,10 +76,10 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         )
         resident = spread.replicate(resident)
         workdir.register(directory, config, images=len(images.names), digest=images.digest)
-        say_what_runs(config, params, images.sizes, evaluator)
+        say_what_runs(config, network.params, images.sizes, evaluator)
 
         with Checkpoints(directory / "checkpoints", keep=config.keep) as checkpoints:
-            state = spread.replicate(states.create(params, optimizer))
+            state = spread.replicate(states.create(network.params, optimizer))
             start = checkpoints.latest() or 0
             if start:
                 state = checkpoints.restore(state)

@@ -106,7 +106,7 @@ def evaluate(
         evaluator = Evaluator(protocol, tasks, stamp=stamp, on_scored=advance)
         rows_of[BICUBIC] = evaluator.bicubic_rows
         for number, (name, network) in enumerate(networks.items(), 1):
-            upscaler = Upscaler(network.model, scale=scale)
+            upscaler = Upscaler(network.network.apply, scale=scale)
             rows_of[name], samples = evaluator(upscaler, network.params, method=titles[name], weights=network.origin)
             if settings.out:
                 with writing(f"--out {settings.out}:"):

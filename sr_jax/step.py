@@ -22,20 +22,21 @@ Metrics = dict[str, Float[Array, "..."]]
 
 
 def make_step(
-    model: Callable[[Any, Array], Array],
-    loss: Callable[[Array, Array], Array],
+    objective: Callable[[Any, Array, Array, dict[str, Array]], Array],
     optimizer: optax.GradientTransformation,
     degrade: Callable[[Batch], Pairs],
     *,
+    channels: int,
     ema_decay: float,
     compute_dtype: DTypeLike = jnp.float32,
 ) -> Callable[[State, Batch], tuple[State, Metrics]]:
     """Builds `step(state, batch) -> (state, metrics)`, to run on every device of the axis `AXIS`.
 
     Args:
-      model: `(params, LR Y channel) -> HR Y channel`, in [0, 1].
-      loss: of (SR, HR), a mean over the examples.
+      objective: `(params, LR, HR, drawn) -> loss`, a mean over the examples; images in [0, 1], and what their degradation
+        drew.
       degrade: makes LR and HR patches of a batch.
+      channels: 1 to train on the Y channel, 3 on RGB.
       ema_decay: final decay of the average; earlier it is `(1 + step) / (10 + step)`, so that the start is soon forgotten.
       compute_dtype: in which the network computes; parameters, loss, gradients and averages stay float32.
 
@@ -43,14 +44,16 @@ def make_step(
       the step; its metrics are `loss` and `grad_norm`, scalars over the global batch.
     """
 
-    def loss_of(params: Any, lr: Array, hr: Array) -> Array:
+    def loss_of(params: Any, lr: Array, hr: Array, drawn: dict[str, Array]) -> Array:
         cast = jax.tree.map(lambda p: p.astype(compute_dtype), params)
-        return loss(model(cast, lr.astype(compute_dtype)).astype(jnp.float32), hr)
+        return objective(cast, lr.astype(compute_dtype), hr, drawn)
+
+    def as_read(image: Array) -> Array:
+        return rgb_to_y(to_float(image)) if channels == 1 else to_float(image)
 
     def step(state: State, batch: Batch) -> tuple[State, Metrics]:
         pairs = degrade(batch)
-        lr, hr = rgb_to_y(to_float(pairs.lr)), rgb_to_y(to_float(pairs.hr))
-        value, gradients = jax.value_and_grad(loss_of)(state.params, lr, hr)
+        value, gradients = jax.value_and_grad(loss_of)(state.params, as_read(pairs.lr), as_read(pairs.hr), pairs.drawn)
         value, gradients = lax.pmean((value, gradients), AXIS)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)

@@ -1,15 +1,14 @@
 """Trained networks, from work directories and weights files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
-from jaxtyping import Array
 
 from sr_jax import build, weights, workdir
 from sr_jax import config as configs
 from sr_jax import state as states
+from sr_jax.build import Network
 from sr_jax.checkpoint import Checkpoints
 from sr_jax.config import Config
 from sr_jax.errors import InputError
@@ -24,9 +23,9 @@ class Trained(NamedTuple):
     """A network that can upscale."""
 
     config: Config
-    model: Callable[[Any, Array], Array]
-    """`(params, LR) -> SR`, of the Y channel in [0, 1]."""
+    network: Network
     params: Any
+    """Trained ones."""
     origin: str
     """Where the parameters are from, for people and results."""
 
@@ -47,9 +46,9 @@ def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
                 "--checkpoint best and --parameters raw are for work directories"
             )
         card = weights.read_card(path)
-        model, like = build.build_model(card.config)
-        params = weights.read(path, like=like, card=card)
-        return Trained(card.config, model, params, f"{place}, step {card.step}, trained by code {card.commit}")
+        network = build.build_network(card.config)
+        params = weights.read(path, like=network.params, card=card)
+        return Trained(card.config, network, params, f"{place}, step {card.step}, trained by code {card.commit}")
     if path.exists():
         raise InputError(f"--model {place}: neither a work directory nor a {weights.SUFFIX} file")
     raise InputError(f"--model {place}: no such work directory or weights file (or `bicubic`)")
@@ -59,13 +58,13 @@ def _from_work_directory(path: Path, place: str, which: Which, parameters: Param
     if not (path / workdir.CONFIG).is_file():
         raise InputError(f"--model {place}: holds no {workdir.CONFIG}, so it is not the work directory of a training run")
     config = configs.load(path / workdir.CONFIG)
-    model, params = build.build_model(config)
+    network = build.build_network(config)
     optimizer, _ = build.make_optimizer(config)
     with Checkpoints(path / "checkpoints", keep=config.keep, read_only=True) as checkpoints:
         step = checkpoints.latest() if which == "latest" else checkpoints.best()
         if step is None:
             raise InputError(f"--model {place}: has no {which} checkpoint; train it further")
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        state = checkpoints.restore(jax.device_put(states.create(params, optimizer), here), step)
+        state = checkpoints.restore(jax.device_put(states.create(network.params, optimizer), here), step)
     chosen = state.ema if parameters == "ema" else state.params
-    return Trained(config, model, jax.device_get(chosen), f"{place}, step {step}, {parameters}")
+    return Trained(config, network, jax.device_get(chosen), f"{place}, step {step}, {parameters}")

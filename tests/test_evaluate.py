@@ -129,7 +129,7 @@ def test_the_best_checkpoint_need_not_be_the_latest(run, tmp_path):
     shutil.copy(run / "config.json", tmp_path)
     with Checkpoints(run / "checkpoints", keep=2, read_only=True) as theirs:
         config = trained.load(str(run), which="latest", parameters="ema").config
-        like = state.create(build.build_model(config)[1], build.make_optimizer(config)[0])
+        like = state.create(build.build_network(config).params, build.make_optimizer(config)[0])
         states = {step: theirs.restore(like, step) for step in (3, 6)}
     with Checkpoints(tmp_path / "checkpoints", keep=2) as ours:
         for step, score in ((3, 33.0), (6, 32.0)):
@@ -293,11 +293,11 @@ def test_looking_at_a_run_changes_nothing(run):
 
 def test_the_network_is_that_of_the_run(run):
     network = trained.load(str(run), which="latest", parameters="ema")
-    model, like = build.build_model(network.config)
-    stored = weights.read(run / "weights.safetensors", like=like, card=weights.read_card(run / "weights.safetensors"))
+    like = build.build_network(network.config)
+    stored = weights.read(run / "weights.safetensors", like=like.params, card=weights.read_card(run / "weights.safetensors"))
     lr = jnp.linspace(0, 1, 400, dtype=jnp.float32).reshape(1, 20, 20, 1)
     ours, theirs = (jax.tree.map(jnp.asarray, params) for params in (stored, network.params))
-    np.testing.assert_array_equal(model(ours, lr), network.model(theirs, lr))
+    np.testing.assert_array_equal(like.apply(ours, lr), network.network.apply(theirs, lr))
 
 
 def test_help_is_quick_to_import():

@@ -7,7 +7,7 @@ from sr_jax import optim
 
 def test_schedule():
     """Half a cosine: at half its length the mean of both ends."""
-    rate = optim.schedule(lr=1e-2, warmup_steps=10, final_lr=1e-4, steps=110)
+    rate = optim.cosine(lr=1e-2, warmup_steps=10, final_lr=1e-4, steps=110)
     assert rate(0) == 0
     assert float(rate(5)) == pytest.approx(5e-3)
     assert float(rate(10)) == pytest.approx(1e-2)

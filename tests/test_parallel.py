@@ -34,11 +34,15 @@ def setting(tmp_path_factory):
     return pipelines.Images(packed, None), sampler, lambda p, lr: nnx.merge(graph, p)(lr), nnx.to_pure_dict(variables)
 
 
+def objective(model):
+    return lambda params, lr, hr, _: losses.l1(model(params, lr).astype(jnp.float32), hr)
+
+
 def run(setting, *, kind="shard_map", devices=1, pipeline="resident", steps=4, per_dispatch=1, unroll=True, **options):
     """Trains a few steps; returns the final state and all losses, on the host."""
     images, sampler, model, params = setting
     optimizer = optax.adam(1e-2)
-    step = make_step(model, losses.l1, optimizer, DEGRADE, ema_decay=0.9, **options)
+    step = make_step(objective(model), optimizer, DEGRADE, channels=1, ema_decay=0.9, **options)
     if pipeline == "resident":
         on_host, on_device = lambda plan: plan, functools.partial(pipelines.resident_batch, **CUT)
     else:

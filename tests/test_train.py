@@ -58,7 +58,7 @@ def make_config(pictures: Path, **changes) -> Config:
 
 
 def final_state(directory: Path, config: Config) -> state.State:
-    _, params = build.build_model(config)
+    params = build.build_network(config).params
     optimizer = build.make_optimizer(config)[0]
     with Checkpoints(directory / "checkpoints", keep=10) as checkpoints:
         assert checkpoints.latest() == config.steps

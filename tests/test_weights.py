@@ -15,7 +15,7 @@ CARD = weights.Card(CONFIG, 7, "abc", [{"set": "Set5", "psnr_y": 30.0}])
 
 @pytest.fixture(scope="module")
 def params():
-    return build.build_model(CONFIG)[1]
+    return build.build_network(CONFIG).params
 
 
 @pytest.fixture

@@ -6,21 +6,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from sr_jax.config.degradations import PRESETS, Bicubic, Degradation, SecondOrder, Subsample, check_moved_blur
 from sr_jax.config.groups import Fraction, Names, group
-
-
-@group
-class FSRCNNConfig:
-    """FSRCNN (Dong et al., ECCV 2016)."""
-
-    name: Literal["fsrcnn"] = "fsrcnn"
-    """Which model; the other keys of this group are its own."""
-    d: PositiveInt = 56
-    """Channels of the LR features."""
-    s: PositiveInt = 12
-    """Channels after shrinking, in which the mapping works."""
-    m: PositiveInt = 4
-    """Number of 3x3 mapping layers."""
-
+from sr_jax.config.networks import FSRCNNConfig, NetworkConfig
 
 TrainingSet = Literal[
     "photographs", "folder", "T91", "General-100", "BSDS200", "91", "291", "91+General-100", "DIV2K", "Flickr2K", "DF2K"
@@ -69,18 +55,34 @@ class DataConfig:
 
 @group
 class OptimConfig:
-    """Adam with linear warm-up and cosine decay, and an exponential moving average (EMA) of the parameters."""
+    """The optimiser, its learning rate over the steps, and an exponential moving average (EMA) of the parameters."""
 
+    method: Literal["adam", "sgd"] = "adam"
+    """Adam, or stochastic gradient descent with momentum."""
     lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1e-3
     """Peak learning rate."""
+    last_lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1.0
+    """Learning rate of the network's last layer, as a share of that of the others."""
     warmup_steps: NonNegativeInt = 100
     """Steps over which the learning rate rises from 0 to its peak."""
+    schedule: Literal["cosine", "drops"] = "cosine"
+    """How the learning rate falls: along half a cosine, or by a factor from time to time."""
     final_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
-    """Learning rate at the last step."""
+    """Learning rate at the last step of a cosine."""
+    drop_every: PositiveInt = 100_000
+    """Steps between drops of the learning rate."""
+    drop_to: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Factor of the learning rate at a drop."""
     b1: Fraction = 0.9
-    """Adam's decay of the first moment."""
+    """Adam's decay of the first moment; momentum of SGD."""
     b2: Fraction = 0.999
     """Adam's decay of the second moment."""
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Share of each kernel that is added to its gradient: an L2 penalty. Biases and slopes have none."""
+    clip_norm: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
+    """Largest norm of the gradient of all parameters; larger ones are shortened."""
+    clip_value: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
+    """Gradients are cut to this divided by the learning rate, so that SGD moves no parameter further (VDSR, section 3.2)."""
     ema_decay: Fraction = 0.999
     """Decay of the parameters' moving average, which is what evaluation uses. 0: no averaging."""
 
@@ -108,7 +110,7 @@ class Config:
     """Training steps."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the initialisation and of the sampling plan."""
-    model: FSRCNNConfig = FSRCNNConfig()
+    model: NetworkConfig = FSRCNNConfig()
     loss: Literal["l1", "mse"] = "l1"
     """Mean absolute or mean squared error, on values in [0, 1]."""
     compute: Literal["float32", "bfloat16"] = "float32"
@@ -151,7 +153,7 @@ class Config:
         if self.data.name != "folder" and self.data.dir:
             places = " ".join(self.data.dir)
             raise ValueError(f"data.dir={places} is used with data.name=folder alone, but data.name={self.data.name}")
-        if self.optim.final_lr > self.optim.lr:
+        if self.optim.schedule == "cosine" and self.optim.final_lr > self.optim.lr:
             raise ValueError(f"optim.final_lr={self.optim.final_lr} must not be above optim.lr={self.optim.lr}")
         if self.optim.warmup_steps >= self.steps:
             raise ValueError(

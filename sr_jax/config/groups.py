@@ -15,6 +15,9 @@ T = TypeVar("T")
 STAGES: dict[str, Any] = {}
 """The groups of which a list of stages may hold any, by the name that tells them apart: degradations.py."""
 
+NETWORK_GROUPS: dict[str, Any] = {}
+"""The groups of which a model may be any, by their names: networks.py."""
+
 
 def _listed(value: Any) -> Any:
     """One name as a list of one; None, as older files have it, as an empty list."""
@@ -60,8 +63,8 @@ def _explain_one(detail: Any, group: Any) -> str:
         owner, fields = group, {field.name: field.type for field in dataclasses.fields(group)}
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part in STAGES and part not in fields:  # which member of the union of stages
-            group = STAGES[part]
+        elif part in STAGES | NETWORK_GROUPS and part not in fields:  # which member of a union
+            group = (STAGES | NETWORK_GROUPS)[part]
         elif part not in ("preset", "stages"):  # which kind of degradation
             path += f".{part}" if path else part
             group = fields[part] if dataclasses.is_dataclass(fields.get(part)) else group
@@ -75,10 +78,18 @@ def _explain_one(detail: Any, group: Any) -> str:
         case "missing":
             return f"{owner.__name__} needs {path!r}"
         case "union_tag_invalid":
-            near = difflib.get_close_matches(detail["ctx"]["tag"], list(STAGES), n=1, cutoff=0.3)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(STAGES)}"
-            return f"{path}: there is no stage {detail['ctx']['tag']!r}; {hint}"
+            kind, members = ("network", NETWORK_GROUPS) if path == "model" else ("stage", STAGES)
+            return f"{path}: {no_such(kind, detail['ctx']['tag'], list(members))}"
+        case "union_tag_not_found" | "dataclass_type" if path == "model":
+            return f"{path}={detail['input']!r} is no network, such as FSRCNNConfig(d=56)"
         case "union_tag_not_found":
             return f"{path}={detail['input']!r} is no stage of a degradation, such as Jpeg(quality=(30, 95))"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{path}={detail['input']!r}: {message[0].lower()}{message[1:]}" if path else message
+
+
+def no_such(kind: str, name: str, names: list[str]) -> str:
+    """What to say of an unknown name."""
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    return f"there is no {kind} {name!r}; {hint}"

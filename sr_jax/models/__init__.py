@@ -1,5 +1,13 @@
 """The networks: one paper, one file, and one line here."""
 
+from typing import Any
+
+from sr_jax.models.about import About, Known
 from sr_jax.models.fsrcnn import FSRCNN
 
-MODELS = {"fsrcnn": FSRCNN}
+MODELS: dict[str, Any] = {
+    "fsrcnn": FSRCNN,
+}
+"""The class of each group of `sr_jax.config.networks`; its options are the keys of the group."""
+
+__all__ = ["FSRCNN", "MODELS", "About", "Known"]

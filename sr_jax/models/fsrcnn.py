@@ -16,9 +16,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from sr_jax.errors import InputError
 from sr_jax.layers import Deconvolution, PReLU
 from sr_jax.layers.initializers import bilinear_taps
+from sr_jax.models.about import About
 
 KERNEL_SIZE = 9  # of the deconvolution
 SLOPE = 0.25  # initial slope of the PReLUs
@@ -32,14 +32,21 @@ class FSRCNN(nnx.Module):
     bilinear interpolation, and learns within minutes what takes the paper's random start hours.
 
     Raises:
-      InputError: if `scale` is not one of `FSRCNN.scales`.
+      InputError: if `scale` is not one of `FSRCNN.about.scales`.
     """
 
-    scales = (2, 3, 4)
+    about = About(
+        name="FSRCNN",
+        paper="Dong, Loy, Tang: Accelerating the Super-Resolution Convolutional Neural Network, ECCV 2016",
+        year=2016,
+        upsampler="transposed convolution 9x9",
+        channels=1,
+        scales=(2, 3, 4),
+        last="deconvolution",
+    )
 
     def __init__(self, *, scale: int, d: int = 56, s: int = 12, m: int = 4, rngs: nnx.Rngs):
-        if scale not in self.scales:
-            raise InputError(f"scale={scale}: FSRCNN knows the scales {', '.join(map(str, self.scales))}")
+        self.about.check_scale(scale)
         self.feature_extraction = _conv(1, d, 5, rngs)
         self.feature_activation = PReLU(d, slope=SLOPE)
         self.shrinking = _conv(d, s, 1, rngs)

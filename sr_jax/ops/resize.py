@@ -126,6 +126,19 @@ def upsample_weights(scale: int, *, kernel: str) -> tuple[Int[np.ndarray, "scale
     return weights, denominator, offset
 
 
+def bicubic_kernel(scale: int) -> Float[np.ndarray, "k k"]:
+    """MATLAB's bicubic reduction as a blur: away from the borders it is `S(k * x)` with this k, by true convolution.
+
+    Of odd size and sum 1, float32; its middle tap lies on the top left pixel of a cell, the kept one, and so its mass lies up
+    and to the left of the middle.
+    """
+    weights, denominator, offset = downsample_weights(scale, kernel="bicubic", antialias=True)
+    radius = max(-offset, offset + len(weights) - 1)
+    taps = np.zeros(2 * radius + 1)
+    taps[radius - offset - np.arange(len(weights))] = weights / denominator
+    return np.outer(taps, taps).astype(np.float32)
+
+
 def _reduce(weights: np.ndarray) -> tuple[np.ndarray, int]:
     """Integer weights in lowest terms, and their sum, which all filters share."""
     sums = np.unique(weights.sum(-1))

@@ -14,3 +14,10 @@ def load(name: str) -> list[dict[str, Any]]:
             case, _, field = key.partition("/")
             cases.setdefault(case, {"name": case})[field] = arrays[key]
     return list(cases.values())
+
+
+def network(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """SR that PyTorch computed of a case of `tests/models/cases.py`, and its state dict."""
+    with np.load(Path(__file__).parent / "networks" / f"{name}.npz") as arrays:
+        state = {key.removeprefix("state/"): arrays[key] for key in arrays.files if key != "sr"}
+        return arrays["sr"], state

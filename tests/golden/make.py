@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
-from tests.torch_models import FSRCNN
+from tests import torch_models
+from tests.models.cases import CASES, Case, inputs
 
 HERE = Path(__file__).parent
 
@@ -42,22 +42,16 @@ def conv_transpose() -> dict[str, np.ndarray]:
     return arrays
 
 
-def fsrcnn() -> dict[str, np.ndarray]:
-    arrays = {}
-    for scale in (2, 3, 4):
-        model = FSRCNN(scale)
-        for module in model.modules():
-            if isinstance(module, nn.PReLU):
-                nn.init.uniform_(module.weight, -0.2, 0.5)
-        x = torch.rand(1, 1, 9, 11)
-        arrays[f"x{scale}/lr"] = x.permute(0, 2, 3, 1).numpy()
-        arrays[f"x{scale}/sr"] = model(x).detach().permute(0, 2, 3, 1).numpy()
-        for name, value in model.state_dict().items():
-            arrays[f"x{scale}/{name}"] = value.numpy()
-    return arrays
+def network(case: Case) -> dict[str, np.ndarray]:
+    """Output and state dict of a small network with random weights."""
+    module = torch_models.random_module(case.network, case.scale, seed=0)
+    state = {f"state/{name}": value for name, value in torch_models.state(module).items()}
+    return {"sr": torch_models.run(module, inputs(case)), **state}
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
     np.savez_compressed(HERE / "conv_transpose.npz", **conv_transpose())
-    np.savez_compressed(HERE / "fsrcnn.npz", **fsrcnn())
+    (HERE / "networks").mkdir(exist_ok=True)
+    for name, case in CASES.items():
+        np.savez_compressed(HERE / "networks" / f"{name}.npz", **network(case))

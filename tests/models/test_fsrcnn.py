@@ -6,7 +6,6 @@ from flax import nnx
 
 from sr_jax.errors import InputError
 from sr_jax.models.fsrcnn import FSRCNN
-from tests.golden import load
 
 
 def parameters(model: FSRCNN) -> dict[str, jax.Array]:
@@ -14,22 +13,7 @@ def parameters(model: FSRCNN) -> dict[str, jax.Array]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in flat}
 
 
-def from_torch(model: FSRCNN, weights: dict[str, np.ndarray]) -> None:
-    """Copies weights of tests/torch_models.py: alternating convolutions and PReLUs, then the deconvolution."""
-    convolutions = [model.feature_extraction, model.shrinking, *model.mapping, model.expanding]
-    activations = [
-        *(model.feature_activation, model.shrinking_activation),
-        *(*model.mapping_activations, model.expanding_activation),
-    ]
-    for i, (conv, activation) in enumerate(zip(convolutions, activations, strict=True)):
-        conv.kernel[...] = jnp.asarray(weights[f"body.{2 * i}.weight"].transpose(2, 3, 1, 0))
-        conv.bias[...] = jnp.asarray(weights[f"body.{2 * i}.bias"])
-        activation.slope[...] = jnp.asarray(weights[f"body.{2 * i + 1}.weight"])
-    model.deconvolution.kernel[...] = jnp.asarray(weights["deconvolution.weight"].transpose(2, 3, 0, 1))
-    model.deconvolution.bias[...] = jnp.asarray(weights["deconvolution.bias"])
-
-
-@pytest.mark.parametrize("scale", FSRCNN.scales)
+@pytest.mark.parametrize("scale", FSRCNN.about.scales)
 def test_published_number_of_weights(scale):
     """12,464 weights (Table 1 of the paper); with 173 biases and 172 slopes 12,809 parameters."""
     leaves = parameters(FSRCNN(scale=scale, rngs=nnx.Rngs(0)))
@@ -52,14 +36,7 @@ def test_structure():
     }
 
 
-@pytest.mark.parametrize("case", load("fsrcnn"), ids=lambda case: case["name"])
-def test_equals_pytorch(case):
-    model = FSRCNN(scale=int(case["name"][1:]), rngs=nnx.Rngs(0))
-    from_torch(model, case)
-    np.testing.assert_allclose(model(jnp.asarray(case["lr"])), case["sr"], atol=1e-6)
-
-
-@pytest.mark.parametrize("scale", FSRCNN.scales)
+@pytest.mark.parametrize("scale", FSRCNN.about.scales)
 def test_starts_as_bilinear_interpolation(rng, scale):
     model = FSRCNN(scale=scale, rngs=nnx.Rngs(1))
     model.deconvolution.kernel[...] = model.deconvolution.kernel[...].at[:, :, 1:].set(0)  # without the small random rest

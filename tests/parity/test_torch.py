@@ -4,11 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
-from sr_jax.models import FSRCNN
 from sr_jax.ops.conv import conv_transpose2d
-from tests.models.test_fsrcnn import from_torch
 
 pytestmark = pytest.mark.torch
 
@@ -63,18 +60,3 @@ def test_conv_transpose(case):
                 assert result.dtype == dtype
                 scale = max(1.0, float(reference.abs().max()))
                 np.testing.assert_allclose(result, reference, atol=tolerance * scale, rtol=0)
-
-
-@pytest.mark.parametrize("scale", FSRCNN.scales)
-def test_fsrcnn(scale):
-    """The same random weights in an independent PyTorch module."""
-    import torch
-
-    from tests.torch_models import FSRCNN as TorchFSRCNN
-
-    theirs = TorchFSRCNN(scale)
-    ours = FSRCNN(scale=scale, rngs=nnx.Rngs(0))
-    from_torch(ours, {name: value.numpy() for name, value in theirs.state_dict().items()})
-    lr = np.random.default_rng(5).random((2, 17, 13, 1), dtype=np.float32)
-    expected = theirs(torch.tensor(lr.transpose(0, 3, 1, 2))).detach().permute(0, 2, 3, 1)
-    np.testing.assert_allclose(ours(jnp.asarray(lr)), expected, atol=1e-6)

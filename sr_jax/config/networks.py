@@ -1,0 +1,221 @@
+"""The networks and their sizes, one group a paper: the options of the class that `sr_jax.models.MODELS` has under its name."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from sr_jax.config.groups import NETWORK_GROUPS, group
+
+
+@group
+class SRCNNConfig:
+    """SRCNN (Dong et al., ECCV 2014 and TPAMI 2016): 9-1-5 by default; 9-5-5 with f2=5."""
+
+    name: Literal["srcnn"] = "srcnn"
+    """Which model; the other keys of this group are its own."""
+    n1: PositiveInt = 64
+    """Filters of the first layer."""
+    n2: PositiveInt = 32
+    """Filters of the second layer."""
+    f1: PositiveInt = 9
+    """Kernel size of the first layer."""
+    f2: PositiveInt = 1
+    """Kernel size of the second layer."""
+    f3: PositiveInt = 5
+    """Kernel size of the third layer."""
+
+
+@group
+class FSRCNNConfig:
+    """FSRCNN (Dong et al., ECCV 2016): (56, 12, 4) by default; FSRCNN-s is (32, 5, 1)."""
+
+    name: Literal["fsrcnn"] = "fsrcnn"
+    """Which model; the other keys of this group are its own."""
+    d: PositiveInt = 56
+    """Channels of the LR features."""
+    s: PositiveInt = 12
+    """Channels after shrinking, in which the mapping works."""
+    m: PositiveInt = 4
+    """Number of 3x3 mapping layers."""
+
+
+@group
+class ESPCNConfig:
+    """ESPCN (Shi et al., CVPR 2016)."""
+
+    name: Literal["espcn"] = "espcn"
+    """Which model; the other keys of this group are its own."""
+    n1: PositiveInt = 64
+    """Filters of the first layer, 5x5."""
+    n2: PositiveInt = 32
+    """Filters of the second layer, 3x3."""
+
+
+@group
+class VDSRConfig:
+    """VDSR (Kim et al., CVPR 2016)."""
+
+    name: Literal["vdsr"] = "vdsr"
+    """Which model; the other keys of this group are its own."""
+    depth: Annotated[int, Field(ge=2)] = 20
+    """Number of convolutions."""
+    width: PositiveInt = 64
+    """Channels of the features."""
+
+
+@group
+class DRCNConfig:
+    """DRCN (Kim et al., CVPR 2016)."""
+
+    name: Literal["drcn"] = "drcn"
+    """Which model; the other keys of this group are its own."""
+    recursions: PositiveInt = 16
+    """How often the one inference layer is applied."""
+    width: PositiveInt = 256
+    """Channels of the features."""
+
+
+@group
+class LapSRNConfig:
+    """LapSRN (Lai et al., CVPR 2017)."""
+
+    name: Literal["lapsrn"] = "lapsrn"
+    """Which model; the other keys of this group are its own."""
+    depth: PositiveInt = 10
+    """Convolutions of a level of the pyramid."""
+    width: PositiveInt = 64
+    """Channels of the features."""
+
+
+@group
+class SRResNetConfig:
+    """SRResNet without batch normalisation (Ledig et al., CVPR 2017; Lim et al., CVPRW 2017)."""
+
+    name: Literal["srresnet"] = "srresnet"
+    """Which model; the other keys of this group are its own."""
+    blocks: PositiveInt = 16
+    """Residual blocks."""
+    width: PositiveInt = 64
+    """Channels of the features."""
+
+
+@group
+class EDSRConfig:
+    """EDSR (Lim et al., CVPRW 2017): EDSR-baseline by default; EDSR has 32 blocks of 256 channels, and res_scale=0.1."""
+
+    name: Literal["edsr"] = "edsr"
+    """Which model; the other keys of this group are its own."""
+    blocks: PositiveInt = 16
+    """Residual blocks."""
+    width: PositiveInt = 64
+    """Channels of the features."""
+    res_scale: PositiveFloat = 1.0
+    """Factor of each block's residual."""
+
+
+@group
+class CARNConfig:
+    """CARN (Ahn et al., ECCV 2018)."""
+
+    name: Literal["carn"] = "carn"
+    """Which model; the other keys of this group are its own."""
+    width: PositiveInt = 64
+    """Channels of the features."""
+
+
+@group
+class IMDNConfig:
+    """IMDN (Hui et al., ACM MM 2019)."""
+
+    name: Literal["imdn"] = "imdn"
+    """Which model; the other keys of this group are its own."""
+    blocks: PositiveInt = 6
+    """Information multi-distillation blocks."""
+    width: Annotated[int, Field(ge=16, multiple_of=16)] = 64
+    """Channels of the features."""
+
+
+@group
+class DBPNConfig:
+    """DBPN (Haris et al., CVPR 2018): D-DBPN by default."""
+
+    name: Literal["dbpn"] = "dbpn"
+    """Which model; the other keys of this group are its own."""
+    stages: Annotated[int, Field(ge=2)] = 7
+    """Up-projection units; there is one down-projection unit fewer."""
+    width: PositiveInt = 64
+    """Channels of the projection units."""
+    features: PositiveInt = 256
+    """Channels of the first features."""
+
+
+@group
+class USRNetConfig:
+    """USRNet (Zhang et al., CVPR 2020); USRNet-tiny has 6 iterations and widths (16, 32, 64, 64)."""
+
+    name: Literal["usrnet"] = "usrnet"
+    """Which model; the other keys of this group are its own."""
+    iterations: PositiveInt = 8
+    """Unrolled iterations: a data step and a prior step each."""
+    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (64, 128, 256, 512)
+    """Channels of the prior's U-net at its four resolutions."""
+    blocks: PositiveInt = 2
+    """Residual blocks at each resolution, on either way."""
+
+
+@group
+class ConverseSRResNetConfig:
+    """Converse-SRResNet (Huang et al., ICCV 2025)."""
+
+    name: Literal["converse-srresnet"] = "converse-srresnet"
+    """Which model; the other keys of this group are its own."""
+    blocks: PositiveInt = 16
+    """Converse blocks."""
+    width: PositiveInt = 64
+    """Channels of the features."""
+
+
+NetworkConfig = Annotated[
+    SRCNNConfig
+    | FSRCNNConfig
+    | ESPCNConfig
+    | VDSRConfig
+    | DRCNConfig
+    | LapSRNConfig
+    | SRResNetConfig
+    | EDSRConfig
+    | CARNConfig
+    | IMDNConfig
+    | DBPNConfig
+    | USRNetConfig
+    | ConverseSRResNetConfig,
+    Field(discriminator="name"),
+]
+
+NETWORKS: dict[str, Any] = {
+    "srcnn": SRCNNConfig(),
+    "srcnn-955": SRCNNConfig(f2=5),
+    "fsrcnn": FSRCNNConfig(),
+    "fsrcnn-s": FSRCNNConfig(d=32, s=5, m=1),
+    "espcn": ESPCNConfig(),
+    "vdsr": VDSRConfig(),
+    "drcn": DRCNConfig(),
+    "lapsrn": LapSRNConfig(),
+    "srresnet": SRResNetConfig(),
+    "edsr-baseline": EDSRConfig(),
+    "edsr": EDSRConfig(blocks=32, width=256, res_scale=0.1),
+    "carn": CARNConfig(),
+    "imdn": IMDNConfig(),
+    "dbpn": DBPNConfig(),
+    "usrnet": USRNetConfig(),
+    "usrnet-tiny": USRNetConfig(iterations=6, widths=(16, 32, 64, 64)),
+    "converse-srresnet": ConverseSRResNetConfig(),
+}
+"""The published networks, by the names under which tables and command lines know them."""
+
+NETWORK_GROUPS.update({network.name: type(network) for network in NETWORKS.values()})
+
+
+def title(network: Any) -> str:
+    """The name of a published network; that of its group for other sizes."""
+    return next((name for name, published in NETWORKS.items() if published == network), network.name)

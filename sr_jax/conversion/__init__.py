@@ -1,0 +1,1 @@
+"""Weights of other implementations: their files, their names, their arrangement of axes."""

@@ -1,0 +1,37 @@
+"""Each network in a small size, to compare with PyTorch: `tests/torch_models` builds them, `tests/golden` has what they gave."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sr_jax.config import FSRCNNConfig
+from sr_jax.models import MODELS
+
+
+class Case(NamedTuple):
+    """One small network."""
+
+    network: Any
+    scale: int
+    layout: str
+    """Whose names the PyTorch module has: a key of the network's layouts."""
+    size: tuple[int, int] = (9, 11)
+    """Of the LR image."""
+
+
+FSRCNN = FSRCNNConfig(d=7, s=3, m=2)
+
+CASES = {
+    **{f"fsrcnn-x{scale}": Case(FSRCNN, scale, "yjn870/FSRCNN-pytorch") for scale in (2, 3, 4)},
+}
+
+
+def inputs(case: Case) -> tuple[np.ndarray, ...]:
+    """What the network reads, float32: LR (b h w c), and for networks that are told a kernel (b k k) and the noise (b)."""
+    rng = np.random.default_rng(0)
+    about = MODELS[case.network.name].about
+    lr = rng.random((2, *case.size, about.channels), dtype=np.float32)
+    if not about.is_told:
+        return (lr,)
+    kernel = rng.random((2, 7, 7), dtype=np.float32)
+    return lr, kernel / kernel.sum((1, 2), keepdims=True), np.array([0.01, 0.05], np.float32)

@@ -1,0 +1,70 @@
+"""What holds for every network: it equals PyTorch's, under the names of a public implementation, there and back."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from sr_jax.config import NETWORKS
+from sr_jax.conversion import mapping
+from sr_jax.conversion.layouts import LAYOUTS
+from sr_jax.models import MODELS, Known
+from tests import golden
+from tests.models.cases import CASES, Case, inputs
+
+
+def build(network, scale: int) -> nnx.Module:
+    options = dataclasses.asdict(network)
+    return MODELS[options.pop("name")](scale=scale, **options, rngs=nnx.Rngs(0))
+
+
+def with_weights(case: Case, state: dict[str, np.ndarray]) -> nnx.Module:
+    module = build(case.network, case.scale)
+    params = mapping.from_torch(module, state, LAYOUTS[case.network.name](case.network, case.scale)[case.layout])
+    for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Param)):
+        value = params[".".join(map(str, path))]
+        assert variable.shape == value.shape
+        variable[...] = jax.numpy.asarray(value)
+    return module
+
+
+def test_every_published_network_is_here():
+    assert {network.name for network in NETWORKS.values()} == set(MODELS)
+    assert set(LAYOUTS) == set(MODELS) == {case.network.name for case in CASES.values()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_equals_pytorch(name):
+    case = CASES[name]
+    expected, state = golden.network(name)
+    lr, *known = map(jax.numpy.asarray, inputs(case))
+    module = with_weights(case, state)
+    sr = module(lr, Known(*known)) if known else module(lr)
+    np.testing.assert_allclose(sr, expected, atol=1e-5, rtol=0)
+    assert np.ptp(expected) > 0.1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_back_to_pytorch(name):
+    case = CASES[name]
+    _, state = golden.network(name)
+    module = with_weights(case, state)
+    layout = LAYOUTS[case.network.name](case.network, case.scale)[case.layout]
+    ours = {".".join(map(str, path)): np.asarray(value[...]) for path, value in nnx.to_flat_state(nnx.state(module, nnx.Param))}
+    back = mapping.to_torch(module, ours, layout)
+    assert set(back) == set(state)
+    for key, value in state.items():
+        np.testing.assert_array_equal(back[key], value, err_msg=key)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_names_every_parameter_once(name):
+    group = next(network for network in NETWORKS.values() if network.name == name)
+    for scale in MODELS[name].about.scales:
+        module = nnx.eval_shape(lambda scale=scale: build(group, scale))
+        for title, layout in LAYOUTS[name](group, scale).items():
+            keys = [leaf.key for leaf in mapping.leaves(module, layout)]
+            assert all(keys), title
+            assert len(set(keys) | set(layout.constants)) == len(keys) + len(layout.constants), title

@@ -1,0 +1,41 @@
+"""Networks in PyTorch, written from the papers, to compare with; layers named as in public implementations."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests.torch_models.fsrcnn import fsrcnn
+
+BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
+    "fsrcnn": fsrcnn,
+}
+"""For each group of the config a function `(network, scale) -> module`."""
+
+
+def random_module(network: Any, scale: int, *, seed: int) -> nn.Module:
+    """The network with random weights, of such size that signals neither vanish nor grow."""
+    module = BUILD[network.name](network, scale).eval()
+    generator = torch.Generator().manual_seed(seed)
+    activations = {id(p) for m in module.modules() if isinstance(m, nn.PReLU) for p in m.parameters()}
+    for parameter in module.parameters():
+        if not parameter.requires_grad:
+            continue
+        fan_in = parameter[0].numel() if parameter.ndim > 1 else 1
+        value = torch.randn(parameter.shape, generator=generator) * (fan_in**-0.5 if parameter.ndim > 1 else 0.1)
+        parameter.data = value.abs() if id(parameter) in activations else value
+    return module
+
+
+def run(module: nn.Module, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    """SR (b sh sw c) of LR (b h w c), and of kernel and noise where there are."""
+    lr, *known = (torch.from_numpy(np.ascontiguousarray(x)) for x in inputs)
+    with torch.no_grad():
+        return module(lr.permute(0, 3, 1, 2), *known).permute(0, 2, 3, 1).numpy()
+
+
+def state(module: nn.Module) -> dict[str, np.ndarray]:
+    """The state dict as arrays."""
+    return {name: value.numpy() for name, value in module.state_dict().items()}
