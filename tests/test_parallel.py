@@ -131,7 +131,7 @@ def test_step_against_optax_by_hand(setting):
 @pytest.mark.parametrize(("steps_done", "decay"), [(0, 1 / 10), (8, 9 / 18), (10**6, 0.9)])
 def test_ema_decay_grows_to_its_final_value(setting, steps_done, decay):
     images, sampler, model, params = setting
-    step = make_step(model, losses.l1, optax.sgd(0.1), DEGRADE, ema_decay=0.9)
+    step = make_step(objective(model), optax.sgd(0.1), DEGRADE, channels=1, ema_decay=0.9)
     batch = jax.tree.map(jnp.asarray, pipelines.host_batch(images, sampler.plan(0), **CUT))
     one = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name="data"))
     before = state.create(params, optax.sgd(0.1))._replace(step=jnp.int32(steps_done))

@@ -1,4 +1,4 @@
-"""Each network in a small size, to compare with PyTorch: `tests/torch_models` builds them, `tests/golden` has what they gave."""
+"""Each network in a small size, against PyTorch: `tests/torch_models` builds them, `tests/golden` has their outputs."""
 
 from typing import Any, NamedTuple
 
