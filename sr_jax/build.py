@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from sr_jax import optim
 from sr_jax.config import Config, moved_blur
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
-from sr_jax.errors import writing
+from sr_jax.errors import InputError, writing
 from sr_jax.losses import LOSSES
 from sr_jax.models import MODELS, About, Known
 from sr_jax.ops.resize import bicubic_kernel
@@ -64,13 +64,19 @@ def build_network(config: Config) -> Network:
     module = MODELS[options.pop("name")](scale=config.scale, **options, rngs=nnx.Rngs(config.seed))
     graph, variables = nnx.split(module, nnx.Param)
     loss = LOSSES[config.loss]
+    stages = [stage.name for stage in config.stages] if config.data.lr_source == "degrade" else ["files"]
+    if module.about.is_told and not _is_known(stages):
+        raise InputError(
+            f"{config.model.name} must be told the blur kernel and the noise, which LR by {', '.join(stages)} does not say; "
+            "use a blur, Subsample() and GaussianNoise(), or bicubic"
+        )
 
     def apply(params: Any, lr: Array, known: Known | None = None) -> Array:
         network = nnx.merge(graph, params)
         return network(lr) if known is None else network(lr, known)
 
     def objective(params: Any, lr: Array, hr: Array, drawn: dict[str, Array]) -> Array:
-        network, known = nnx.merge(graph, params), known_of(config, drawn, examples=lr.shape[0])
+        network, known = nnx.merge(graph, params), known_of(stages, drawn, scale=config.scale, examples=lr.shape[0])
         if hasattr(network, "objective"):
             return network.objective(lr, hr, known, loss=loss)
         sr = network(lr, known) if network.about.is_told else network(lr)
@@ -79,21 +85,33 @@ def build_network(config: Config) -> Network:
     return Network(module.about, apply, objective, nnx.to_pure_dict(variables))
 
 
-def known_of(config: Config, drawn: dict[str, Array], *, examples: int) -> Known | None:
-    """The kernel and the noise of a degradation, where it is a blur, a subsampling and Gaussian noise; else None."""
-    match [stage.name for stage in config.stages if stage.name != "gaussian-noise"]:
-        case _ if config.data.lr_source == "files":
-            return None
+def known_of(stages: Sequence[str], drawn: dict[str, Any], *, scale: int, examples: int) -> Known | None:
+    """The kernel and the noise of a degradation, where it is a blur, a subsampling and Gaussian noise; else None.
+
+    Args:
+      stages: names of the degradation's stages.
+      drawn: what was drawn of each of so many examples.
+    """
+    match _without_noise(stages):
         case ["bicubic"]:
-            kernel = bicubic_kernel(config.scale)
+            kernel = bicubic_kernel(scale)
         case ["subsample"]:
             kernel = np.ones((1, 1), np.float32)
-        case [blur, "subsample"] if blur in degrade.BLURS:
+        case ["blur", "subsample"]:
             kernel = drawn["kernel"]
         case _:
             return None
     kernel = jnp.broadcast_to(kernel, (examples, *kernel.shape[-2:]))
     return Known(kernel, drawn.get("noise_sigma", jnp.zeros((examples,))) / 255)
+
+
+def _without_noise(stages: Sequence[str]) -> list[str]:
+    """The stages but for Gaussian noise, every blur by that name."""
+    return ["blur" if name in degrade.BLURS else name for name in stages if name != "gaussian-noise"]
+
+
+def _is_known(stages: Sequence[str]) -> bool:
+    return _without_noise(stages) in (["bicubic"], ["subsample"], ["blur", "subsample"])
 
 
 def make_optimizer(config: Config) -> tuple[optax.GradientTransformation, optax.Schedule]:

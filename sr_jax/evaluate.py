@@ -31,11 +31,14 @@ class Arguments:
     """Super-resolution factor; by default that of the networks."""
     data: Path | None = None
     """Folder in which the sets lie. By default the environment variable SR_JAX_DATA, else datasets/ in the cache folder."""
-    protocol: Literal["papers", "rgb-uint8"] = "papers"
+    protocol: Literal["published", "papers", "rgb-uint8"] = "published"
     """How to score. `papers`: Y in floating point, as the published tables up to LapSRN and all published bicubic rows.
-    `rgb-uint8`: 8-bit RGB in and out, as the tables since EDSR."""
+    `rgb-uint8`: 8-bit RGB in and out, as the tables since EDSR. `published`: `rgb-uint8` if a network reads RGB or LR must be
+    RGB, else `papers`."""
     lr_source: Literal["computed", "files"] = "computed"
-    """Where LR comes from: MATLAB's bicubic, or the LR files beside the set (with `rgb-uint8` alone)."""
+    """Where LR comes from: it is computed, or read from the LR files beside the set (with `rgb-uint8` alone)."""
+    degradation: Literal["training", "bicubic"] = "training"
+    """How LR is computed: as in the training of the networks, or by MATLAB's bicubic."""
     checkpoint: Literal["latest", "best"] = "latest"
     """Which checkpoint of a work directory."""
     parameters: Literal["ema", "raw"] = "ema"
@@ -89,6 +92,7 @@ def _evaluate(argv: Sequence[str] | None) -> int:
             root=arguments.root,
             protocol=arguments.protocol,
             lr_source=arguments.lr_source,
+            degradation=arguments.degradation,
             checkpoint=arguments.checkpoint,
             parameters=arguments.parameters,
             out=arguments.out.expanduser() if arguments.out else None,

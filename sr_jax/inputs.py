@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from sr_jax import provenance
-from sr_jax.build import make_degrade
+from sr_jax import build, provenance, tasks
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines, sources
 from sr_jax.data.degrade import file_digest
@@ -20,9 +19,10 @@ from sr_jax.data.plan import Sampler
 from sr_jax.data.sources import ImageSet, checksums, leaks
 from sr_jax.errors import InputError, listing
 from sr_jax.evaluation.evaluator import Evaluator
-from sr_jax.evaluation.protocol import PROTOCOLS
+from sr_jax.evaluation.protocol import choose
 from sr_jax.evaluation.rows import Stamp, unusable
 from sr_jax.evaluation.upscale import PRECISION
+from sr_jax.models import About
 from sr_jax.places import data_root
 
 
@@ -165,15 +165,20 @@ def load_evaluation_sets(config: Config, cache: Path) -> dict[str, list[Image]]:
     return sets
 
 
-def make_evaluator(config: Config, cache: Path) -> Evaluator:
-    """Scores the run's evaluation sets, LR computed."""
-    protocol = PROTOCOLS[config.eval.protocol]
-    tasks = [
-        protocol.task(image, set=name, scale=config.scale, lr=None)
+def make_evaluator(config: Config, about: About, cache: Path) -> Evaluator:
+    """Scores the run's evaluation sets, LR computed.
+
+    Raises:
+      InputError: if a set or the protocol cannot be used.
+    """
+    by = config if config.eval.degradation == "training" and tasks.is_degraded(config) else None
+    protocol = choose(config.eval.protocol, channels=[about.channels], rgb_lr=tasks.rgb_lr(by), option="eval.protocol=")
+    prepared = [
+        task
         for name, images in load_evaluation_sets(config, cache).items()
-        for image in images
+        for task in tasks.make(protocol, images, set=name, scale=config.scale, degraded_by=by)
     ]
-    return Evaluator(protocol, tasks, stamp=Stamp(protocol.name, "computed", PRECISION, "", provenance.commit()))
+    return Evaluator(protocol, prepared, stamp=Stamp(protocol.name, tasks.lr_source(by), PRECISION, "", provenance.commit()))
 
 
 def make_sampler(config: Config, images: TrainingImages) -> Sampler:
@@ -190,7 +195,7 @@ def make_sampler(config: Config, images: TrainingImages) -> Sampler:
 
 def make_pipeline(config: Config, images: pipelines.Images) -> tuple[Callable, Callable, Any]:
     """What the host does with a plan, what the device does with that, and the arrays that the device needs for it."""
-    cut = {"patch": config.data.patch, "margin": make_degrade(config).margin, "scale": config.scale}
+    cut = {"patch": config.data.patch, "margin": build.make_degrade(config).margin, "scale": config.scale}
     if config.data.pipeline == "host":
         return functools.partial(pipelines.host_batch, images, **cut), lambda _, batch: batch, ()
     memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit") or physical_memory()

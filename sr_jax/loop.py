@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from sr_jax import build, figures, inputs, provenance, weights, workdir
+from sr_jax import config as configs
 from sr_jax import state as states
 from sr_jax.checkpoint import METRIC, Checkpoints
 from sr_jax.config import Config
@@ -59,9 +60,9 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         # What is trained, and on what.
         network = build.build_network(config)
         images = inputs.load_training_images(config, cache)
-        evaluator = inputs.make_evaluator(config, cache)
+        evaluator = inputs.make_evaluator(config, network.about, cache)
         upscaler = Upscaler(network.apply, scale=config.scale)
-        baseline = overall(evaluator.bicubic_rows)
+        baseline, method = overall(evaluator.bicubic_rows), configs.title(config.model)
 
         # The step, spread over the devices, and the pipeline that feeds it.
         optimizer, learning_rate = build.make_optimizer(config)
@@ -90,7 +91,14 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                 return describe_batch(step, sampler, images.names, safe=checkpoints.latest())
 
             def evaluate(state: State) -> tuple[list[Row], list[Sample]]:
-                return evaluator(upscaler, state.ema, method=config.model.name, weights=f"step {int(state.step)}, ema")
+                return evaluator(
+                    upscaler,
+                    state.ema,
+                    method=method,
+                    weights=f"step {int(state.step)}, ema",
+                    channels=network.about.channels,
+                    is_told=network.about.is_told,
+                )
 
             items = pipelines.dispatches(
                 sampler,
@@ -144,7 +152,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                                 )
                             checkpoints.save(state, scores)
                             if scores:
-                                draw_samples(samples, directory, writer, step=step, method=config.model.name)
+                                draw_samples(samples, directory, writer, step=step, method=method)
 
                     if must_stop:
                         checkpoints.wait()
@@ -152,11 +160,11 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                         raise Interrupted(message, must_stop)
                 if not rows:  # nothing was left to train
                     rows, samples = evaluate(state)
-                    draw_samples(samples, directory, writer, step=start, method=config.model.name)
+                    draw_samples(samples, directory, writer, step=start, method=method)
         card = weights.Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
         weights.write(directory / "weights.safetensors", state.ema, card)
         say_results(config, directory, evaluator.bicubic_rows, rows, meter)
-        figures.training_curve(writer.history(), directory / "curve.png", bicubic=baseline, method=config.model.name)
+        figures.training_curve(writer.history(), directory / "curve.png", bicubic=baseline, method=method)
         return [*evaluator.bicubic_rows, *rows]
 
 
@@ -182,11 +190,11 @@ def say_what_runs(config: Config, params: Any, sizes: list[tuple[int, int]], eva
     pixels = sum(height * width for height, width in sizes)
     scored = len([row for row in evaluator.bicubic_rows if row.image != "mean"])
     print(f"devices     {len(devices)} x {devices[0].device_kind} ({devices[0].platform}), {config.parallel}, {config.compute}")
-    print(f"model       {config.model.name} x{config.scale}, {states.count(params):,} parameters")
+    print(f"model       {configs.title(config.model)} x{config.scale}, {states.count(params):,} parameters")
     print(f"images      {len(sizes)} to train on ({pixels / 1e6:.1f} megapixels), {scored} to evaluate on")
     if config.data.degradation != "bicubic":
         stages = ", ".join(stage.name for stage in config.stages)
-        print(f"degradation {stages}; evaluation makes LR by MATLAB's bicubic all the same")
+        print(f"degradation {stages}; in evaluation {'the same' if config.eval.degradation == 'training' else 'bicubic'}")
     print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}")
 
 
@@ -204,9 +212,9 @@ def say_where_it_begins(directory: Path, step: int, steps: int) -> None:
 def say_results(config: Config, directory: Path, bicubic: list[Row], ours: list[Row], meter: Meter) -> None:
     """Prints and writes the final table, and says where everything lies."""
     lines = report.table([bicubic, ours])
-    protocol = PROTOCOLS[config.eval.protocol]
+    protocol = PROTOCOLS[ours[0].protocol]
     how = f"protocol {protocol.name} ({protocol.description.format(scale=config.scale)}), code {provenance.commit()}"
-    text = f"# {config.model.name} x{config.scale}, step {config.steps}\n\nY-PSNR [dB] and SSIM, {how}.\n\n{lines}\n"
+    text = f"# {configs.title(config.model)} x{config.scale}, step {config.steps}\n\nY-PSNR [dB] and SSIM, {how}.\n\n{lines}\n"
     report.write(directory, [*bicubic, *ours], text)
     if meter.steps:
         print(f"\ntrained for {meter.seconds:.0f} s, {meter.wait_share:.2%} of that waiting for data")

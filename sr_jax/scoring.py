@@ -13,13 +13,15 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from sr_jax import build, figures, provenance, trained
+from sr_jax import build, figures, provenance, tasks, trained
+from sr_jax import config as configs
+from sr_jax.config import Config
 from sr_jax.data import sources
 from sr_jax.data.images import Bad, Image
 from sr_jax.errors import InputError, listing, writing
 from sr_jax.evaluation import report
 from sr_jax.evaluation.evaluator import BICUBIC, Evaluator, Sample
-from sr_jax.evaluation.protocol import PROTOCOLS, Protocol, Task
+from sr_jax.evaluation.protocol import Protocol, Task, choose
 from sr_jax.evaluation.rows import Row, Stamp, unusable
 from sr_jax.evaluation.upscale import PRECISION, Upscaler
 from sr_jax.files import replace_text
@@ -38,6 +40,7 @@ class Settings(NamedTuple):
     """Folder in which the sets lie."""
     protocol: str
     lr_source: str
+    degradation: str
     checkpoint: trained.Which
     parameters: trained.Parameters
     out: Path | None
@@ -62,29 +65,32 @@ def run(settings: Settings) -> int:
     """
     began = time.monotonic()
     build.use_compilation_cache(settings.cache)
-    protocol = PROTOCOLS[settings.protocol]
-    if settings.lr_source == "files" and not protocol.takes_lr_files:
-        raise InputError(
-            f"--lr_source files: the protocol {protocol.name} computes LR in floating point; use --protocol rgb-uint8"
-        )
     networks = {
         name: trained.load(name, which=settings.checkpoint, parameters=settings.parameters)
         for name in settings.models
         if name != BICUBIC
     }
     scale = common_scale(settings, networks)
+    degraded_by = common_degradation(settings, networks)
+    protocol = choose(
+        settings.protocol,
+        channels=[network.network.about.channels for network in networks.values()],
+        rgb_lr="LR comes from files" if settings.lr_source == "files" else tasks.rgb_lr(degraded_by),
+        option="--protocol ",
+    )
     if settings.out:
         with writing(f"--out {settings.out}:"):
             settings.out.mkdir(parents=True, exist_ok=True)  # better found out now than after the work
-    tasks, bad = load_sets(settings, protocol, scale)
+    prepared, bad = load_sets(settings, protocol, scale, degraded_by)
+    lr_source = "files" if settings.lr_source == "files" else tasks.lr_source(degraded_by)
     with CompileClock() as clock:
-        methods = evaluate(settings, protocol, scale, networks, tasks)
+        methods = evaluate(settings, protocol, scale, networks, prepared, lr_source=lr_source)
     seconds = time.monotonic() - began
 
     text = render(methods, protocol, scale, compare=len(settings.models) > 1)
     print(f"\n{text}")
     share = clock.seconds / seconds
-    print(f"\n{len(tasks)} images in {seconds:.1f} s, {share:.0%} of that compiling {clock.programs} programs")
+    print(f"\n{len(prepared)} images in {seconds:.1f} s, {share:.0%} of that compiling {clock.programs} programs")
     if settings.out:
         with writing(f"--out {settings.out}:"):
             write(settings.out, methods, text, protocol, scale, networks, bad)
@@ -96,18 +102,32 @@ def run(settings: Settings) -> int:
 
 
 def evaluate(
-    settings: Settings, protocol: Protocol, scale: int, networks: dict[str, Trained], tasks: Sequence[Task]
+    settings: Settings,
+    protocol: Protocol,
+    scale: int,
+    networks: dict[str, Trained],
+    prepared: Sequence[Task],
+    *,
+    lr_source: str,
 ) -> list[list[Row]]:
     """The rows of each model, in their order; bicubic stands before a single network, though it was not asked for."""
     titles = method_names(networks)
     rows_of: dict[str, list[Row]] = {}
-    with progress(len(tasks) * (1 + len(networks))) as advance:
-        stamp = Stamp(protocol.name, settings.lr_source, PRECISION, "", provenance.commit())
-        evaluator = Evaluator(protocol, tasks, stamp=stamp, on_scored=advance)
+    with progress(len(prepared) * (1 + len(networks))) as advance:
+        stamp = Stamp(protocol.name, lr_source, PRECISION, "", provenance.commit())
+        evaluator = Evaluator(protocol, prepared, stamp=stamp, on_scored=advance)
         rows_of[BICUBIC] = evaluator.bicubic_rows
         for number, (name, network) in enumerate(networks.items(), 1):
             upscaler = Upscaler(network.network.apply, scale=scale)
-            rows_of[name], samples = evaluator(upscaler, network.params, method=titles[name], weights=network.origin)
+            about = network.network.about
+            rows_of[name], samples = evaluator(
+                upscaler,
+                network.params,
+                method=titles[name],
+                weights=network.origin,
+                channels=about.channels,
+                is_told=about.is_told,
+            )
             if settings.out:
                 with writing(f"--out {settings.out}:"):
                     write_samples(samples, settings.out / "samples" / folder_name(number, name), method=titles[name])
@@ -115,7 +135,7 @@ def evaluate(
     return [rows_of[name] for name in shown]
 
 
-def load_sets(settings: Settings, protocol: Protocol, scale: int) -> tuple[list[Task], list[str]]:
+def load_sets(settings: Settings, protocol: Protocol, scale: int, degraded_by: Config | None) -> tuple[list[Task], list[str]]:
     """All images, prepared, and why others cannot be scored. Says what is about to be done.
 
     Raises:
@@ -123,21 +143,23 @@ def load_sets(settings: Settings, protocol: Protocol, scale: int) -> tuple[list[
     """
     if not settings.sets:
         raise InputError("--sets: names no set; give for example --sets Set5,Set14")
-    loaded = [load_set(name, settings, protocol, scale) for name in settings.sets]
+    loaded = [load_set(name, settings, protocol, scale, degraded_by) for name in settings.sets]
     for (name, part), (other, later) in itertools.combinations(zip(settings.sets, loaded, strict=True), 2):
         if part.title == later.title:  # their rows could not be told apart
             raise InputError(f"--sets: {name} and {other} are both called {part.title}; leave one out, or rename its folder")
-    tasks = [task for part in loaded for task in part.tasks]
+    prepared = [task for part in loaded for task in part.tasks]
     bad = [line for part in loaded for line in part.bad]
-    if not tasks:
+    if not prepared:
         raise InputError(f"--sets {','.join(settings.sets)}: no image can be scored:{listing(bad)}")
     print(f"protocol    {protocol.name}: {protocol.description.format(scale=scale)}")
     print(f"precision   {PRECISION}; PSNR and SSIM float64")
     print(f"code        {provenance.commit()}")
+    if degraded_by:
+        print(f"LR          {tasks.lr_source(degraded_by)}")
     for part in loaded:
         if part.lr_note:
             print(f"LR files    {part.lr_note}")
-    return tasks, bad
+    return prepared, bad
 
 
 def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
@@ -158,13 +180,29 @@ def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
     return scale
 
 
+def common_degradation(settings: Settings, networks: dict[str, Trained]) -> Config | None:
+    """The config by whose degradation LR is made, as all the networks were trained; None for bicubic reduction, or LR files.
+
+    Raises:
+      InputError: if they were trained on different ones.
+    """
+    if settings.degradation == "bicubic" or settings.lr_source == "files":
+        return None
+    trained_on = {name: network.config for name, network in networks.items()}
+    ways = {str(config.stages): config for config in trained_on.values()}
+    if len(ways) > 1:
+        lines = [f"{name}: {', '.join(stage.name for stage in config.stages)}" for name, config in trained_on.items()]
+        raise InputError(f"the networks were trained on different degradations; use --degradation bicubic:{listing(lines)}")
+    return next((config for config in ways.values() if tasks.is_degraded(config)), None)
+
+
 def method_names(networks: dict[str, Trained]) -> dict[str, str]:
     """What each network is called in tables: its model's name, or where it is from if two are of the same model."""
-    names = [network.config.model.name for network in networks.values()]
+    names = [configs.title(network.config.model) for network in networks.values()]
     return {place: name if names.count(name) == 1 else place for (place, _), name in zip(networks.items(), names, strict=True)}
 
 
-def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> Loaded:
+def load_set(name: str, settings: Settings, protocol: Protocol, scale: int, degraded_by: Config | None) -> Loaded:
     """Reads and prepares the images of a set; those that cannot be used are named, and left out.
 
     Raises:
@@ -174,20 +212,22 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int) -> L
     where |= {"option": "--sets", "root_option": "--data"}
     images = sources.open_hr(name, **where)
     lrs = sources.open_lr(name, **where) if settings.lr_source == "files" else itertools.repeat(None)
-    tasks, bad, equal = [], [], 0
+    good, prepared, bad, equal = [], [], [], 0
     for image, lr in zip(images, lrs, strict=False):
         reason = _why_not(image, lr, scale)
         if reason or isinstance(image, Bad) or isinstance(lr, Bad):
             bad.append(f"{images.title}: {reason}")
             continue
-        tasks.append(protocol.task(image, set=images.title, scale=scale, lr=None if lr is None else lr.pixels))
+        good.append(image)
         if lr is not None:
+            prepared.append(protocol.task(image, set=images.title, scale=scale, lr=lr.pixels))
             computed = protocol.task(image, set=images.title, scale=scale, lr=None).lr
             equal += computed.shape == lr.pixels.shape and bool((computed == lr.pixels).all())
-    note = (
-        f"{images.title}: {equal} of {len(tasks)} equal MATLAB's bicubic byte for byte" if settings.lr_source == "files" else ""
-    )
-    return Loaded(images.title, tasks, bad, note)
+    if settings.lr_source == "files":
+        note = f"{images.title}: {equal} of {len(good)} equal MATLAB's bicubic byte for byte"
+        return Loaded(images.title, prepared, bad, note)
+    prepared = list(tasks.make(protocol, good, set=images.title, scale=scale, degraded_by=degraded_by))
+    return Loaded(images.title, prepared, bad, "")
 
 
 def render(methods: Sequence[Sequence[Row]], protocol: Protocol, scale: int, *, compare: bool) -> str:

@@ -35,6 +35,8 @@ MAY_IMPORT = {
     "workdir": {"config", "errors", "files"},
     "places": set(),
     "cli": {"config", "errors", "places"},
+    "inventory": {"config", "models"},
+    "tasks": None,
     "inputs": None,  # these put everything together
     "build": None,
     "loop": None,

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from sr_jax import cli
+from sr_jax import config as configs
 from sr_jax.config import Config, DataConfig, OptimConfig
 from sr_jax.errors import InputError
 
@@ -111,3 +112,16 @@ def test_help_lists_every_key_with_default_and_meaning(capsys):
         described = [option for option in options if option.startswith(key + " ")]
         assert described, f"{key} is not in the help"
         assert re.search(r"(INT|FLOAT|STR|PATH|\}|\]) .{8,}\(default: .*\)", described[0]), described[0]
+
+
+def test_a_published_network_is_chosen_by_name():
+    assert parse("--config.model.name=edsr").config.model == configs.NETWORKS["edsr"]
+    assert parse("--config.model.name", "srcnn-955", "--config.model.n1=8").config.model == configs.SRCNNConfig(f2=5, n1=8)
+    assert parse("--config.model.d=8").config.model == configs.FSRCNNConfig(d=8)
+
+
+def test_an_unknown_network_names_the_nearest():
+    with pytest.raises(InputError, match=r"there is no network 'edsr-basline'; did you mean 'edsr-baseline'\?"):
+        parse("--config.model.name=edsr-basline")
+    with pytest.raises(InputError, match=r"--config.model.d: no such key"):
+        parse("--config.model.name=edsr", "--config.model.d=3")

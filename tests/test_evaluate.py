@@ -247,7 +247,7 @@ def test_no_lr_at_all(call, root, tmp_path):
         (("--model", "bicubic", "--scale", "2", "--sets", ","), "--sets: names no set"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set6"), "did you mean Set5"),
         (("--model", "runs/nowhere"), "--model runs/nowhere: no such work directory or weights file"),
-        (("--model", "bicubic", "--scale", "2", "--lr_source", "files"), "use --protocol rgb-uint8"),
+        (("--model", "bicubic", "--scale", "2", "--lr_source", "files", "--protocol", "papers"), "use --protocol rgb-uint8"),
         (("--model", "bicubic", "--scale", "2", "--out", "/dev/null/x"), "--out /dev/null/x: cannot be written"),
     ],
 )

@@ -96,8 +96,12 @@ class EvalConfig:
     Urban100, Manga109, DIV2K: its validation images) or folders of HR images."""
     every: PositiveInt = 1000
     """Steps between evaluations."""
-    protocol: Literal["papers", "rgb-uint8"] = "papers"
-    """How to score: docs/evaluation.md."""
+    protocol: Literal["published", "papers", "rgb-uint8"] = "published"
+    """How to score (docs/evaluation.md). `published`: as networks of the kind are published, by `papers` if they read Y, by
+    `rgb-uint8` if they read RGB."""
+    degradation: Literal["training", "bicubic"] = "training"
+    """How LR is made of the images that are scored: as in training, each image with a draw of its own that is always the
+    same, or by MATLAB's bicubic reduction."""
 
 
 @group

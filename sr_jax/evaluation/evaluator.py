@@ -55,12 +55,25 @@ class Evaluator:
             rows, self._baselines = self._collect({i: pool.submit(self._bicubic, i) for i in range(len(tasks))})
         self.bicubic_rows = rows + mean_rows(rows)
 
-    def __call__(self, upscaler: Upscaler, params: Any, *, method: str, weights: str) -> tuple[list[Row], list[Sample]]:
-        """Rows of the network: every image of every set, then each set's mean; and pictures of the first of each set."""
+    def __call__(
+        self, upscaler: Upscaler, params: Any, *, method: str, weights: str, channels: int = 1, is_told: bool = False
+    ) -> tuple[list[Row], list[Sample]]:
+        """Rows of the network: every image of every set, then each set's mean; and pictures of the first of each set.
+
+        Args:
+          channels: that the network reads: 1 (Y) or 3 (RGB).
+          is_told: whether it is told what is known of the degradation.
+        """
         scored: dict[int, Future] = {}
+        if is_told and any(task.known is None for task in self._tasks):
+            raise InputError(
+                f"{method} must be told blur kernel and noise, which this LR ({self._stamp.lr_source}) does not say"
+            )
+        images = [task.as_read(channels) for task in self._tasks]
+        known = [task.known for task in self._tasks] if is_told else None
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for index, sr_y in upscaler(params, [task.y for task in self._tasks]):
-                scored[index] = pool.submit(self._network, index, sr_y, method, weights)
+            for index, sr in upscaler(params, images, known=known):
+                scored[index] = pool.submit(self._network, index, sr, method, weights)
             rows, pictures = self._collect(scored)
         samples = []
         for index in self._shown:
@@ -72,11 +85,11 @@ class Evaluator:
         picture = self._protocol.bicubic(self._tasks[index])
         return self._score(index, picture, BICUBIC, "")
 
-    def _network(self, index: int, sr_y: np.ndarray, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
+    def _network(self, index: int, sr: np.ndarray, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
         task = self._tasks[index]
-        if not np.isfinite(sr_y).all():
+        if not np.isfinite(sr).all():
             raise InputError(f"{method} gives values that are not finite for {task.image} of {task.set}: broken weights")
-        return self._score(index, self._protocol.picture(task, sr_y.astype(np.float64)), method, weights)
+        return self._score(index, self._protocol.picture(task, sr.astype(np.float64)), method, weights)
 
     def _score(self, index: int, picture: Picture, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
         """The row, and the picture if it is to be shown."""

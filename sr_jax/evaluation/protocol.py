@@ -1,12 +1,13 @@
 """How an image is scored: what LR is made of HR, what of the result is compared, in which numbers.
 
-The network, where it reads the Y channel, is given Y of the LR image and returns Y of the SR image; a protocol does the rest,
-on the host in float64, so that the same decibels come out whatever accelerator ran the network. `docs/evaluation.md` explains
-both protocols and says which published figures were made with which.
+The network is given Y of the LR image, or RGB, and returns the same of the SR image; a protocol does the rest, on the host in
+float64, so that the same decibels come out whatever accelerator ran the network. `docs/evaluation.md` explains both protocols
+and says which published figures were made with which.
 """
 
 import abc
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -14,6 +15,7 @@ from jaxtyping import Float, Float32, UInt8
 from sr_jax import metrics
 from sr_jax.data.images import Image
 from sr_jax.data.pack import crop_to_multiple
+from sr_jax.errors import InputError
 from sr_jax.ops.color import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from sr_jax.ops.resize import imresize_host
 
@@ -30,6 +32,13 @@ class Task(NamedTuple):
     """The LR image to look at; what a network reads under `rgb-uint8`."""
     y: Float32[np.ndarray, "h w 1"]
     """The LR image's Y channel in [0, 1], as a network reads it."""
+    known: Any = None
+    """What is known of the degradation, for networks that are told."""
+
+    def as_read(self, channels: int) -> Float32[np.ndarray, "h w c"]:
+        """What a network reads, in [0, 1]: Y, or RGB, where a gray image stands in all three channels."""
+        rgb = np.broadcast_to(self.lr, (*self.lr.shape[:2], 3))
+        return self.y if channels == 1 else to_float(rgb).astype(np.float32)
 
 
 class Picture(NamedTuple):
@@ -47,7 +56,7 @@ class Protocol(abc.ABC):
     description: str
     """In one line, with {scale}."""
     takes_lr_files: bool
-    """Whether LR may come from image files."""
+    """Whether LR may come from image files, or from a degradation, as 8-bit RGB; and so whether networks may read RGB."""
 
     @abc.abstractmethod
     def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
@@ -62,8 +71,9 @@ class Protocol(abc.ABC):
         """Bicubic interpolation's SR image."""
 
     @abc.abstractmethod
-    def picture(self, task: Task, sr_y: Float[np.ndarray, "sh sw 1"]) -> Picture:
-        """The SR image of a network that returned `sr_y`, in [0, 1]; in colour, CbCr are enlarged bicubically."""
+    def picture(self, task: Task, sr: Float[np.ndarray, "sh sw c"]) -> Picture:
+        """The SR image of a network that returned `sr`, in [0, 1]: Y, to which in colour CbCr are enlarged bicubically; or RGB,
+        which for a gray image is averaged."""
 
 
 class Papers(Protocol):
@@ -91,8 +101,9 @@ class Papers(Protocol):
         y = _resize(_y8(task.hr).astype(np.float64), 1 / task.scale)  # in float64, as MATLAB's
         return self.picture(task, _resize(y, task.scale) / 255)
 
-    def picture(self, task: Task, sr_y: np.ndarray) -> Picture:
-        y = to_uint8(sr_y)
+    def picture(self, task: Task, sr: np.ndarray) -> Picture:
+        assert sr.shape[-1] == 1
+        y = to_uint8(sr)
         if task.hr.shape[-1] == 1:
             return Picture(y, y.astype(np.float64))
         cbcr = rgb_to_ycbcr(task.hr)[..., 1:].astype(np.float64)
@@ -119,16 +130,40 @@ class RgbUint8(Protocol):
         pixels = _resize(task.lr, task.scale)
         return Picture(pixels, metrics.luma(pixels))
 
-    def picture(self, task: Task, sr_y: np.ndarray) -> Picture:
+    def picture(self, task: Task, sr: np.ndarray) -> Picture:
         if task.hr.shape[-1] == 1:
-            pixels = to_uint8(sr_y)
+            pixels = to_uint8(sr.mean(-1, keepdims=True))
+        elif sr.shape[-1] == 3:
+            pixels = to_uint8(sr)
         else:
             cbcr = _resize(_ycbcr(task.lr)[..., 1:], task.scale)
-            pixels = to_uint8(ycbcr_to_rgb(np.concatenate([sr_y, cbcr], -1)))
+            pixels = to_uint8(ycbcr_to_rgb(np.concatenate([sr, cbcr], -1)))
         return Picture(pixels, metrics.luma(pixels))
 
 
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (Papers(), RgbUint8())}
+PUBLISHED = "published"
+"""Instead of a protocol's name: the one with which networks of the kind are published."""
+
+
+def choose(name: str, *, channels: Collection[int], rgb_lr: str, option: str) -> Protocol:
+    """The protocol of that name, or the published one: `papers` for networks that read Y, `rgb-uint8` for those that read RGB.
+
+    Args:
+      channels: that the networks read.
+      rgb_lr: why LR must be 8-bit RGB, if it must: because it comes from files, or from a degradation of RGB.
+      option: what names the protocol, for errors.
+
+    Raises:
+      InputError: if the protocol cannot score these.
+    """
+    if name == PUBLISHED:
+        return PROTOCOLS["rgb-uint8" if rgb_lr or 3 in channels else "papers"]
+    protocol = PROTOCOLS[name]
+    if not protocol.takes_lr_files and (rgb_lr or 3 in channels):
+        why = rgb_lr or "the network reads RGB"
+        raise InputError(f"{option}{name}: it makes Y of LR in floating point, but {why}; use {option}rgb-uint8")
+    return protocol
 
 
 def _resize(x: np.ndarray, scale: float | int) -> np.ndarray:

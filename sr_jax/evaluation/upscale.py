@@ -41,44 +41,51 @@ class Upscaler:
     """Upscales images with a network; keeps its compiled programs for the next call.
 
     Args:
-      model: `(params, LR) -> SR`, float32 of the shapes b h w c and b sh sw c.
+      model: `(params, LR) -> SR`, float32 of the shapes b h w c and b sh sw c; `(params, LR, known) -> SR` where something is
+        known of the images.
     """
 
-    def __init__(self, model: Callable[[Any, Array], Array], *, scale: int):
+    def __init__(self, model: Callable[..., Array], *, scale: int):
         self._scale = scale
         devices = jax.local_devices()
         self._count = len(devices)
         mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
         self._replicated, self._spread = (NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec(AXIS)))
 
-        def run(params: Any, lr: Array) -> Array:
+        def run(params: Any, lr: Array, known: Any) -> Array:
             with jax.default_matmul_precision("highest"):  # full float32, also where the backend's default is less
-                return model(params, lr)
+                return model(params, lr) if known is None else model(params, lr, known)
 
-        specs = {"in_specs": (PartitionSpec(), PartitionSpec(AXIS)), "out_specs": PartitionSpec(AXIS)}
+        spread = PartitionSpec(AXIS)
+        specs = {"in_specs": (PartitionSpec(), spread, spread), "out_specs": spread}
         self._run = jax.jit(jax.shard_map(run, mesh=mesh, check_vma=False, **specs))
         self._radius: int | Literal["unknown"] | None = "unknown"  # None: the whole image
 
     def __call__(
-        self, params: Any, images: Sequence[Float32[np.ndarray, "_h _w c"]]
+        self, params: Any, images: Sequence[Float32[np.ndarray, "_h _w c"]], *, known: Sequence[Any] | None = None
     ) -> Iterator[tuple[int, Float32[np.ndarray, "_sh _sw c"]]]:
-        """Yields (index, SR) of every image once, in the order in which they are finished."""
-        params = jax.device_put(jax.device_get(params), self._replicated)
-        side, tiled = self._plan(params, images)
-        which = [i for i, image in enumerate(images) if image.shape[:2] in tiled]
-        yield from self._by_tiles(params, images, which, side)
-        yield from self._whole(params, images, sorted({*range(len(images))} - {*which}))
+        """Yields (index, SR) of every image once, in the order in which they are finished.
 
-    def _plan(self, params: Any, images: Sequence[np.ndarray]) -> tuple[int, set[tuple[int, int]]]:
+        Args:
+          known: of each image what the network is told, as arrays that can be stacked.
+        """
+        params = jax.device_put(jax.device_get(params), self._replicated)
+        known = [None] * len(images) if known is None else known
+        side, tiled = self._plan(params, images, known)
+        which = [i for i, image in enumerate(images) if image.shape[:2] in tiled]
+        yield from self._by_tiles(params, images, known, which, side)
+        yield from self._whole(params, images, known, sorted({*range(len(images))} - {*which}))
+
+    def _plan(self, params: Any, images: Sequence[np.ndarray], known: Sequence[Any]) -> tuple[int, set[tuple[int, int]]]:
         shapes = [image.shape[:2] for image in images]
         if self._radius == "unknown":
             side, tiled = plan_tiles(shapes, radius=EXPECTED_RADIUS)
             if not tiled:
                 return side, tiled
-            self._radius = self._measure_radius(params, side, channels=images[0].shape[2])
+            self._radius = self._measure_radius(params, side, channels=images[0].shape[2], known=known[0])
         return plan_tiles(shapes, radius=self._radius) if isinstance(self._radius, int) else (0, set())
 
-    def _measure_radius(self, params: Any, side: int, *, channels: int) -> int | None:
+    def _measure_radius(self, params: Any, side: int, *, channels: int, known: Any) -> int | None:
         """The receptive radius [LR pixels]; None if it reaches the border of the tile, or not all pixels are treated alike.
 
         Compiles no other program than the tiles'.
@@ -91,7 +98,7 @@ class Upscaler:
         nan[centre, centre] = np.nan
         for corner in (0, -1):
             corners[corner, corner] = 1 - corners[corner, corner]
-        probes = (tile, spot, nan, corners, below, right)
+        probes = ((probe, known) for probe in (tile, spot, nan, corners, below, right))
         sr, of_spot, of_nan, of_corners, of_below, of_right = self._in_batches(params, probes, self._tiles_per_call(side))
 
         def farthest(changed: np.ndarray, *places: int) -> int:
@@ -111,13 +118,18 @@ class Upscaler:
         )
         return radius if alike else None
 
-    def _by_tiles(self, params: Any, images: Sequence[np.ndarray], which: list[int], side: int) -> Iterator[tuple[int, Any]]:
+    def _by_tiles(
+        self, params: Any, images: Sequence[np.ndarray], known: Sequence[Any], which: list[int], side: int
+    ) -> Iterator[tuple[int, Any]]:
         radius, s = self._radius, self._scale
         if not which or not isinstance(radius, int):
             return
         tiles = [(i, tile) for i in which for tile in cover(images[i].shape[:2], side=side, radius=radius)]
         missing = collections.Counter(i for i, _ in tiles)
-        cut = (images[i][rows.start : rows.start + side, columns.start : columns.start + side] for i, (rows, columns) in tiles)
+        cut = (
+            (images[i][rows.start : rows.start + side, columns.start : columns.start + side], known[i])
+            for i, (rows, columns) in tiles
+        )
         results: dict[int, np.ndarray] = {}
         for (i, (rows, columns)), sr in zip(tiles, self._in_batches(params, cut, self._tiles_per_call(side)), strict=True):
             if i not in results:
@@ -127,22 +139,26 @@ class Upscaler:
             if not missing[i]:
                 yield i, results.pop(i)
 
-    def _whole(self, params: Any, images: Sequence[np.ndarray], which: list[int]) -> Iterator[tuple[int, Any]]:
+    def _whole(
+        self, params: Any, images: Sequence[np.ndarray], known: Sequence[Any], which: list[int]
+    ) -> Iterator[tuple[int, Any]]:
         """Images of one shape go to the devices together."""
         by_shape: dict[tuple, list[int]] = {}
         for i in which:
             by_shape.setdefault(images[i].shape, []).append(i)
         for members in by_shape.values():
-            yield from zip(members, self._in_batches(params, (images[i] for i in members), self._count), strict=True)
+            inputs = ((images[i], known[i]) for i in members)
+            yield from zip(members, self._in_batches(params, inputs, self._count), strict=True)
 
-    def _in_batches(self, params: Any, inputs: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-        """Results in the order of the inputs. The last batch is filled up with zeros; what they give is dropped."""
+    def _in_batches(self, params: Any, inputs: Iterable[tuple[np.ndarray, Any]], size: int) -> Iterator[np.ndarray]:
+        """Results in the order of the inputs: LR and what is known. The last batch is filled up with its last input; what comes
+        of that is dropped."""
         inputs = iter(inputs)
         ahead: tuple[int, Array] | None = None  # one batch is computed while the one before is taken apart
         while batch := list(itertools.islice(inputs, size)):
-            filled = np.zeros((size, *batch[0].shape), np.float32)
-            filled[: len(batch)] = batch
-            now = len(batch), self._run(params, jax.device_put(filled, self._spread))
+            filled = [*batch, *[batch[-1]] * (size - len(batch))]
+            stacked = jax.tree.map(lambda *values: np.stack(values, dtype=np.float32), *filled)
+            now = len(batch), self._run(params, *jax.device_put(stacked, self._spread))
             if ahead:
                 yield from np.asarray(ahead[1])[: ahead[0]]
             ahead = now

@@ -1,0 +1,50 @@
+import jax
+import jax.numpy as jnp
+import pytest
+
+from sr_jax import inventory
+from sr_jax.models import About
+
+
+def count(function, *shapes):
+    return inventory.multiply_adds(jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(s, jnp.float32) for s in shapes)).jaxpr)
+
+
+def conv(x, k, **options):
+    return jax.lax.conv_general_dilated(x, k, padding="SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), **options)
+
+
+def test_multiply_adds_by_hand():
+    assert count(lambda x, k: conv(x, k, window_strides=(1, 1)), (1, 10, 12, 3), (5, 5, 3, 7)) == 10 * 12 * 25 * 3 * 7
+    grouped = lambda x, k: conv(x, k, window_strides=(2, 2), feature_group_count=3)
+    assert count(grouped, (2, 10, 12, 6), (3, 3, 2, 9)) == 2 * 5 * 6 * 9 * 2 * 9
+    assert count(lambda a, b: jax.nn.relu(a @ b), (4, 5), (5, 6)) == 4 * 5 * 6
+    assert count(jax.jit(lambda a: jax.lax.fori_loop(0, 3, lambda _, x: x @ a, a)), (4, 4)) == 3 * 64
+    assert count(lambda x: jnp.fft.fft(x), (2, 8)) == 2 * 2.5 * 8 * 3
+    assert count(lambda x: jnp.fft.rfft2(x), (3, 4, 8)) == 3 * 1.25 * 32 * 5
+
+
+def test_published_cost_of_fsrcnn():
+    """25 d + 2 d s + 9 m s^2 + 81 d multiply-adds an LR pixel (Section 3.2 of the paper), where the kernel fits the stride."""
+    cost = inventory.costs("fsrcnn", 3)
+    assert cost.multiply_adds == 427 * 240 * (25 * 56 + 2 * 56 * 12 + 9 * 4 * 12**2 + 81 * 56)
+    assert cost.parameters == 12_809
+    assert cost.field == 15  # 5x5, four times 3x3, and three taps of the deconvolution
+    assert inventory.costs("fsrcnn", 2).field == 17
+
+
+@pytest.mark.parametrize(("radius", "field"), [(0, 1), (3, 7), (40, 81), (200, None)])
+def test_receptive_field(radius, field):
+    about = About("net", "", 2000, "", 1, (2,), "")
+    kernel = jnp.full((2 * radius + 1, 1, 1, 1), 0.1)
+
+    def apply(_, lr):
+        return jnp.repeat(jnp.repeat(conv(lr, kernel, window_strides=(1, 1)), 2, 1), 2, 2)
+
+    assert inventory.receptive_field(apply, None, about, scale=2) == field
+
+
+def test_table_names_what_there_is():
+    lines = inventory.table(["fsrcnn-s"], [2, 8]).splitlines()
+    assert len(lines) == 3
+    assert [cell.strip() for cell in lines[2].split("|")[1:4]] == ["fsrcnn-s", "2016", "x2"]
