@@ -1,0 +1,98 @@
+"""What deconvolution is for: three networks of equal size on blurred, noisy LR, trained alike.
+
+    python benchmarks/founding.py --data DIR --bsds DIR/BSDS200 --steps 6000 --seeds 3
+
+LR is made of HR by a Gaussian blur (sigma 0.6 to 2.4, anisotropic), subsampling and Gaussian noise. The founding system predicts
+the blur of each image and undoes it; its rivals are a network that ends in a transposed convolution (FSRCNN) and one of residual
+blocks and a sub-pixel convolution (EDSR). All read Y, and are trained for as many steps on the same patches of the 91 images
+and General-100; each image that is scored has one draw of blur and noise, the same for all. Seeds change the initial weights and
+the patches. A run that was finished is not repeated.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from sr_jax import build, loop
+from sr_jax import state as states
+from sr_jax.config import (
+    Config,
+    DataConfig,
+    DeconvSRConfig,
+    EDSRConfig,
+    EvalConfig,
+    FSRCNNConfig,
+    GaussianBlur,
+    GaussianNoise,
+    OptimConfig,
+    Subsample,
+)
+from sr_jax.places import cache_folder
+
+DEGRADATION = (GaussianBlur(size=21, sigma=(0.6, 2.4), anisotropic=True), Subsample(), GaussianNoise(sigma=(0.0, 7.65)))
+
+NETWORKS = {
+    "FSRCNN(56,12,4)": FSRCNNConfig(),
+    "EDSR(3,11)": EDSRConfig(blocks=3, width=11, channels=1),
+    "deconv-sr-small": DeconvSRConfig(),
+    "the same, G static": DeconvSRConfig(kernel="static"),
+    "the same, k given": DeconvSRConfig(kernel="given"),
+}
+"""The last two are not rivals: they show what predicting is worth, and what a perfect prediction would be."""
+
+
+def config(name: str, seed: int, arguments: argparse.Namespace) -> Config:
+    return Config(
+        scale=2,
+        steps=arguments.steps,
+        seed=seed,
+        model=NETWORKS[name],
+        data=DataConfig(name="91+General-100", root=str(arguments.data), batch=16, patch=48, degradation=DEGRADATION),
+        optim=OptimConfig(lr=arguments.lr, b2=0.99),
+        eval=EvalConfig(sets=("Set5", "Set14", *([str(arguments.bsds)] if arguments.bsds else [])), every=arguments.steps),
+        log_every=arguments.steps // 10,
+        checkpoint_every=arguments.steps,
+    )
+
+
+def scores(name: str, seed: int, arguments: argparse.Namespace) -> dict[tuple[str, str], float]:
+    """(set, method) -> mean Y-PSNR [dB] of one run."""
+    chosen = config(name, seed, arguments)
+    folder = arguments.out / f"{name.replace(' ', '_')}-{seed}"
+    if not (folder / "weights.safetensors").exists():
+        loop.train(chosen, folder, cache=cache_folder(None))
+    rows = json.loads((folder / "results.json").read_text())
+    return {(row["set"], row["method"] == "bicubic"): row["psnr_y"] for row in rows if row["image"] == "mean"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with T91, General-100, Set5, Set14")
+    parser.add_argument("--bsds", type=Path, help="folder of more images to score on")
+    parser.add_argument("--out", type=Path, default=Path("runs/founding"), help="work directories")
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    arguments = parser.parse_args()
+    found = {name: [] for name in arguments.networks}
+    for seed in range(arguments.seeds):  # one seed of every network before the next
+        for name in arguments.networks:
+            found[name].append(scores(name, seed, arguments))
+            print(f"seed {seed}, {name}: {found[name][-1]}", file=sys.stderr)
+    sets = sorted({set for set, _ in found[arguments.networks[0]][0]}, key=lambda s: (not s.startswith("Set"), len(s)))
+    rows = [("bicubic", "", *(f"{found[arguments.networks[0]][0][set, True]:.2f}" for set in sets))]
+    for name in arguments.networks:
+        count = states.count(build.build_network(config(name, 0, arguments)).params)
+        values = {set: [run[set, False] for run in found[name]] for set in sets}
+        rows.append((name, f"{count:,}", *(f"{np.mean(values[s]):.2f} ± {np.std(values[s], ddof=1):.2f}" for s in sets)))
+    print(f"x2, Y-PSNR [dB], mean and standard deviation over {arguments.seeds} seeds, {arguments.steps:,} steps\n")
+    print(tabulate(rows, ("network", "parameters", *sets), tablefmt="github", disable_numparse=True))
+
+
+if __name__ == "__main__":
+    main()
