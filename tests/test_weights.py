@@ -106,14 +106,14 @@ def test_the_card_of_other_converted_weights(tmp_path, params):
 def test_weights_of_another_network(file, params):
     """All the names are others: it is said what to do with those of another implementation."""
     change(file, lambda t: [t.update({f"theirs.{name}": t.pop(name)}) for name in list(t)])
-    with pytest.raises(InputError, match=r"feature_activation\.slope is missing.* more.*python -m sr_jax\.convert"):
+    with pytest.raises(InputError, match=r"deconvolution\.bias is missing.* more.*python -m sr_jax\.convert"):
         weights.read(file, like=params, card=CARD)
 
 
 def test_weights_of_another_width(file):
     card = CARD._replace(config=Config(scale=3, model=FSRCNNConfig(d=8, s=5, m=2)))
     like = build.build_network(card.config).params
-    with pytest.raises(InputError, match=r"shrinking\.bias is \(4,\), not \(5,\)"):
+    with pytest.raises(InputError, match=r"mapping\.0\.bias is \(4,\), not \(5,\)"):
         weights.read(file, like=like, card=card)
 
 
