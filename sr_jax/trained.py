@@ -42,28 +42,37 @@ def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
     if path.suffix == weights.SUFFIX and path.is_file():
         if (which, parameters) != ("latest", "ema"):
             raise InputError(
-                f"--model {place}: a weights file holds one state, the last moving average; "
+                f"{place}: a weights file holds one state, the last moving average; "
                 "--checkpoint best and --parameters raw are for work directories"
             )
         card = weights.read_card(path)
         network = build.build_network(card.config)
         params = weights.read(path, like=network.params, card=card)
-        return Trained(card.config, network, params, f"{place}, step {card.step}, trained by code {card.commit}")
+        return Trained(card.config, network, params, f"{place}, {_origin(card)}")
     if path.exists():
-        raise InputError(f"--model {place}: neither a work directory nor a {weights.SUFFIX} file")
-    raise InputError(f"--model {place}: no such work directory or weights file (or `bicubic`)")
+        raise InputError(
+            f"{place}: neither a work directory nor a {weights.SUFFIX} file; "
+            f"weights of other implementations are converted first: {weights.CONVERT}"
+        )
+    raise InputError(f"{place}: no such work directory or weights file (or `bicubic`)")
+
+
+def _origin(card: weights.Card) -> str:
+    if card.converted:
+        return f"converted from {card.converted.file} ({card.converted.layout})"
+    return f"step {card.step}, trained by code {card.commit}"
 
 
 def _from_work_directory(path: Path, place: str, which: Which, parameters: Parameters) -> Trained:
     if not (path / workdir.CONFIG).is_file():
-        raise InputError(f"--model {place}: holds no {workdir.CONFIG}, so it is not the work directory of a training run")
+        raise InputError(f"{place}: holds no {workdir.CONFIG}, so it is not the work directory of a training run")
     config = configs.load(path / workdir.CONFIG)
     network = build.build_network(config)
     optimizer, _ = build.make_optimizer(config)
     with Checkpoints(path / "checkpoints", keep=config.keep, read_only=True) as checkpoints:
         step = checkpoints.latest() if which == "latest" else checkpoints.best()
         if step is None:
-            raise InputError(f"--model {place}: has no {which} checkpoint; train it further")
+            raise InputError(f"{place}: has no {which} checkpoint; train it further")
         here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         state = checkpoints.restore(jax.device_put(states.create(network.params, optimizer), here), step)
     chosen = state.ema if parameters == "ema" else state.params

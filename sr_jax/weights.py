@@ -16,33 +16,52 @@ from sr_jax.errors import InputError
 from sr_jax.files import replace_bytes, replace_text
 
 SUFFIX = ".safetensors"
+CONVERT = "python -m sr_jax.convert --help"
+
+
+class Converted(NamedTuple):
+    """Where converted weights are from."""
+
+    file: str
+    """Its name."""
+    sha256: str
+    layout: str
 
 
 class Card(NamedTuple):
     """What weights are."""
 
     config: Config
-    """With which they were trained."""
-    step: int
+    """With which they were trained; of converted ones only the model and the scale are known."""
+    step: int | None
+    """After how many steps; None if it is not known."""
     commit: str
+    """Of the code that trained or converted them."""
     table: list[dict[str, Any]]
     """Rows of the evaluation at the end of training."""
+    converted: Converted | None = None
+    """None: they were trained here."""
 
 
 def write(path: Path, params: Any, card: Card) -> None:
     """Writes the weights, named by attribute with dots, and their card."""
-    leaves, _ = jax.tree.flatten_with_path(params)
-    tensors = {_name(where): np.ascontiguousarray(jax.device_get(leaf)) for where, leaf in leaves}
-    replace_bytes(path, save(tensors, metadata=_identity(card)))
+    replace_bytes(path, save(named(params), metadata=_identity(card)))
     plain = {
         "model": card.config.model.name,
         "scale": card.config.scale,
         "step": card.step,
         "commit": card.commit,
         "table": card.table,
+        "converted": card.converted._asdict() if card.converted else None,
         "config": json.loads(configs.to_json(card.config)),
     }
     replace_text(path.with_suffix(".json"), json.dumps(plain, indent=1) + "\n")
+
+
+def named(params: Any) -> dict[str, np.ndarray]:
+    """The parameters by their names: attributes, with dots."""
+    leaves, _ = jax.tree.flatten_with_path(params)
+    return {_name(where): np.ascontiguousarray(jax.device_get(leaf)) for where, leaf in leaves}
 
 
 def read_card(path: Path) -> Card:
@@ -54,9 +73,13 @@ def read_card(path: Path) -> Card:
     place = path.with_suffix(".json")
     try:
         plain = json.loads(place.read_text())
-        return Card(configs.from_json(json.dumps(plain["config"])), plain["step"], plain["commit"], plain["table"])
+        config, converted = configs.from_json(json.dumps(plain["config"])), plain.get("converted")
+        return Card(config, plain["step"], plain["commit"], plain["table"], Converted(**converted) if converted else None)
     except FileNotFoundError:
-        raise InputError(f"{path}: its card, {place.name}, which says what they are for, is not beside it") from None
+        raise InputError(
+            f"{path}: its card, {place.name}, which says what they are for, is not beside it; "
+            f"weights of other implementations are converted first: {CONVERT}"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{place} is not the card of a weights file ({type(error).__name__}: {error})") from None
 
@@ -92,13 +115,15 @@ def read(path: Path, *, like: Any, card: Card) -> Any:
     ]
     if complaints:
         more = f"; and {len(complaints) - 5} more" if len(complaints) > 5 else ""
-        raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:5])}{more}")
+        hint = "" if tensors.keys() & expected.keys() else f"; weights of other implementations are converted first: {CONVERT}"
+        raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:5])}{more}{hint}")
     return jax.tree.unflatten(structure, [tensors[name].astype(np.float32) for name in expected])
 
 
 def _identity(card: Card) -> dict[str, str]:
     """What the weights themselves say of which card is theirs."""
-    return {"model": card.config.model.name, "scale": str(card.config.scale), "step": str(card.step)}
+    of = {"model": card.config.model.name, "scale": str(card.config.scale), "step": str(card.step)}
+    return {**of, "converted from": card.converted.sha256} if card.converted else of
 
 
 def _is_finite(values: np.ndarray) -> bool:

@@ -246,7 +246,7 @@ def test_no_lr_at_all(call, root, tmp_path):
         (("--model", "bicubic", "--scale", "2", "--sets", "Set5,set5"), "Set5 and set5 are both called Set5"),
         (("--model", "bicubic", "--scale", "2", "--sets", ","), "--sets: names no set"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set6"), "did you mean Set5"),
-        (("--model", "runs/nowhere"), "--model runs/nowhere: no such work directory or weights file"),
+        (("--model", "runs/nowhere"), "runs/nowhere: no such work directory or weights file"),
         (("--model", "bicubic", "--scale", "2", "--lr_source", "files", "--protocol", "papers"), "use --protocol rgb-uint8"),
         (("--model", "bicubic", "--scale", "2", "--out", "/dev/null/x"), "--out /dev/null/x: cannot be written"),
     ],
@@ -265,7 +265,7 @@ def test_a_network_of_another_scale(call, run):
 def test_what_is_no_model(run, tmp_path):
     options = {"which": "latest", "parameters": "ema"}
     (tmp_path / "file.txt").write_text("")
-    with pytest.raises(InputError, match=r"neither a work directory nor a \.safetensors file"):
+    with pytest.raises(InputError, match=r"neither a work directory nor a \.safetensors file; .* python -m sr_jax\.convert"):
         trained.load(str(tmp_path / "file.txt"), **options)
     with pytest.raises(InputError, match=r"--checkpoint best and --parameters raw are for work directories"):
         trained.load(str(run / "weights.safetensors"), which="latest", parameters="raw")

@@ -85,6 +85,45 @@ def test_half_precision_is_read_as_single(file, params):
     assert {leaf.dtype for leaf in jax.tree.leaves(weights.read(file, like=params, card=CARD))} == {np.dtype(np.float32)}
 
 
+def test_a_card_of_before_conversions(file):
+    card = file.with_suffix(".json")
+    plain = json.loads(card.read_text())
+    del plain["converted"]
+    card.write_text(json.dumps(plain))
+    assert weights.read_card(file) == CARD
+
+
+def test_the_card_of_other_converted_weights(tmp_path, params):
+    """Nothing but where they are from tells them apart."""
+    cards = [CARD._replace(step=None, converted=weights.Converted("a.pth", sha256, "x/y")) for sha256 in ("12", "34")]
+    weights.write(tmp_path / "a.safetensors", params, cards[0])
+    assert weights.read_card(tmp_path / "a.safetensors") == cards[0]
+    weights.read(tmp_path / "a.safetensors", like=params, card=cards[0])
+    with pytest.raises(InputError, match=r"has another card than a\.json: it is of converted from 12, not 34"):
+        weights.read(tmp_path / "a.safetensors", like=params, card=cards[1])
+
+
+def test_weights_of_another_network(file, params):
+    """All the names are others: it is said what to do with those of another implementation."""
+    change(file, lambda t: [t.update({f"theirs.{name}": t.pop(name)}) for name in list(t)])
+    with pytest.raises(InputError, match=r"deconvolution\.bias is missing.* more.*python -m sr_jax\.convert"):
+        weights.read(file, like=params, card=CARD)
+
+
+def test_weights_of_another_width(file):
+    card = CARD._replace(config=Config(scale=3, model=FSRCNNConfig(d=8, s=5, m=2)))
+    like = build.build_network(card.config).params
+    with pytest.raises(InputError, match=r"mapping\.0\.bias is \(4,\), not \(5,\)"):
+        weights.read(file, like=like, card=card)
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights"])
+def test_what_is_no_weights_file(file, params, content):
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"net\.safetensors cannot be read as safetensors \(.+\)"):
+        weights.read(file, like=params, card=CARD)
+
+
 def test_a_truncated_file(file, params):
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match=r"net\.safetensors cannot be read as safetensors"):
@@ -97,5 +136,5 @@ def test_a_missing_or_broken_card(file):
     with pytest.raises(InputError, match=r"net\.json is not the card .*'config'"):
         weights.read_card(file)
     card.unlink()
-    with pytest.raises(InputError, match=r"its card, net\.json, .* is not beside it"):
+    with pytest.raises(InputError, match=r"its card, net\.json, .* is not beside it; .* python -m sr_jax\.convert"):
         weights.read_card(file)

@@ -1,0 +1,172 @@
+"""The two ways of a conversion, from files to files."""
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from sr_jax import config as configs
+from sr_jax import provenance, trained, weights
+from sr_jax.config import Config
+from sr_jax.conversion import mapping, match, sources
+from sr_jax.conversion.layouts import LAYOUTS
+from sr_jax.conversion.mapping import Layout
+from sr_jax.conversion.match import Match
+from sr_jax.errors import InputError, listing, writing
+from sr_jax.files import replace_bytes
+from sr_jax.models import MODELS
+
+MOST_COMPLAINTS = 20
+
+
+def to_ours(source: Path, *, network: Any, scale: int, layout: str | None, out: Path) -> None:
+    """Converts weights of another implementation, and says what became of each tensor.
+
+    Raises:
+      InputError: if the file cannot be used, or its tensors are not exactly those of the network; nothing is written then.
+    """
+    module = match.abstract(network, scale)
+    layouts = _layouts(network, scale, layout)
+    _check_out(out, source, (weights.SUFFIX,), "give --to torch to write PyTorch's")
+    found = sources.read(source)
+    if found.tensors.keys() == mapping.shapes(module).keys():
+        raise InputError(f"{source} has the names of sr_jax already; give --to torch to convert it to another layout")
+    best, *others = match.nearest(found.tensors, module, layouts)
+    _say("source", f"{source}, {found.size:,} bytes, sha256 {found.sha256}")
+    for note in found.notes:
+        _say("note", note)
+    _say("network", _described(network, scale))
+    _say("layout", f"{best.title}{f', behind the prefix {best.prefix}' if best.prefix else ''}")
+    _say("matched", f"{len(best.matched)} of {_tensors(len(mapping.shapes(module)))}{_table(best)}")
+    if best.ignored:
+        _say("ignored", f"{', '.join(best.ignored)}: nothing that is learned")
+    if best.complaints:
+        raise InputError(_refusal(found, best, network, scale))
+    _say_doubts(best, others, network, scale, layout)
+
+    params = mapping.from_torch(module, best.state, best.layout)
+    origin = weights.Converted(source.name, found.sha256, best.title)
+    card = weights.Card(Config(scale=scale, model=network), None, provenance.commit(), [], origin)
+    with writing(f"--out {out}:"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        weights.write(out, params, card)
+    back = weights.named(trained.load(str(out), which="latest", parameters="ema").params)
+    _say("written", f"{out} and {out.with_suffix('.json').name}; read back: {_counted(back)}")
+
+
+def to_torch(source: Path, *, network: Any | None, scale: int | None, layout: str | None, out: Path) -> None:
+    """Converts a weights file or a work directory to a state dict of another implementation.
+
+    Args:
+      network, scale: what it must be of; None: whatever it is.
+
+    Raises:
+      InputError: if it is no such file, or of another network or scale, or there is no such layout.
+    """
+    _check_out(out, source, (*sources.PYTORCH, sources.SAFETENSORS), "")
+    is_pickled = out.name.endswith(sources.PYTORCH)
+    if is_pickled:
+        sources.torch_or_error(out)  # better found out now than after the work
+    ours = trained.load(str(source), which="latest", parameters="ema")
+    theirs = ours.config.model, ours.config.scale
+    wanted = network or theirs[0], scale or theirs[1]
+    if wanted != theirs:
+        raise InputError(f"{source} is of {_described(*theirs)}, not of {_described(*wanted)}; leave out --model and --scale")
+    title, names = next(iter(_layouts(*theirs, layout).items()))
+    module = match.abstract(*theirs)
+    state = mapping.to_torch(module, weights.named(ours.params), names)
+    with writing(f"--out {out}:"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace_bytes(out, _pickled(state, out) if is_pickled else save(state, metadata={"format": "pt"}))
+    back = match.compare(sources.read(out).tensors, module, title, names, "")
+    assert not back.complaints, back.complaints
+    _say("source", ours.origin)
+    _say("network", _described(*theirs))
+    _say("layout", title)
+    _say("converted", f"{_tensors(len(back.matched))}{_table(back, is_turned=True)}")
+    if names.constants:
+        _say("constants", ", ".join(names.constants))
+    _say("written", f"{out}; read back: {_counted({leaf.key: back.state[leaf.key] for leaf in back.matched})}")
+
+
+def _pickled(state: dict[str, np.ndarray], out: Path) -> bytes:
+    torch = sources.torch_or_error(out)
+    buffer = io.BytesIO()
+    torch.save({key: torch.from_numpy(value.copy()) for key, value in state.items()}, buffer)
+    return buffer.getvalue()
+
+
+def _layouts(network: Any, scale: int, layout: str | None) -> dict[str, Layout]:
+    """The one that is asked for, or all of the network."""
+    layouts = LAYOUTS[network.name](network, scale)
+    if layout is None:
+        return layouts
+    if layout not in layouts:
+        raise InputError(f"--layout {layout}: {configs.no_such(f'layout of {network.name}', layout, list(layouts))}")
+    return {layout: layouts[layout]}
+
+
+def _check_out(out: Path, source: Path, suffixes: tuple[str, ...], hint: str) -> None:
+    if not out.name.endswith(suffixes):
+        raise InputError(f"--out {out}: give a name that ends in {', '.join(suffixes)}{f'; or {hint}' if hint else ''}")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise InputError(f"--out {out}: is the source itself; give another name")
+
+
+def _refusal(found: sources.Source, best: Match, network: Any, scale: int) -> str:
+    elsewhere = match.elsewhere(found.tensors)
+    fitting = [f"{name} {', '.join(f'x{s}' for s in scales)}" for name, scales in elsewhere.items()]
+    if fitting:
+        hint = f"\nThese are weights of {' or of '.join(fitting)}: give --model and --scale accordingly"
+    elif best.matched:
+        hint = f"\nOther sizes are given as {', '.join(f'--network.{key}' for key in _sizes(network))}"
+    else:
+        hint = ""
+    return (
+        f"{found.path} does not fit {_described(network, scale)}; nothing is written. "
+        f"In the nearest layout, {best.title}:{listing(best.complaints, most=MOST_COMPLAINTS)}{hint}"
+    )
+
+
+def _say_doubts(best: Match, others: list[Match], network: Any, scale: int, layout: str | None) -> None:
+    """What the tensors leave open."""
+    if also := [other.title for other in others if not other.complaints]:
+        _say("note", f"the tensors fit {', '.join(also)} as well; --layout chooses")
+    scales = [s for s in MODELS[network.name].about.scales if s != scale and _fits(best, network, s, layout)]
+    if scales:
+        _say("note", f"x{scale} is as told: the tensors fit {', '.join(f'x{s}' for s in scales)} as well")
+
+
+def _fits(found: Match, network: Any, scale: int, layout: str | None) -> bool:
+    return not match.nearest(found.state, match.abstract(network, scale), _layouts(network, scale, layout))[0].complaints
+
+
+def _described(network: Any, scale: int) -> str:
+    return f"{configs.title(network)} x{scale} ({', '.join(f'{key}={value}' for key, value in _sizes(network).items())})"
+
+
+def _sizes(network: Any) -> dict[str, Any]:
+    return {key: value for key, value in dataclasses.asdict(network).items() if key != "name"}
+
+
+def _table(found: Match, *, is_turned: bool = False) -> str:
+    """What became of each tensor: its name and shape here and there."""
+    pairs = [(f"{found.prefix}{leaf.key} {found.state[leaf.key].shape}", f"{leaf.name} {leaf.shape}") for leaf in found.matched]
+    pairs = [pair[::-1] for pair in pairs] if is_turned else pairs
+    width = max((len(a) for a, _ in pairs), default=0)
+    return listing(f"{a:{width}} -> {b}" for a, b in pairs)
+
+
+def _counted(tensors: dict[str, np.ndarray]) -> str:
+    return f"{_tensors(len(tensors))}, {sum(value.size for value in tensors.values()):,} parameters"
+
+
+def _tensors(count: int) -> str:
+    return f"{count} tensor{'' if count == 1 else 's'}"
+
+
+def _say(what: str, text: str) -> None:
+    print(f"{what:<11} {text}")

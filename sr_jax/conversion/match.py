@@ -1,0 +1,129 @@
+"""Which layout of which network a state dict has, by its names and shapes."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from sr_jax.config import NETWORKS
+from sr_jax.conversion.layouts import LAYOUTS
+from sr_jax.conversion.mapping import Arrays, Layout, Leaf, leaves
+from sr_jax.models import MODELS
+
+PREFIXES = ("module.", "model.", "netG.", "net.", "generator.", "_orig_mod.")
+"""What wrappers such as DataParallel put before every name."""
+
+
+class Match(NamedTuple):
+    """How a state dict fits a layout."""
+
+    title: str
+    """The layout's."""
+    layout: Layout
+    prefix: str
+    """What stands before their names."""
+    state: Arrays
+    """Their tensors without the prefix."""
+    matched: list[Leaf]
+    ignored: list[str]
+    """What no network learns, such as counters."""
+    complaints: list[str]
+    """What is missing, superfluous, of another shape or type, or not finite."""
+
+
+def abstract(network: Any, scale: int) -> nnx.Module:
+    """The module of a network, with shapes in place of arrays."""
+    options = dataclasses.asdict(network)
+    model = MODELS[options.pop("name")]
+    return nnx.eval_shape(lambda: model(scale=scale, **options, rngs=nnx.Rngs(0)))
+
+
+def nearest(tensors: Arrays, module: nnx.Module, layouts: Mapping[str, Layout]) -> list[Match]:
+    """How the tensors fit each layout, with the prefix that fits best; the best layout first."""
+    matches = [
+        min((compare(state, module, title, layout, prefix) for prefix, state in _without_prefixes(tensors)), key=_badness)
+        for title, layout in layouts.items()
+    ]
+    return sorted(matches, key=_badness)
+
+
+def compare(state: Arrays, module: nnx.Module, title: str, layout: Layout, prefix: str) -> Match:
+    """How a state dict fits one layout, name by name."""
+    expected = {leaf.key: leaf for leaf in leaves(module, layout)}
+    known = expected.keys() | layout.constants.keys()
+    superfluous = [key for key in state if key not in known]
+    complaints = [
+        *(f"{key} is missing" for key in expected if key not in state),
+        *(f"{key} {state[key].shape} is superfluous" for key in superfluous if is_floating(state[key])),
+        *(f"{key} {wrong}" for key, leaf in expected.items() if key in state and (wrong := _wrong(state[key], leaf))),
+        *(
+            f"{key} is a constant of this network, but has other values"
+            for key, value in layout.constants.items()
+            if key in state and not _equals(state[key], value)
+        ),
+    ]
+    ignored = [f"{key} ({state[key].dtype})" for key in superfluous if not is_floating(state[key])]
+    matched = [leaf for key, leaf in expected.items() if key in state and not _wrong(state[key], leaf)]
+    return Match(title, layout, prefix, state, matched, ignored, complaints)
+
+
+def elsewhere(tensors: Arrays) -> dict[str, list[int]]:
+    """The published networks that the tensors fit, and at which scales."""
+    found: dict[str, list[int]] = {}
+    for name, network in NETWORKS.items():
+        if network.name not in LAYOUTS:
+            continue
+        for scale in MODELS[network.name].about.scales:
+            matches = nearest(tensors, abstract(network, scale), LAYOUTS[network.name](network, scale))
+            if not matches[0].complaints:
+                found.setdefault(name, []).append(scale)
+    return found
+
+
+def is_floating(values: np.ndarray) -> bool:
+    """Whether values are real numbers, of bfloat16 too."""
+    return jnp.issubdtype(values.dtype, jnp.floating)
+
+
+def shape_of(leaf: Leaf) -> tuple[int, ...]:
+    """Of their tensor."""
+    return leaf.to_theirs(np.broadcast_to(np.float32(0), leaf.shape)).shape
+
+
+def _wrong(value: np.ndarray, leaf: Leaf) -> str:
+    shape = shape_of(leaf)
+    is_shared = leaf.name.endswith(".slope") and value.shape == (1,)
+    if value.shape != shape and not is_shared:
+        return f"is {value.shape}, not {shape}"
+    if not is_floating(value):
+        return f"is {value.dtype}, not floating point"
+    with np.errstate(over="ignore"):
+        return "" if np.isfinite(value.astype(np.float32)).all() else "holds values that are not finite"
+
+
+def _equals(value: np.ndarray, constant: np.ndarray) -> bool:
+    """To the precision of half floats, in which some files are."""
+    return value.shape == np.shape(constant) and np.allclose(value.astype(np.float32), constant, rtol=1e-3, atol=1e-6)
+
+
+def _badness(match: Match) -> tuple[int, int]:
+    return -len(match.matched), len(match.complaints)
+
+
+def _without_prefixes(tensors: Arrays) -> Iterator[tuple[str, Arrays]]:
+    """The tensors as they are, and without each prefix that all have."""
+    prefix = ""
+    yield prefix, tensors
+    while common := _common_prefix(tensors):
+        prefix += common
+        tensors = {name.removeprefix(common): value for name, value in tensors.items()}
+        yield prefix, tensors
+
+
+def _common_prefix(tensors: Arrays) -> str | None:
+    """Counters may stand without it beside the others."""
+    names = [name for name, value in tensors.items() if is_floating(value)]
+    return next((p for p in PREFIXES if names and all(name.startswith(p) for name in names)), None)

@@ -1,0 +1,205 @@
+"""Weights files of other implementations: PyTorch's, safetensors, npz. Nothing in a file is ever executed."""
+
+import hashlib
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+from safetensors import SafetensorError
+
+from sr_jax.errors import InputError, listing
+
+PYTORCH = (".pth", ".pt", ".pth.tar", ".ckpt")
+SAFETENSORS = ".safetensors"
+NPZ = ".npz"
+
+WRAPPINGS = (
+    *("params_ema", "ema_state_dict", "g_ema", "model_ema", "ema"),
+    *("params", "state_dict", "model_state_dict", "model", "net", "netG", "generator", "g"),
+)
+"""Keys under which a checkpoint keeps its state dict. Of several the first is taken: a moving average, where there is one."""
+
+TYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": jnp.bfloat16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+"""Of safetensors, by the names in the files."""
+
+
+class Source(NamedTuple):
+    """A state dict, as it lay in a file."""
+
+    path: Path
+    size: int
+    """Of the file [bytes]."""
+    sha256: str
+    tensors: dict[str, np.ndarray]
+    notes: list[str]
+    """What was chosen or left out on the way to the tensors, for people."""
+
+
+def read(path: Path) -> Source:
+    """The state dict of a .pth, .pt, .pth.tar or .ckpt file (with PyTorch), a .safetensors or an .npz file.
+
+    Raises:
+      InputError: naming the file and what is wrong with it: it is missing, empty, cut short, of another kind, wants code to
+        be run, or holds no state dict, or several.
+    """
+    parse = _parser(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
+    if not data:
+        raise InputError(f"{path} is empty")
+    tensors, notes = unwrap(parse(path, data), path)
+    return Source(path, len(data), hashlib.sha256(data).hexdigest(), tensors, notes)
+
+
+def unwrap(value: Any, path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The state dict within what a checkpoint holds beside it, and what was chosen or left out.
+
+    Raises:
+      InputError: if there is none, or several and nothing that says which is meant.
+    """
+    notes = []
+    while isinstance(value, Mapping) and not _arrays(value):
+        inner = [key for key in value if isinstance(value[key], Mapping) and (key in WRAPPINGS or _arrays(value[key]))]
+        known = sorted((key for key in inner if key in WRAPPINGS), key=WRAPPINGS.index)
+        if not inner:
+            break
+        if not known and len(inner) > 1:
+            raise InputError(
+                f"{path} holds several sets of weights, {', '.join(map(str, inner))}; save the one to convert alone"
+            )
+        chosen = (known or inner)[0]
+        rivals = [key for key in inner if key != chosen]
+        others = [str(key) for key in value if key != chosen and key not in rivals]
+        notes.append(
+            f"of what the file holds, {chosen} is taken"
+            + (f", not {', '.join(map(str, rivals))}" if rivals else "")
+            + (f"; {', '.join(others)} ignored" if others else "")
+        )
+        value = value[chosen]
+    found = _arrays(value)
+    if not found:
+        held = listing(map(str, value), most=10) if isinstance(value, Mapping) else f" but a {type(value).__name__}"
+        raise InputError(
+            f"{path} holds no state dict (names and their tensors){':' if isinstance(value, Mapping) else ','}{held}"
+        )
+    if others := [str(key) for key in value if key not in found]:
+        notes.append(f"{', '.join(others)} ignored: no tensors")
+    return found, notes
+
+
+def torch_or_error(purpose: Path) -> ModuleType:
+    """PyTorch, which nothing but its own files needs.
+
+    Raises:
+      InputError: if it is not installed, or so old that its safe way of loading is not.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise InputError(
+            f"{purpose}: PyTorch's own files need PyTorch: pip install -e '.[torch]'; {SAFETENSORS} and {NPZ} need nothing"
+        ) from None
+    if torch.__version__ < "2.6":  # it compares as a version: 2.10 is newer
+        raise InputError(
+            f"{purpose}: PyTorch {torch.__version__} can be made to run code that a file holds; install 2.6 or newer"
+        )
+    return torch
+
+
+def _parser(path: Path) -> Callable[[Path, bytes], Any]:
+    if path.name.endswith(PYTORCH):
+        return _parse_torch
+    if path.suffix == SAFETENSORS:
+        return _parse_safetensors
+    if path.suffix == NPZ:
+        return _parse_npz
+    kinds = ", ".join((*PYTORCH, SAFETENSORS, NPZ))
+    raise InputError(f"{path}: is of no known kind; weights are read from {kinds} files")
+
+
+def _parse_torch(path: Path, data: bytes) -> Any:
+    """What `torch.save` wrote, its tensors as arrays; in the zipped format and the older one."""
+    torch = torch_or_error(path)
+    try:
+        with warnings.catch_warnings():  # about kinds of pickles and of archives, none of which is a state dict's
+            warnings.simplefilter("ignore")
+            loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a broken or a foreign file makes of PyTorch's readers
+        message = str(error)
+        if wanted := re.search(r"GLOBAL ([\w.]+)", message):
+            reason = f"holds more than numbers: it asks for {wanted[1]}. Nothing of it was run"
+        elif "TorchScript" in message:
+            reason = "is a TorchScript program, not weights. Nothing of it was run"
+        else:
+            raise InputError(f"{path} is no file of torch.save, or is cut short ({_kernel_of(error)})") from None
+        raise InputError(
+            f"{path} {reason}. Where you trust it, load it with the code that made it, and save its weights alone: "
+            "torch.save(model.state_dict(), FILE)"
+        ) from None
+    return _as_arrays(loaded, torch)
+
+
+def _kernel_of(error: Exception) -> str:
+    """What PyTorch's message says of the file; it goes on with advice, in part to load it unsafely."""
+    message = str(error).partition("WeightsUnpickler error:")[2] or str(error)
+    line = next((line.strip() for line in message.splitlines() if line.strip()), "nothing more is known")
+    return f"{type(error).__name__}: {line.partition('. ')[0]}"
+
+
+def _as_arrays(value: Any, torch: ModuleType) -> Any:
+    if isinstance(value, torch.Tensor):
+        value = value.detach()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    if isinstance(value, Mapping):
+        return {key: _as_arrays(member, torch) for key, member in value.items()}
+    return value
+
+
+def _parse_safetensors(path: Path, data: bytes) -> dict[str, np.ndarray]:
+    try:
+        entries = safetensors.deserialize(data)
+    except SafetensorError as error:
+        raise InputError(f"{path} is no safetensors file, or is cut short ({error})") from None
+    if unknown := {entry["dtype"] for _, entry in entries} - set(TYPES):
+        raise InputError(f"{path} holds tensors of the type {', '.join(sorted(unknown))}; save them as F32")
+    return {name: np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"]) for name, entry in entries}
+
+
+def _parse_npz(path: Path, data: bytes) -> dict[str, np.ndarray]:
+    if not data.startswith(b"PK"):
+        raise InputError(f"{path} is no npz file: write it with np.savez")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{path} is no npz file, or is cut short ({error})") from None
+    except ValueError as error:  # an array of Python objects is a pickle
+        raise InputError(f"{path} holds more than numbers ({error}). Nothing of it was run; save plain arrays alone") from None
+
+
+def _arrays(value: Any) -> dict[str, np.ndarray]:
+    """The tensors that lie in a dict directly."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {name: member for name, member in value.items() if isinstance(name, str) and isinstance(member, np.ndarray)}

@@ -1,0 +1,192 @@
+"""PyTorch's own files through `python -m sr_jax.convert`, and back."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sr_jax import convert, evaluate
+from sr_jax.config import FSRCNNConfig
+from sr_jax.conversion import sources
+from sr_jax.errors import InputError
+from sr_jax.evaluation.protocol import PROTOCOLS
+from tests.conversion.test_sources import Evil
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+NETWORK = FSRCNNConfig(d=8, s=4, m=1)
+MODEL = ("--model", "fsrcnn", "--scale", "2", "--network.d=8", "--network.s=4", "--network.m=1")
+
+
+@pytest.fixture(scope="module")
+def module():
+    from tests import torch_models
+
+    return torch_models.random_module(NETWORK, 2, seed=2)
+
+
+@pytest.fixture
+def call(tmp_path, capsys):
+    """Saves an object, and calls the command on the file; returns status, output, errors."""
+
+    def call(value, name="theirs.pth", **how):
+        torch.save(value, tmp_path / name, **how)
+        status = convert.main([str(tmp_path / name), *MODEL, "--out", str(tmp_path / "ours.safetensors")])
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_state_dicts_as_they_are_wrapped(call, module, tmp_path):
+    other = {key: value + 1 for key, value in module.state_dict().items()}
+    averaged = torch.optim.swa_utils.AveragedModel(module)
+    parallel = torch.nn.DataParallel(module)
+    optimizer = torch.optim.Adam(module.parameters())
+    module(torch.zeros(1, 1, 4, 4)).sum().backward()
+    optimizer.step()
+    state = {key: value.clone() for key, value in averaged.module.state_dict().items()}
+    parallel.load_state_dict({f"module.{key}": value for key, value in state.items()})
+    cases = {
+        "plain": (state, {}),
+        "older format": (state, {"_use_new_zipfile_serialization": False}),
+        "parallel": (parallel.state_dict(), {}),
+        "averaged": ({"state_dict": other, "ema_state_dict": averaged.state_dict()}, {}),
+        "checkpoint": ({"epoch": 3, "model": state, "optimizer": optimizer.state_dict()}, {}),
+        "bfloat16": ({key: value.bfloat16() for key, value in state.items()}, {}),
+        "parameters": ({key: torch.nn.Parameter(value) for key, value in state.items()}, {}),
+    }
+    for title, (value, how) in cases.items():
+        status, out, err = call(value, name=f"{title.replace(' ', '_')}.pth.tar", **how)
+        assert (status, err) == (0, ""), title
+        assert "matched     14 of 14 tensors" in out
+        found = sources.read(tmp_path / "ours.safetensors").tensors["deconvolution.kernel"]
+        expected = state["last_part.weight"].permute(2, 3, 0, 1).numpy()
+        np.testing.assert_allclose(found, expected, rtol=2**-8 if title == "bfloat16" else 0, err_msg=title)
+
+
+@pytest.mark.parametrize("how", [{}, {"_use_new_zipfile_serialization": False}], ids=["zip", "older"])
+def test_a_pickle_with_code_is_refused_and_not_run(call, module, tmp_path, how):
+    status, _, err = call({**module.state_dict(), "extra": Evil(tmp_path / "created")}, **how)
+    assert status == 2
+    assert "theirs.pth holds more than numbers: it asks for io.open. Nothing of it was run" in err
+    assert "save its weights alone: torch.save(model.state_dict(), FILE)" in err
+    assert "weights_only" not in err
+    assert not (tmp_path / "created").exists()
+    assert not (tmp_path / "ours.safetensors").exists()
+
+
+def test_a_bare_pickle_is_not_run(tmp_path):
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        (tmp_path / "a.pth").write_bytes(pickle.dumps(Evil(tmp_path / "created"), protocol=protocol))
+        with pytest.raises(InputError, match=r"a\.pth (holds more than numbers|is no file of torch\.save)"):
+            sources.read(tmp_path / "a.pth")
+    assert not (tmp_path / "created").exists()
+
+
+def test_a_whole_module(call, module):
+    """As some public checkpoints are: it can be loaded with its own code alone."""
+    status, _, err = call({"model": module})
+    assert status == 2
+    assert "it asks for tests.torch_models.fsrcnn.FSRCNN" in err
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_torchscript_program(tmp_path, module):
+    torch.jit.save(torch.jit.trace(module, torch.zeros(1, 1, 4, 4)), tmp_path / "a.pt")
+    with pytest.raises(InputError, match=r"a\.pt is a TorchScript program, not weights"):
+        sources.read(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "older"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
+def test_truncated_files(tmp_path, module, is_zip, share):
+    torch.save(module.state_dict(), tmp_path / "a.pth", _use_new_zipfile_serialization=is_zip)
+    data = (tmp_path / "a.pth").read_bytes()
+    (tmp_path / "a.pth").write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=r"a\.pth is no file of torch\.save, or is cut short"):
+        sources.read(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("data", [b"some text", b"\x89PNG\r\n\x1a\n" + bytes(99), b"PK\x03\x04" + bytes(99), bytes(99)])
+def test_foreign_files(tmp_path, data):
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.pth is no file of torch\.save, or is cut short \(\w+"):
+        sources.read(tmp_path / "a.pth")
+
+
+def test_a_pytorch_whose_safe_loading_is_not_safe(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", torch.torch_version.TorchVersion("2.5.1"))
+    (tmp_path / "a.pth").write_bytes(b"data")
+    with pytest.raises(InputError, match=r"PyTorch 2\.5\.1 .* install 2\.6 or newer"):
+        sources.read(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("name", ["back.pth", "back.safetensors"])
+def test_pytorch_loads_what_is_written_for_it(call, module, tmp_path, name):
+    from safetensors.torch import load_file
+
+    call(module.state_dict())
+    assert convert.main([str(tmp_path / "ours.safetensors"), "--to", "torch", "--out", str(tmp_path / name)]) == 0
+    back = torch.load(tmp_path / name, weights_only=True) if name.endswith("pth") else load_file(tmp_path / name)
+    module.load_state_dict(back, strict=True)
+    assert all(torch.equal(back[key], value) for key, value in module.state_dict().items())
+
+
+def test_psnr_is_that_of_pytorch(tmp_path, call):
+    """A checkpoint that PyTorch trained is worth as many decibels here as there: what a published one's table rests on."""
+    from tests.torch_models.fsrcnn import fsrcnn
+
+    folder = tmp_path / "Set5/HR"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    for i, (h, w) in enumerate([(61, 48), (72, 54), (120, 130)]):
+        coarse = Image.fromarray(rng.integers(0, 256, (h // 8, w // 8, 3), dtype=np.uint8))
+        coarse.resize((w, h), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    pixels = [np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))]
+    tasks = [paper_task(image) for image in pixels]
+
+    torch.manual_seed(0)
+    module = fsrcnn(NETWORK, 2)
+    optimizer = torch.optim.Adam(module.parameters(), 3e-3)
+    lr, hr = (torch.from_numpy(x.astype(np.float32)[None, None]) for x in (tasks[-1][0], tasks[-1][1] / 255))
+    for _ in range(300):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(module(lr), hr).backward()
+        optimizer.step()
+
+    assert call(module.state_dict())[0] == 0
+    options = [
+        "--sets",
+        "Set5",
+        "--data",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+        "--cache_dir",
+        str(tmp_path / "cache"),
+    ]
+    assert evaluate.main(["--model", str(tmp_path / "ours.safetensors"), *options]) == 0
+    rows = json.loads((tmp_path / "out/results.json").read_text())
+    ours = [row["psnr_y"] for row in rows if row["method"] != "bicubic" and row["image"] != "mean"]
+    with torch.no_grad():
+        theirs = [psnr(module(torch.from_numpy(lr.astype(np.float32)[None, None]))[0, 0].numpy(), hr) for lr, hr in tasks]
+    np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=0)
+    assert min(theirs) > 25
+
+
+def paper_task(image):
+    """LR in [0, 1] and HR in grey levels, as the papers' protocol has them; that it does right is tested elsewhere."""
+    from sr_jax.data.images import Image as Loaded
+
+    protocol = PROTOCOLS["papers"]
+    task = protocol.task(Loaded("", image), set="", scale=2, lr=None)
+    return task.y[..., 0], protocol.reference_y(task)[..., 0]
+
+
+def psnr(sr, hr):
+    """Of 8-bit Y, 2 pixels shaved."""
+    difference = (np.clip(np.round(sr * 255.0), 0, 255) - hr)[2:-2, 2:-2]
+    return 10 * np.log10(255**2 / np.mean(difference.astype(np.float64) ** 2))
