@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "writer": {"files"},
     "figures": {"evaluation", "metrics"},
     "provenance": set(),
-    "conversion": {"layers", "errors"},
+    "conversion": {"layers", "ops", "errors"},
     "weights": {"config", "errors", "files"},
     "watch": {"errors"},
     "workdir": {"config", "errors", "files"},
