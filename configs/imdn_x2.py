@@ -2,7 +2,7 @@
 
     python -m sr_jax.train --config configs/imdn_x2.py --config.data.root=DIR
 
-DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to there (docs/data.md). x3 and x4: `--config.scale=`, with the same HR patch.
+DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to there (docs/data.md). x3 and x4: `--config.scale=` alone.
 
 Expected: 38.00 dB on Set5 and 33.63 dB on Set14; 32.19 on B100, 32.17 on Urban100, 38.88 on Manga109 (published, Y-PSNR).
 x3: 34.36 / 30.32 / 29.09 / 28.17 / 33.61, x4: 32.21 / 28.58 / 27.56 / 26.04 / 30.45. All as SAFMN's authors list them.
