@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "writer": {"files"},
     "figures": {"evaluation", "metrics"},
     "provenance": set(),
-    "conversion": {"trained", "weights", "provenance", "models", "layers", "config", "errors", "files"},
+    "conversion": {"trained", "weights", "provenance", "models", "layers", "ops", "config", "errors", "files"},
     "weights": {"config", "errors", "files"},
     "watch": {"errors"},
     "workdir": {"config", "errors", "files"},

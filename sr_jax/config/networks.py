@@ -111,6 +111,8 @@ class EDSRConfig:
     """Channels of the features."""
     res_scale: PositiveFloat = 1.0
     """Factor of each block's residual."""
+    channels: Literal[1, 3] = 3
+    """3: RGB. 1: the Y channel."""
 
 
 @group

@@ -8,7 +8,7 @@ A layout says which of our modules is which of theirs. How the arrays lie follow
 | the same within `SubPixel`, channels (r, q, c) | the same before `PixelShuffle`, channels (c, r, q) |
 | `Deconvolution.kernel` (kh, kw, in, out / groups) | `ConvTranspose2d.weight` (in, out / groups, kh, kw); no flip |
 | `nnx.Linear.kernel` (in, out) | `Linear.weight` (out, in) |
-| `PReLU.slope` (c) | `PReLU.weight` (c), or (1) if it is shared |
+| `PReLU.slope` (c), or (1) if it is shared | `PReLU.weight` (c), or (1) if it is shared |
 | `nnx.LayerNorm.scale` (c) | `LayerNorm.weight` (c) |
 | `bias` (c) | `bias` (c) |
 """
@@ -44,6 +44,8 @@ class Layout(NamedTuple):
     """Path of our parameter -> theirs, for what is not a parameter of a module in the table above."""
     constants: Mapping[str, np.ndarray] = MappingProxyType({})
     """What they store though it is not learned: it must have these values, and is written with them."""
+    ignored: tuple[str, ...] = ()
+    """Prefixes of keys that they may have and we do not, such as the branches of other scales; not written back."""
 
 
 class Leaf(NamedTuple):

@@ -1,8 +1,20 @@
 """Flax NNX modules made of `sr_jax.ops`."""
 
 from sr_jax.layers.activation import PReLU
-from sr_jax.layers.deconvolution import Deconvolution, ResizeConv, SubPixel
+from sr_jax.layers.deconvolution import SUB_PIXEL_STEPS, Deconvolution, ResizeConv, SubPixel
 from sr_jax.layers.fourier import Converse2D, FourierDeconv
-from sr_jax.layers.initializers import HE_NORMAL, bilinear, icnr
+from sr_jax.layers.initializers import HE_NORMAL, PYTORCH_UNIFORM, bilinear, icnr
 
-__all__ = ["HE_NORMAL", "Converse2D", "Deconvolution", "FourierDeconv", "PReLU", "ResizeConv", "SubPixel", "bilinear", "icnr"]
+__all__ = [
+    "HE_NORMAL",
+    "PYTORCH_UNIFORM",
+    "SUB_PIXEL_STEPS",
+    "Converse2D",
+    "Deconvolution",
+    "FourierDeconv",
+    "PReLU",
+    "ResizeConv",
+    "SubPixel",
+    "bilinear",
+    "icnr",
+]

@@ -9,6 +9,9 @@ from sr_jax.ops.conv import Pair, conv_transpose2d
 from sr_jax.ops.interpolate import METHODS, enlarge
 from sr_jax.ops.subpixel import depth_to_space
 
+SUB_PIXEL_STEPS = {2: (2,), 3: (3,), 4: (2, 2)}
+"""The scales of the sub-pixel convolutions with which deep networks reach a scale: x4 in two steps."""
+
 
 class Deconvolution(nnx.Module):
     """A learned transposed convolution with a bias: PyTorch's `ConvTranspose2d`, on NHWC.

@@ -13,6 +13,9 @@ Initializer = Callable[..., Array]
 HE_NORMAL: Initializer = jax.nn.initializers.he_normal()
 """N(0, 2 / (kh kw in)) (He et al. 2015)."""
 
+PYTORCH_UNIFORM: Initializer = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""U(-b, b), b = (kh kw in)^-1/2: the kernels of PyTorch's convolutions, unless a network says otherwise."""
+
 
 def bilinear_taps(kernel_size: int, *, stride: int, padding: int) -> Float[np.ndarray, " k"]:
     """The taps with which a transposed convolution interpolates bilinearly, with half-pixel centres, along one axis."""

@@ -20,6 +20,9 @@ from sr_jax.ops.ycbcr import OFFSET, STANDARDS, Standard
 
 A = TypeVar("A", Array, np.ndarray)
 
+DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
+"""R, G and B of DIV2K's average training pixel, in [0, 1], which EDSR and its successors subtract."""
+
 
 def rgb_to_y(rgb: Num[A, "*b h w 3"], *, standard: str = "bt601") -> Num[A, "*b h w 1"]:
     """The Y channel of an RGB image.

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sr_jax.config import FSRCNNConfig
+from sr_jax.config import CARNConfig, DBPNConfig, EDSRConfig, FSRCNNConfig, IMDNConfig, SRResNetConfig
 from sr_jax.models import MODELS
 
 
@@ -20,9 +20,19 @@ class Case(NamedTuple):
 
 
 FSRCNN = FSRCNNConfig(d=7, s=3, m=2)
+SRRESNET = SRResNetConfig(blocks=2, width=6)
+EDSR = EDSRConfig(blocks=2, width=6, res_scale=0.5)
+CARN = CARNConfig(width=4)
+IMDN = IMDNConfig(blocks=2, width=16)
+DBPN = DBPNConfig(stages=3, width=4, features=6)
 
 CASES = {
     **{f"fsrcnn-x{scale}": Case(FSRCNN, scale, "yjn870/FSRCNN-pytorch") for scale in (2, 3, 4)},
+    **{f"srresnet-x{scale}": Case(SRRESNET, scale, "XPixelGroup/BasicSR") for scale in (2, 3, 4)},
+    **{f"edsr-x{scale}": Case(EDSR, scale, "sanghyun-son/EDSR-PyTorch") for scale in (2, 3, 4)},
+    **{f"carn-x{scale}": Case(CARN, scale, "nmhkahn/CARN-pytorch, one scale") for scale in (2, 3, 4)},
+    **{f"imdn-x{scale}": Case(IMDN, scale, "Zheng222/IMDN") for scale in (2, 3, 4)},
+    **{f"dbpn-x{scale}": Case(DBPN, scale, "alterzero/DBPN-Pytorch") for scale in (2, 4)},
 }
 
 

@@ -7,10 +7,20 @@ import numpy as np
 import torch
 from torch import nn
 
+from tests.torch_models.carn import carn
+from tests.torch_models.dbpn import dbpn
+from tests.torch_models.edsr import edsr
 from tests.torch_models.fsrcnn import fsrcnn
+from tests.torch_models.imdn import imdn
+from tests.torch_models.srresnet import srresnet
 
 BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
     "fsrcnn": fsrcnn,
+    "srresnet": srresnet,
+    "edsr": edsr,
+    "carn": carn,
+    "imdn": imdn,
+    "dbpn": dbpn,
 }
 """For each group of the config a function `(network, scale) -> module`."""
 

@@ -1,0 +1,86 @@
+"""EDSR: Lim, Son, Kim, Nah, Lee, "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPR workshops 2017.
+
+Structure, with B residual blocks of F channels on RGB in 0..255, less the mean of DIV2K:
+
+    x0 = Conv(3, F, 3);  x_i = x_{i-1} + res_scale (Conv(3, F, F) - ReLU - Conv(3, F, F))
+    y = x0 + Conv(3, F, F)(x_B)
+    for each sub-pixel step r:  Conv(3, r^2 F, F) - depth to space by r
+    SR = Conv(3, 3, F) + mean
+
+There is no batch normalisation, and no activation outside the blocks.
+
+| | B | F | res_scale | parameters x2 / x3 / x4 | published |
+|---|---|---|---|---|---|
+| EDSR-baseline | 16 | 64 | 1 | 1,369,859 / 1,554,499 / 1,517,571 | 1370K / 1555K / 1518K |
+| EDSR | 32 | 256 | 0.1 | 40,729,603 / 43,680,003 / 43,089,923 | 40.7M / 43.7M / 43.1M |
+
+`channels=1` is the same network of the Y channel alone, without a mean; the paper has none.
+"""
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from sr_jax.layers import PYTORCH_UNIFORM, SUB_PIXEL_STEPS, SubPixel
+from sr_jax.models.about import About
+from sr_jax.ops.color import DIV2K_MEAN
+
+
+class EDSR(nnx.Module):
+    """Maps an LR image to the HR image; values in [0, 1], borders padded with zeros.
+
+    Initialisation: PyTorch's uniform one, as in the authors' code, but with biases of 0.
+
+    Raises:
+      InputError: if `scale` is not one of `EDSR.about.scales`.
+    """
+
+    about = About(
+        name="EDSR",
+        paper="Lim et al.: Enhanced Deep Residual Networks for Single Image Super-Resolution, CVPR workshops 2017",
+        year=2017,
+        upsampler="sub-pixel convolution",
+        channels=3,
+        scales=(2, 3, 4),
+        last="tail",
+    )
+
+    def __init__(
+        self, *, scale: int, blocks: int = 16, width: int = 64, res_scale: float = 1.0, channels: int = 3, rngs: nnx.Rngs
+    ):
+        self.about.check_scale(scale)
+        self.about = self.about._replace(channels=channels)
+        self.head = _conv(channels, width, rngs)
+        self.body = nnx.List([Block(width, res_scale, rngs=rngs) for _ in range(blocks)])
+        self.body_end = _conv(width, width, rngs)
+        self.upsampling = nnx.List(
+            [SubPixel(width, width, scale=r, kernel_init=PYTORCH_UNIFORM, rngs=rngs) for r in SUB_PIXEL_STEPS[scale]]
+        )
+        self.tail = _conv(width, channels, rngs)
+
+    def __call__(self, lr: Float[Array, "b h w c"]) -> Float[Array, "b h_out w_out c"]:
+        mean = jnp.asarray(DIV2K_MEAN if self.about.channels == 3 else (0.0,), lr.dtype)
+        x = features = self.head(255 * (lr - jnp.broadcast_to(mean, lr.shape)))
+        for block in self.body:
+            x = block(x)
+        x = features + self.body_end(x)
+        for step in self.upsampling:
+            x = step(x)
+        sr = self.tail(x) / 255
+        return sr + jnp.broadcast_to(mean, sr.shape)
+
+
+class Block(nnx.Module):
+    """x + res_scale (Conv - ReLU - Conv)."""
+
+    def __init__(self, width: int, res_scale: float, *, rngs: nnx.Rngs):
+        self.conv1 = _conv(width, width, rngs)
+        self.conv2 = _conv(width, width, rngs)
+        self.res_scale = res_scale
+
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        return x + self.res_scale * self.conv2(nnx.relu(self.conv1(x)))
+
+
+def _conv(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(in_channels, out_channels, (3, 3), kernel_init=PYTORCH_UNIFORM, rngs=rngs)
