@@ -147,7 +147,9 @@ def _parse_torch(path: Path, data: bytes) -> Any:
             loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken or a foreign file makes of PyTorch's readers
         message = str(error)
-        if wanted := re.search(r"GLOBAL ([\w.]+)", message):
+        wanted = re.search(r"GLOBAL ([\w.]+)", message)
+        is_cut = wanted and data.endswith(wanted[1].rpartition(".")[2].encode())  # within that very name
+        if wanted and not is_cut:
             reason = f"holds more than numbers: it asks for {wanted[1]}. Nothing of it was run"
         elif "TorchScript" in message:
             reason = "is a TorchScript program, not weights. Nothing of it was run"
