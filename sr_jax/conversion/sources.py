@@ -148,8 +148,8 @@ def _parse_torch(path: Path, data: bytes) -> Any:
     except Exception as error:  # whatever a broken or a foreign file makes of PyTorch's readers
         message = str(error)
         wanted = re.search(r"GLOBAL ([\w.]+)", message)
-        is_cut = wanted and data.endswith(wanted[1].rpartition(".")[2].encode())  # within that very name
-        if wanted and not is_cut:
+        name = wanted[1].rpartition(".")[2].encode() if wanted else b""
+        if wanted and name not in data[-len(name) - 1 :]:  # there the file is cut, within that very name
             reason = f"holds more than numbers: it asks for {wanted[1]}. Nothing of it was run"
         elif "TorchScript" in message:
             reason = "is a TorchScript program, not weights. Nothing of it was run"
