@@ -147,7 +147,9 @@ def _parse_torch(path: Path, data: bytes) -> Any:
             loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken or a foreign file makes of PyTorch's readers
         message = str(error)
-        if wanted := re.search(r"GLOBAL ([\w.]+)", message):
+        wanted = re.search(r"GLOBAL ([\w.]+)", message)
+        name = wanted[1].rpartition(".")[2].encode() if wanted else b""
+        if wanted and name not in data[-len(name) - 1 :]:  # there the file is cut, within that very name
             reason = f"holds more than numbers: it asks for {wanted[1]}. Nothing of it was run"
         elif "TorchScript" in message:
             reason = "is a TorchScript program, not weights. Nothing of it was run"

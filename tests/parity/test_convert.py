@@ -110,6 +110,15 @@ def test_truncated_files(tmp_path, module, is_zip, share):
         sources.read(tmp_path / "a.pth")
 
 
+def test_a_file_cut_short_within_a_name(tmp_path, module):
+    """What is left of the name is none that PyTorch knows, but it is no code either."""
+    torch.save(module.state_dict(), tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+    data = (tmp_path / "a.pth").read_bytes()
+    (tmp_path / "a.pth").write_bytes(data[: data.index(b"_rebuild_tensor_v2") + 12])
+    with pytest.raises(InputError, match=r"a\.pth is no file of torch\.save, or is cut short"):
+        sources.read(tmp_path / "a.pth")
+
+
 @pytest.mark.parametrize("data", [b"some text", b"\x89PNG\r\n\x1a\n" + bytes(99), b"PK\x03\x04" + bytes(99), bytes(99)])
 def test_foreign_files(tmp_path, data):
     (tmp_path / "a.pth").write_bytes(data)
