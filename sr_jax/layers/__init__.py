@@ -3,6 +3,19 @@
 from sr_jax.layers.activation import PReLU
 from sr_jax.layers.deconvolution import Deconvolution, ResizeConv, SubPixel
 from sr_jax.layers.fourier import Converse2D, FourierDeconv
-from sr_jax.layers.initializers import HE_NORMAL, bilinear, icnr
+from sr_jax.layers.initializers import HE_NORMAL, LECUN_NORMAL, Initializer, bilinear, icnr, identity
 
-__all__ = ["HE_NORMAL", "Converse2D", "Deconvolution", "FourierDeconv", "PReLU", "ResizeConv", "SubPixel", "bilinear", "icnr"]
+__all__ = [
+    "HE_NORMAL",
+    "LECUN_NORMAL",
+    "Converse2D",
+    "Deconvolution",
+    "FourierDeconv",
+    "Initializer",
+    "PReLU",
+    "ResizeConv",
+    "SubPixel",
+    "bilinear",
+    "icnr",
+    "identity",
+]

@@ -3,11 +3,21 @@
 from typing import Any
 
 from sr_jax.models.about import About, Known
+from sr_jax.models.drcn import DRCN
+from sr_jax.models.espcn import ESPCN
 from sr_jax.models.fsrcnn import FSRCNN
+from sr_jax.models.lapsrn import LapSRN
+from sr_jax.models.srcnn import SRCNN
+from sr_jax.models.vdsr import VDSR
 
 MODELS: dict[str, Any] = {
+    "srcnn": SRCNN,
     "fsrcnn": FSRCNN,
+    "espcn": ESPCN,
+    "vdsr": VDSR,
+    "drcn": DRCN,
+    "lapsrn": LapSRN,
 }
 """The class of each group of `sr_jax.config.networks`; its options are the keys of the group."""
 
-__all__ = ["FSRCNN", "MODELS", "About", "Known"]
+__all__ = ["DRCN", "ESPCN", "FSRCNN", "MODELS", "SRCNN", "VDSR", "About", "Known", "LapSRN"]

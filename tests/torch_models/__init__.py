@@ -7,10 +7,20 @@ import numpy as np
 import torch
 from torch import nn
 
+from tests.torch_models.drcn import drcn
+from tests.torch_models.espcn import espcn
 from tests.torch_models.fsrcnn import fsrcnn
+from tests.torch_models.lapsrn import lapsrn
+from tests.torch_models.srcnn import srcnn
+from tests.torch_models.vdsr import vdsr
 
 BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
+    "srcnn": srcnn,
     "fsrcnn": fsrcnn,
+    "espcn": espcn,
+    "vdsr": vdsr,
+    "drcn": drcn,
+    "lapsrn": lapsrn,
 }
 """For each group of the config a function `(network, scale) -> module`."""
 

@@ -6,9 +6,19 @@ Each function gives the layouts of one network, by the implementation's name: `(
 from collections.abc import Callable
 from typing import Any
 
+from sr_jax.conversion.layouts.drcn import drcn
+from sr_jax.conversion.layouts.espcn import espcn
 from sr_jax.conversion.layouts.fsrcnn import fsrcnn
+from sr_jax.conversion.layouts.lapsrn import lapsrn
+from sr_jax.conversion.layouts.srcnn import srcnn
+from sr_jax.conversion.layouts.vdsr import vdsr
 from sr_jax.conversion.mapping import Layout
 
 LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
+    "srcnn": srcnn,
     "fsrcnn": fsrcnn,
+    "espcn": espcn,
+    "vdsr": vdsr,
+    "drcn": drcn,
+    "lapsrn": lapsrn,
 }
