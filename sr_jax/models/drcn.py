@@ -80,7 +80,7 @@ class DRCN(nnx.Module):
         *,
         loss: Callable[[Array, Array], Array],
     ) -> Float[Array, ""]:
-        """`alpha` times the mean loss of the recursions + `(1 - alpha)` times that of their average (section 3.2)."""
+        """`alpha` times the mean loss of the recursions + `(1 - alpha)` times that of their average."""
         del known
         predictions = self.predictions(lr)
         of_recursions = jnp.stack([loss(y.astype(jnp.float32), hr) for y in predictions])
