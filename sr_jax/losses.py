@@ -16,4 +16,9 @@ def mse(sr: Float[Array, "b h w c"], hr: Float[Array, "b h w c"]) -> Float[Array
     return jnp.mean(jnp.square(sr - hr))
 
 
-LOSSES: dict[str, Callable[[Array, Array], Array]] = {"l1": l1, "mse": mse}
+def charbonnier(sr: Float[Array, "b h w c"], hr: Float[Array, "b h w c"]) -> Float[Array, ""]:
+    """Mean of `sqrt(error^2 + 0.001^2)`: the absolute error, but smooth at 0 (Lai et al., CVPR 2017, section 3.2)."""
+    return jnp.mean(jnp.sqrt(jnp.square(sr - hr) + 0.001**2))
+
+
+LOSSES: dict[str, Callable[[Array, Array], Array]] = {"l1": l1, "mse": mse, "charbonnier": charbonnier}

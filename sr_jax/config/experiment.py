@@ -115,8 +115,8 @@ class Config:
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the initialisation and of the sampling plan."""
     model: NetworkConfig = FSRCNNConfig()
-    loss: Literal["l1", "mse"] = "l1"
-    """Mean absolute or mean squared error, on values in [0, 1]."""
+    loss: Literal["l1", "mse", "charbonnier"] = "l1"
+    """Mean absolute error, mean squared error, or LapSRN's smooth absolute error, on values in [0, 1]."""
     compute: Literal["float32", "bfloat16"] = "float32"
     """Type in which the network computes in training. Parameters, loss and evaluation are always float32."""
     parallel: Literal["pmap", "shard_map"] = "shard_map"

@@ -73,6 +73,8 @@ class DRCNConfig:
     """How often the one inference layer is applied."""
     width: PositiveInt = 256
     """Channels of the features."""
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Weight of the recursions' own losses in training; the rest is that of their average."""
 
 
 @group

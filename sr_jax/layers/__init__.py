@@ -12,9 +12,14 @@ __all__ = [
     "Converse2D",
     "Deconvolution",
     "FourierDeconv",
+from sr_jax.layers.initializers import HE_NORMAL, LECUN_NORMAL, Initializer, bilinear, icnr, identity
+
+    "LECUN_NORMAL",
+    "Initializer",
     "PReLU",
     "ResizeConv",
     "SubPixel",
     "bilinear",
     "icnr",
+    "identity",
 ]

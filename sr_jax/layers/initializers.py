@@ -1,4 +1,4 @@
-"""Initial values of the kernels of upsampling layers. Kernels are (kh, kw, in, out)."""
+"""Initial values of kernels, which are (kh, kw, in, out)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +15,14 @@ HE_NORMAL: Initializer = jax.nn.initializers.he_normal()
 
 PYTORCH_UNIFORM: Initializer = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """U(-b, b), b = (kh kw in)^-1/2: the kernels of PyTorch's convolutions, unless a network says otherwise."""
+LECUN_NORMAL: Initializer = jax.nn.initializers.lecun_normal()
+"""N(0, 1 / (kh kw in)), its tails cut off (LeCun et al. 1998)."""
+
+
+def identity(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:  # noqa: ARG001
+    """Every channel becomes itself: 1 at the middle tap from channel to channel, of a kernel of odd size with in = out."""
+    kh, kw, i, o = shape
+    return jnp.zeros(shape, dtype).at[kh // 2, kw // 2].set(jnp.eye(i, o, dtype=dtype))
 
 
 def bilinear_taps(kernel_size: int, *, stride: int, padding: int) -> Float[np.ndarray, " k"]:

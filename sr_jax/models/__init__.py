@@ -9,8 +9,14 @@ from sr_jax.models.edsr import EDSR
 from sr_jax.models.fsrcnn import FSRCNN
 from sr_jax.models.imdn import IMDN
 from sr_jax.models.srresnet import SRResNet
+from sr_jax.models.drcn import DRCN
+from sr_jax.models.espcn import ESPCN
+from sr_jax.models.lapsrn import LapSRN
+from sr_jax.models.srcnn import SRCNN
+from sr_jax.models.vdsr import VDSR
 
 MODELS: dict[str, Any] = {
+    "srcnn": SRCNN,
     "fsrcnn": FSRCNN,
     "srresnet": SRResNet,
     "edsr": EDSR,
@@ -21,3 +27,9 @@ MODELS: dict[str, Any] = {
 """The class of each group of `sr_jax.config.networks`; its options are the keys of the group."""
 
 __all__ = ["CARN", "DBPN", "EDSR", "FSRCNN", "IMDN", "MODELS", "About", "Known", "SRResNet"]
+    "espcn": ESPCN,
+    "vdsr": VDSR,
+    "drcn": DRCN,
+    "lapsrn": LapSRN,
+
+__all__ = ["DRCN", "ESPCN", "FSRCNN", "MODELS", "SRCNN", "VDSR", "About", "Known", "LapSRN"]

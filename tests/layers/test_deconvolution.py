@@ -7,7 +7,7 @@ from jax import lax
 from skimage import data
 
 from sr_jax import metrics
-from sr_jax.layers import Deconvolution, PReLU, ResizeConv, SubPixel, bilinear, icnr
+from sr_jax.layers import Deconvolution, PReLU, ResizeConv, SubPixel, bilinear, icnr, identity
 from sr_jax.ops.conv import LAYOUT, conv_transpose2d
 from sr_jax.ops.interpolate import enlarge
 from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
@@ -82,6 +82,12 @@ def test_icnr_starts_as_convolution_and_nearest_neighbour(rng):
 def test_he_start():
     kernel = Deconvolution(64, 128, 5, rngs=nnx.Rngs(0)).kernel[...]
     np.testing.assert_allclose(kernel.std(), np.sqrt(2 / (25 * 64)), rtol=0.02)
+
+
+def test_identity_start(rng):
+    x = jnp.asarray(rng.normal(size=(1, 4, 5, 3)), jnp.float32)
+    kernel = identity(jax.random.key(0), (3, 3, 3, 3))
+    np.testing.assert_array_equal(lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT), x)
 
 
 @pytest.mark.parametrize("method", ["nearest", "bilinear", "bicubic"])

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sr_jax.config import CARNConfig, DBPNConfig, EDSRConfig, FSRCNNConfig, IMDNConfig, SRResNetConfig
+from sr_jax.config import DRCNConfig, ESPCNConfig, FSRCNNConfig, LapSRNConfig, SRCNNConfig, VDSRConfig
 from sr_jax.models import MODELS
 
 
@@ -19,20 +20,30 @@ class Case(NamedTuple):
     """Of the LR image."""
 
 
+SRCNN = SRCNNConfig(n1=6, n2=4)
 FSRCNN = FSRCNNConfig(d=7, s=3, m=2)
 SRRESNET = SRResNetConfig(blocks=2, width=6)
 EDSR = EDSRConfig(blocks=2, width=6, res_scale=0.5)
 CARN = CARNConfig(width=4)
 IMDN = IMDNConfig(blocks=2, width=16)
 DBPN = DBPNConfig(stages=3, width=4, features=6)
+ESPCN = ESPCNConfig(n1=7, n2=5)
+VDSR = VDSRConfig(depth=5, width=6)
+DRCN = DRCNConfig(recursions=6, width=6)
+LAPSRN = LapSRNConfig(depth=3, width=6)
 
 CASES = {
+    "srcnn-x3": Case(SRCNN, 3, "yjn870/SRCNN-pytorch"),
     **{f"fsrcnn-x{scale}": Case(FSRCNN, scale, "yjn870/FSRCNN-pytorch") for scale in (2, 3, 4)},
     **{f"srresnet-x{scale}": Case(SRRESNET, scale, "XPixelGroup/BasicSR") for scale in (2, 3, 4)},
     **{f"edsr-x{scale}": Case(EDSR, scale, "sanghyun-son/EDSR-PyTorch") for scale in (2, 3, 4)},
     **{f"carn-x{scale}": Case(CARN, scale, "nmhkahn/CARN-pytorch, one scale") for scale in (2, 3, 4)},
     **{f"imdn-x{scale}": Case(IMDN, scale, "Zheng222/IMDN") for scale in (2, 3, 4)},
     **{f"dbpn-x{scale}": Case(DBPN, scale, "alterzero/DBPN-Pytorch") for scale in (2, 4)},
+    **{f"espcn-x{scale}": Case(ESPCN, scale, "yjn870/ESPCN-pytorch") for scale in (2, 3, 4)},
+    "vdsr-x2": Case(VDSR, 2, "twtygqyy/pytorch-vdsr"),
+    "drcn-x4": Case(DRCN, 4, "sequential"),
+    **{f"lapsrn-x{scale}": Case(LAPSRN, scale, "twtygqyy/pytorch-LapSRN", size=(5, 6)) for scale in (2, 4, 8)},
 }
 
 

@@ -6,6 +6,7 @@ from flax import nnx
 
 from sr_jax.errors import InputError
 from sr_jax.models.fsrcnn import FSRCNN
+from tests.models.count import count
 
 
 def parameters(model: FSRCNN) -> dict[str, jax.Array]:
@@ -20,6 +21,11 @@ def test_published_number_of_weights(scale):
     assert sum(p.size for name, p in leaves.items() if name.endswith("kernel")) == 12_464
     assert sum(p.size for name, p in leaves.items() if name.endswith("bias")) == 173
     assert sum(p.size for p in leaves.values()) == 12_809
+
+
+def test_published_number_of_weights_of_the_small_network():
+    """FSRCNN-s, (32, 5, 1): 3,937 weights, as published."""
+    assert count(lambda: FSRCNN(scale=3, d=32, s=5, m=1, rngs=nnx.Rngs(0)))["kernel"] == 3_937
 
 
 def test_structure():

@@ -13,14 +13,24 @@ from tests.torch_models.edsr import edsr
 from tests.torch_models.fsrcnn import fsrcnn
 from tests.torch_models.imdn import imdn
 from tests.torch_models.srresnet import srresnet
+from tests.torch_models.drcn import drcn
+from tests.torch_models.espcn import espcn
+from tests.torch_models.lapsrn import lapsrn
+from tests.torch_models.srcnn import srcnn
+from tests.torch_models.vdsr import vdsr
 
 BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
+    "srcnn": srcnn,
     "fsrcnn": fsrcnn,
     "srresnet": srresnet,
     "edsr": edsr,
     "carn": carn,
     "imdn": imdn,
     "dbpn": dbpn,
+    "espcn": espcn,
+    "vdsr": vdsr,
+    "drcn": drcn,
+    "lapsrn": lapsrn,
 }
 """For each group of the config a function `(network, scale) -> module`."""
 

@@ -1,0 +1,40 @@
+"""LapSRN x4 on the 91 images and BSDS200, as its paper has it (Lai et al., CVPR 2017).
+
+    python -m sr_jax.train --config configs/lapsrn_x4.py --config.data.root=DIR
+
+DIR holds `T91/`, `BSDS200/`, `Set5/` and `Set14/` (docs/data.md). Other scales: `--config.scale=2`; at 8 the paper has fewer
+layers, `--config.scale=8 --config.model.depth=5`.
+
+Expected: 31.54 dB on Set5 and 28.19 dB on Set14 (published, Y-PSNR).
+
+As in the paper: the Charbonnier loss at every level, patches of 128 pixels in batches of 64, SGD with momentum 0.9, a learning
+rate of 1e-5 that is halved every 50 epochs of 1,000 steps, weight decay of 1e-4. Its loss is a sum over pixels, and its
+learning rate and weight decay are for that; ours is a mean. It also shrinks images at random, to 0.5 to 1 of their size, which
+is left out, as are images smaller than a patch. The number of steps is ours.
+"""
+
+from sr_jax.config import Config, DataConfig, EvalConfig, LapSRNConfig, OptimConfig
+
+PATCH = 128
+SUM = PATCH**2  # what the paper's loss is, in units of ours
+
+config = Config(
+    scale=4,
+    steps=300_000,
+    model=LapSRNConfig(),
+    loss="charbonnier",
+    data=DataConfig(name="291", batch=64, patch=PATCH, bad_images="skip"),
+    optim=OptimConfig(
+        method="sgd",
+        lr=1e-5 * SUM,
+        weight_decay=1e-4 / SUM,
+        warmup_steps=0,
+        schedule="drops",
+        drop_every=50_000,
+        drop_to=0.5,
+        ema_decay=0.0,
+    ),
+    eval=EvalConfig(sets=("Set5", "Set14"), every=10_000),
+    log_every=1000,
+    checkpoint_every=10_000,
+)

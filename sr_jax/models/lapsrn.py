@@ -1,0 +1,108 @@
+"""LapSRN: Lai, Huang, Ahuja, Yang, "Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution", CVPR 2017.
+
+Structure, on the Y channel, log2(scale) levels that each double the resolution; LeakyReLU(0.2) after every convolution of
+features:
+
+    features:  Conv(3, 64, 1), then at each level  d x Conv(3, 64, 64) - DeConv(4, 64, 64)
+    image:     at each level  DeConv(4, 1, 1) of the image of the level before + Conv(3, 1, 64) of the features
+
+The transposed convolutions are 4x4 with stride 2, as the paper says and as in the public PyTorch implementations, which, as
+here, have no biases. So LapSRN x4 has 870,112 weights. The published 813K are those of the authors' released network, whose
+transposed convolutions of features are 3x3: 2 * 64 * 64 * (16 - 9) weights fewer, 812,768.
+"""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from sr_jax.layers import HE_NORMAL, Deconvolution, bilinear
+from sr_jax.models.about import About, Known
+from sr_jax.ops.resize import bicubic_downsample
+
+SLOPE = 0.2  # of the LeakyReLUs
+
+
+class LapSRN(nnx.Module):
+    """Maps the Y channel of an LR image to that of the HR image; values in [0, 1], borders padded with zeros.
+
+    Initialisation: He's, and bilinear interpolation for the transposed convolutions, as in the paper.
+
+    Training supervises every level. At x8 the paper's network has 5 convolutions a level, not 10.
+
+    Raises:
+      InputError: if `scale` is not one of `LapSRN.about.scales`.
+    """
+
+    about = About(
+        name="LapSRN",
+        paper="Lai, Huang, Ahuja, Yang: Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution, CVPR 2017",
+        year=2017,
+        upsampler="transposed convolutions 4x4, a pyramid",
+        channels=1,
+        scales=(2, 4, 8),
+        last="residuals",
+    )
+
+    def __init__(self, *, scale: int, depth: int = 10, width: int = 64, rngs: nnx.Rngs):
+        self.about.check_scale(scale)
+        levels = range(scale.bit_length() - 1)
+        self.input = _conv(1, width, rngs)
+        self.features = nnx.List([Features(depth, width, rngs=rngs) for _ in levels])
+        self.enlargements = nnx.List([_double(1, rngs) for _ in levels])
+        self.residuals = nnx.List([_conv(width, 1, rngs) for _ in levels])
+
+    def __call__(self, lr: Float[Array, "b h w 1"]) -> Float[Array, "b h_out w_out 1"]:
+        return self.pyramid(lr)[-1]
+
+    def pyramid(self, lr: Float[Array, "b h w 1"]) -> list[Float[Array, "b _ _ 1"]]:
+        """The image at every level, 2, 4, ... times the size of LR."""
+        image, x = lr, nnx.leaky_relu(self.input(lr), SLOPE)
+        images = []
+        for features, enlarge, residual in zip(self.features, self.enlargements, self.residuals, strict=True):
+            x = features(x)
+            image = enlarge(image) + residual(x)
+            images.append(image)
+        return images
+
+    def objective(
+        self,
+        lr: Float[Array, "b h w 1"],
+        hr: Float[Array, "b h_out w_out 1"],
+        known: Known | None,
+        *,
+        loss: Callable[[Array, Array], Array],
+    ) -> Float[Array, ""]:
+        """The losses of all levels, each against HR reduced bicubically to its size (section 3.2).
+
+        The paper sums over pixels. So the mean loss of a level weighs as much as it has pixels, for each pixel of HR.
+        """
+        del known
+        total = jnp.zeros(())
+        for image in self.pyramid(lr):
+            factor = hr.shape[1] // image.shape[1]
+            total += loss(image.astype(jnp.float32), bicubic_downsample(hr, factor)) / factor**2
+        return total
+
+
+class Features(nnx.Module):
+    """The feature branch of one level: convolutions at its input's resolution, then twice the resolution."""
+
+    def __init__(self, depth: int, width: int, *, rngs: nnx.Rngs):
+        self.convs = nnx.List([_conv(width, width, rngs) for _ in range(depth)])
+        self.enlargement = _double(width, rngs)
+
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_out w_out c"]:
+        for conv in self.convs:
+            x = nnx.leaky_relu(conv(x), SLOPE)
+        return nnx.leaky_relu(self.enlargement(x), SLOPE)
+
+
+def _conv(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(in_channels, out_channels, (3, 3), use_bias=False, kernel_init=HE_NORMAL, rngs=rngs)
+
+
+def _double(channels: int, rngs: nnx.Rngs) -> Deconvolution:
+    start = bilinear(stride=2, padding=1)
+    return Deconvolution(channels, channels, 4, 2, 1, use_bias=False, kernel_init=start, rngs=rngs)
