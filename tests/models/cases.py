@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sr_jax.config import FSRCNNConfig
+from sr_jax.config import ConverseSRResNetConfig, FSRCNNConfig, USRNetConfig
 from sr_jax.models import MODELS
 
 
@@ -20,9 +20,13 @@ class Case(NamedTuple):
 
 
 FSRCNN = FSRCNNConfig(d=7, s=3, m=2)
+USRNET = USRNetConfig(iterations=2, widths=(4, 5, 6, 8), blocks=1, hyper_width=8)
+CONVERSE = ConverseSRResNetConfig(blocks=1, width=6)
 
 CASES = {
     **{f"fsrcnn-x{scale}": Case(FSRCNN, scale, "yjn870/FSRCNN-pytorch") for scale in (2, 3, 4)},
+    **{f"usrnet-x{scale}": Case(USRNET, scale, "cszn/USRNet") for scale in (2, 3, 4)},
+    **{f"converse-srresnet-x{scale}": Case(CONVERSE, scale, "cszn/ConverseNet") for scale in (2, 4)},
 }
 
 

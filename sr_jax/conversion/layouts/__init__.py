@@ -6,9 +6,13 @@ Each function gives the layouts of one network, by the implementation's name: `(
 from collections.abc import Callable
 from typing import Any
 
+from sr_jax.conversion.layouts.converse_srresnet import converse_srresnet
 from sr_jax.conversion.layouts.fsrcnn import fsrcnn
+from sr_jax.conversion.layouts.usrnet import usrnet
 from sr_jax.conversion.mapping import Layout
 
 LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
     "fsrcnn": fsrcnn,
+    "usrnet": usrnet,
+    "converse-srresnet": converse_srresnet,
 }
