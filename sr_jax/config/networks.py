@@ -155,7 +155,7 @@ class DBPNConfig:
 
 @group
 class USRNetConfig:
-    """USRNet (Zhang et al., CVPR 2020); USRNet-tiny has 6 iterations and widths (16, 32, 64, 64)."""
+    """USRNet (Zhang et al., CVPR 2020); USRNet-tiny has 6 iterations, widths (16, 32, 64, 64), hyper_width=32."""
 
     name: Literal["usrnet"] = "usrnet"
     """Which model; the other keys of this group are its own."""
@@ -165,6 +165,8 @@ class USRNetConfig:
     """Channels of the prior's U-net at its four resolutions."""
     blocks: PositiveInt = 2
     """Residual blocks at each resolution, on either way."""
+    hyper_width: PositiveInt = 64
+    """Hidden channels of the network that sets the weight of each data step and the strength of each prior step."""
 
 
 @group
@@ -212,7 +214,7 @@ NETWORKS: dict[str, Any] = {
     "imdn": IMDNConfig(),
     "dbpn": DBPNConfig(),
     "usrnet": USRNetConfig(),
-    "usrnet-tiny": USRNetConfig(iterations=6, widths=(16, 32, 64, 64)),
+    "usrnet-tiny": USRNetConfig(iterations=6, widths=(16, 32, 64, 64), hyper_width=32),
     "converse-srresnet": ConverseSRResNetConfig(),
 }
 """The published networks, by the names under which tables and command lines know them."""

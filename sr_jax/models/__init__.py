@@ -14,6 +14,8 @@ from sr_jax.models.espcn import ESPCN
 from sr_jax.models.lapsrn import LapSRN
 from sr_jax.models.srcnn import SRCNN
 from sr_jax.models.vdsr import VDSR
+from sr_jax.models.converse_srresnet import ConverseSRResNet
+from sr_jax.models.usrnet import USRNet
 
 MODELS: dict[str, Any] = {
     "srcnn": SRCNN,
@@ -33,3 +35,7 @@ __all__ = ["CARN", "DBPN", "EDSR", "FSRCNN", "IMDN", "MODELS", "About", "Known",
     "lapsrn": LapSRN,
 
 __all__ = ["DRCN", "ESPCN", "FSRCNN", "MODELS", "SRCNN", "VDSR", "About", "Known", "LapSRN"]
+    "usrnet": USRNet,
+    "converse-srresnet": ConverseSRResNet,
+
+__all__ = ["FSRCNN", "MODELS", "About", "ConverseSRResNet", "Known", "USRNet"]

@@ -6,6 +6,7 @@ import numpy as np
 
 from sr_jax.config import CARNConfig, DBPNConfig, EDSRConfig, FSRCNNConfig, IMDNConfig, SRResNetConfig
 from sr_jax.config import DRCNConfig, ESPCNConfig, FSRCNNConfig, LapSRNConfig, SRCNNConfig, VDSRConfig
+from sr_jax.config import ConverseSRResNetConfig, FSRCNNConfig, USRNetConfig
 from sr_jax.models import MODELS
 
 
@@ -31,6 +32,8 @@ ESPCN = ESPCNConfig(n1=7, n2=5)
 VDSR = VDSRConfig(depth=5, width=6)
 DRCN = DRCNConfig(recursions=6, width=6)
 LAPSRN = LapSRNConfig(depth=3, width=6)
+USRNET = USRNetConfig(iterations=2, widths=(4, 5, 6, 8), blocks=1, hyper_width=8)
+CONVERSE = ConverseSRResNetConfig(blocks=1, width=6)
 
 CASES = {
     "srcnn-x3": Case(SRCNN, 3, "yjn870/SRCNN-pytorch"),
@@ -44,6 +47,8 @@ CASES = {
     "vdsr-x2": Case(VDSR, 2, "twtygqyy/pytorch-vdsr"),
     "drcn-x4": Case(DRCN, 4, "sequential"),
     **{f"lapsrn-x{scale}": Case(LAPSRN, scale, "twtygqyy/pytorch-LapSRN", size=(5, 6)) for scale in (2, 4, 8)},
+    **{f"usrnet-x{scale}": Case(USRNET, scale, "cszn/USRNet") for scale in (2, 3, 4)},
+    **{f"converse-srresnet-x{scale}": Case(CONVERSE, scale, "cszn/ConverseNet") for scale in (2, 4)},
 }
 
 

@@ -18,6 +18,8 @@ from tests.torch_models.espcn import espcn
 from tests.torch_models.lapsrn import lapsrn
 from tests.torch_models.srcnn import srcnn
 from tests.torch_models.vdsr import vdsr
+from tests.torch_models.converse_srresnet import Converse, converse_srresnet
+from tests.torch_models.usrnet import usrnet
 
 BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
     "srcnn": srcnn,
@@ -31,6 +33,8 @@ BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
     "vdsr": vdsr,
     "drcn": drcn,
     "lapsrn": lapsrn,
+    "usrnet": usrnet,
+    "converse-srresnet": converse_srresnet,
 }
 """For each group of the config a function `(network, scale) -> module`."""
 
@@ -46,6 +50,12 @@ def random_module(network: Any, scale: int, *, seed: int) -> nn.Module:
         fan_in = parameter[0].numel() if parameter.ndim > 1 else 1
         value = torch.randn(parameter.shape, generator=generator) * (fan_in**-0.5 if parameter.ndim > 1 else 0.1)
         parameter.data = value.abs() if id(parameter) in activations else value
+    for layer in module.modules():
+        if isinstance(
+            layer, Converse
+        ):  # around an impulse: where a spectrum vanishes, rounding errors are amplified by 1 / lambda
+            middle = layer.weight.shape[-1] // 2
+            layer.weight.data[..., middle, middle] += 1
     return module
 
 

@@ -17,6 +17,8 @@ from sr_jax.conversion.layouts.espcn import espcn
 from sr_jax.conversion.layouts.lapsrn import lapsrn
 from sr_jax.conversion.layouts.srcnn import srcnn
 from sr_jax.conversion.layouts.vdsr import vdsr
+from sr_jax.conversion.layouts.converse_srresnet import converse_srresnet
+from sr_jax.conversion.layouts.usrnet import usrnet
 from sr_jax.conversion.mapping import Layout
 
 LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
@@ -31,4 +33,6 @@ LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
     "vdsr": vdsr,
     "drcn": drcn,
     "lapsrn": lapsrn,
+    "usrnet": usrnet,
+    "converse-srresnet": converse_srresnet,
 }

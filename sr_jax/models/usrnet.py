@@ -1,0 +1,153 @@
+"""USRNet: Zhang, Van Gool, Timofte, "Deep Unfolding Network for Image Super-Resolution", CVPR 2020.
+
+One network for every kernel k, noise level sigma and scale s, all of which it is told. It unrolls half-quadratic splitting of
+`min ||y - (x * k)|s||^2 / (2 sigma^2) + Phi(x)`; with x_0 = y enlarged by nearest neighbour, in iteration j = 1, 2, ...
+
+    z_j = D(x_(j-1), s, k, y, alpha_j)    argmin_z ||y - (z * k)|s||^2 + alpha_j ||z - x_(j-1)||^2, in closed form (no weights)
+    x_j = P(z_j, beta_j)                  ResUNet: a denoiser that gets beta_j as a fourth channel
+    [alpha, beta] = H(sigma, s)           1x1 convolutions, softplus, + 1e-6
+
+alpha_j, the paper's mu_j sigma^2, is the lambda of `sr_jax.ops.fourier.data_step`. That computes D in residual form, without
+the published form's division by alpha, which costs float32 some digits where alpha is small.
+
+Parameters: 17,016,016 (published: 17.02M); USRNet-tiny 590,332 (published: 0.59M). Iterations share P, and the same weights
+serve all scales: `scale` only says which of them the network is built for.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from sr_jax.layers import Deconvolution
+from sr_jax.models.about import About, Known
+from sr_jax.ops.fourier import data_step
+from sr_jax.ops.interpolate import enlarge
+
+LEAST = 1e-6  # alpha and beta
+INIT = jax.nn.initializers.variance_scaling(0.2**2, "fan_in", "normal")
+
+
+class USRNet(nnx.Module):
+    """Maps an RGB LR image, what is known of its blur and its noise, to the HR image; values in [0, 1].
+
+    The data step takes the image for periodic. Any other image should be extended before, and SR cropped, as far as borders
+    matter (`sr_jax.ops.boundary.extend`, mode "smooth", is what the paper evaluates with).
+
+    Initialisation: N(0, 0.2^2 / fan_in) and biases of zero. The authors' training code has orthogonal kernels times 0.2, which
+    have the same variance, and take most of a minute to draw.
+
+    Raises:
+      InputError: if `scale` is not one of `USRNet.about.scales`.
+    """
+
+    about = About(
+        name="USRNet",
+        paper="Zhang, Van Gool, Timofte: Deep Unfolding Network for Image Super-Resolution, CVPR 2020",
+        year=2020,
+        upsampler="unrolled Fourier data steps",
+        channels=3,
+        scales=(2, 3, 4),
+        last="prior",
+        is_told=True,
+    )
+
+    def __init__(
+        self,
+        *,
+        scale: int,
+        iterations: int,
+        widths: tuple[int, int, int, int],
+        blocks: int,
+        hyper_width: int,
+        rngs: nnx.Rngs,
+    ):
+        self.about.check_scale(scale)
+        self.prior = ResUNet(4, 3, widths=widths, blocks=blocks, rngs=rngs)
+        self.hyper = HyperNet(iterations, width=hyper_width, rngs=rngs)
+        self.scale = scale
+
+    def __call__(self, lr: Float[Array, "b h w 3"], known: Known) -> Float[Array, "b h_out w_out 3"]:
+        kernel = known.kernel[..., None]
+        centre = (kernel.shape[1] - 1) // 2
+        x = enlarge(lr, scale=self.scale, method="nearest", boundary="circular")
+        for alpha, beta in zip(*self.hyper(known.noise, self.scale), strict=True):
+            z = data_step(lr, kernel, x, alpha[:, None], scale=self.scale, centre=centre)
+            level = jnp.broadcast_to(beta[:, None, None, None], (*z.shape[:3], 1))
+            x = self.prior(jnp.concatenate([z, level.astype(z.dtype)], -1))
+        return x
+
+
+class HyperNet(nnx.Module):
+    """H: from the noise level and the scale to alpha and beta of every iteration."""
+
+    def __init__(self, iterations: int, *, width: int, rngs: nnx.Rngs):
+        self.layers = nnx.List([_conv(i, o, 1, rngs) for i, o in itertools.pairwise((2, width, width, 2 * iterations))])
+        self.iterations = iterations
+
+    def __call__(self, noise: Float[Array, " b"], scale: int) -> tuple[Float[Array, "n b"], Float[Array, "n b"]]:
+        x = jnp.stack([noise, jnp.full_like(noise, scale)], -1)[:, None, None]
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = jax.nn.relu(layer(x))
+        both = (jax.nn.softplus(last(x)) + LEAST)[:, 0, 0].T
+        return both[: self.iterations], both[self.iterations :]
+
+
+class ResUNet(nnx.Module):
+    """P: a U-net of four resolutions with residual blocks and additive skips, without biases.
+
+    The image is extended at the bottom and the right to a multiple of 8 pixels, by its border pixel, and cropped afterwards.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, widths: tuple[int, ...], blocks: int, rngs: nnx.Rngs):
+        def residual_blocks(width: int) -> nnx.Sequential:
+            return nnx.Sequential(*[ResBlock(width, rngs=rngs) for _ in range(blocks)])
+
+        steps = list(itertools.pairwise(widths))  # (finer, coarser)
+        self.head = _conv(in_channels, widths[0], 3, rngs, use_bias=False)
+        self.encoders = nnx.List([residual_blocks(fine) for fine, _ in steps])
+        self.downs = nnx.List([_down(fine, coarse, rngs) for fine, coarse in steps])
+        self.middle = residual_blocks(widths[-1])
+        self.ups = nnx.List([_up(coarse, fine, rngs) for fine, coarse in steps])
+        self.decoders = nnx.List([residual_blocks(fine) for fine, _ in steps])
+        self.tail = _conv(widths[0], out_channels, 3, rngs, use_bias=False)
+
+    def __call__(self, image: Float[Array, "b h w i"]) -> Float[Array, "b h w o"]:
+        h, w = image.shape[1:3]
+        multiple = 2 ** len(self.downs)
+        x = self.head(jnp.pad(image, ((0, 0), (0, -h % multiple), (0, -w % multiple), (0, 0)), mode="edge"))
+        skips = [x]
+        for blocks, down in zip(self.encoders, self.downs, strict=True):
+            x = down(blocks(x))
+            skips.append(x)
+        x = self.middle(x)
+        for up, blocks in reversed(list(zip(self.ups, self.decoders, strict=True))):
+            x = blocks(up(x + skips.pop()))
+        return self.tail(x + skips.pop())[:, :h, :w]
+
+
+class ResBlock(nnx.Module):
+    """x + conv(relu(conv(x)))."""
+
+    def __init__(self, width: int, *, rngs: nnx.Rngs):
+        self.conv1 = _conv(width, width, 3, rngs, use_bias=False)
+        self.conv2 = _conv(width, width, 3, rngs, use_bias=False)
+
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        return x + self.conv2(jax.nn.relu(self.conv1(x)))
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int, rngs: nnx.Rngs, *, use_bias: bool = True) -> nnx.Conv:
+    size = (kernel_size, kernel_size)
+    return nnx.Conv(in_channels, out_channels, size, use_bias=use_bias, kernel_init=INIT, rngs=rngs)
+
+
+def _down(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> nnx.Conv:
+    return nnx.Conv(in_channels, out_channels, (2, 2), 2, padding="VALID", use_bias=False, kernel_init=INIT, rngs=rngs)
+
+
+def _up(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> Deconvolution:
+    return Deconvolution(in_channels, out_channels, 2, 2, use_bias=False, kernel_init=INIT, rngs=rngs)

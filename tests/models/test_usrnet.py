@@ -1,0 +1,95 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from sr_jax.config import NETWORKS, Config, USRNetConfig
+from sr_jax.errors import InputError
+from sr_jax.models import Known
+from sr_jax.models.usrnet import ResUNet, USRNet
+from sr_jax.ops.blur import blur_downsample
+from tests.models.test_models import build
+
+SMALL = USRNetConfig(iterations=2, widths=(4, 4, 4, 4), blocks=1, hyper_width=4)
+
+
+@pytest.mark.parametrize(("name", "published"), [("usrnet", 17.02), ("usrnet-tiny", 0.59)])
+def test_published_number_of_parameters(name, published):
+    """In millions (the authors' table); the same at every scale."""
+    for scale in USRNet.about.scales:
+        module = nnx.eval_shape(lambda scale=scale: build(NETWORKS[name], scale))
+        count = sum(p.size for p in jax.tree.leaves(nnx.state(module, nnx.Param)))
+        assert round(count / 1e6, 2) == published
+
+
+def test_only_the_hyper_parameter_network_has_biases():
+    state = nnx.to_flat_state(nnx.state(build(SMALL, 2), nnx.Param))
+    assert {path[0] for path, _ in state if path[-1] == "bias"} == {"hyper"}
+
+
+def known(rng, examples: int = 2) -> Known:
+    kernel = rng.random((examples, 5, 5), dtype=np.float32)
+    return Known(jnp.asarray(kernel / kernel.sum((1, 2), keepdims=True)), jnp.full((examples,), 0.02))
+
+
+@pytest.mark.parametrize("scale", USRNet.about.scales)
+def test_its_data_step_explains_the_lr_image(rng, scale):
+    """With a prior that leaves z as it is and a small alpha, S(k * SR) = LR, for the kernel that it is told."""
+    module = build(SMALL, scale)
+    module.prior = lambda x: x[..., :3]
+    module.hyper.layers[2].kernel[...] *= 0
+    module.hyper.layers[2].bias[...] -= 12  # alpha = 7e-6
+    lr, told = jnp.asarray(rng.random((2, 6, 5, 3), dtype=np.float32)), known(rng)
+    again = blur_downsample(module(lr, told), told.kernel[..., None], scale=scale, centre=2)
+    np.testing.assert_allclose(again, lr, atol=5e-3)
+    assert not np.allclose(blur_downsample(module(lr, told), told.kernel[..., None], scale=scale, centre=1), lr, atol=5e-2)
+
+
+def test_noise_kernel_and_scale_change_the_result(rng):
+    lr, told = jnp.asarray(rng.random((2, 6, 5, 3), dtype=np.float32)), known(rng)
+    module = build(SMALL, 2)
+    sr = module(lr, told)
+    others = (told._replace(noise=told.noise + 0.1), told._replace(kernel=told.kernel[:, ::-1]))
+    assert all(np.abs(module(lr, other) - sr).max() > 1e-6 for other in others)
+    alphas = [module.hyper(told.noise, scale)[0] for scale in (2, 3)]
+    assert alphas[0].shape == (2, 2)
+    assert np.abs(alphas[0] - alphas[1]).min() > 0
+
+
+def test_a_prior_of_any_size_sees_replicated_borders(rng):
+    """13 x 10 pixels are extended to 16 x 16, at the bottom and the right."""
+    prior = ResUNet(3, 2, widths=(4, 4, 4, 4), blocks=1, rngs=nnx.Rngs(0))
+    image = jnp.asarray(rng.random((1, 13, 10, 3), dtype=np.float32))
+    extended = image[:, np.minimum(np.arange(16), 12)][:, :, np.minimum(np.arange(16), 9)]
+    np.testing.assert_array_equal(prior(image), prior(extended)[:, :13, :10])
+
+
+def test_bfloat16_stays(rng):
+    module = build(SMALL, 2)
+    graph, params = nnx.split(module, nnx.Param)
+    half = nnx.merge(graph, jax.tree.map(lambda p: p.astype(jnp.bfloat16), params))
+    lr, told = jnp.asarray(rng.random((2, 6, 5, 3), dtype=np.float32)), known(rng)
+    sr = half(lr.astype(jnp.bfloat16), told)
+    assert sr.dtype == jnp.bfloat16
+    np.testing.assert_allclose(sr.astype(jnp.float32), module(lr, told), atol=0.02)
+
+
+@pytest.mark.parametrize("degradation", ["classical", "bicubic"])
+def test_its_objective_has_gradients(rng, degradation):
+    from sr_jax.build import build_network
+
+    config = Config(scale=4, model=SMALL, data={"degradation": degradation, "patch": 48})
+    network = build_network(config)
+    lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (12, 48))
+    told = known(rng)
+    gradients = jax.grad(network.objective)(network.params, lr, hr, {"kernel": told.kernel, "noise_sigma": 255 * told.noise})
+    norms = jax.tree.map(jnp.linalg.norm, jax.tree.map(jnp.ravel, gradients))
+    assert all(np.isfinite(n) for n in jax.tree.leaves(norms))
+    assert norms["hyper"]["layers"][0]["kernel"] > 0
+    assert norms["prior"]["head"]["kernel"] > 0
+
+
+def test_unknown_scale_is_refused():
+    with pytest.raises(InputError, match="scale=5: USRNet knows the scales 2, 3, 4"):
+        build(SMALL, 5)
