@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from tests.torch_models.deconv_sr import deconv_sr
 from tests.torch_models.fsrcnn import fsrcnn
 
 BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
     "fsrcnn": fsrcnn,
+    "deconv-sr": deconv_sr,
 }
 """For each group of the config a function `(network, scale) -> module`."""
 

@@ -6,9 +6,11 @@ Each function gives the layouts of one network, by the implementation's name: `(
 from collections.abc import Callable
 from typing import Any
 
+from sr_jax.conversion.layouts.deconv_sr import deconv_sr
 from sr_jax.conversion.layouts.fsrcnn import fsrcnn
 from sr_jax.conversion.mapping import Layout
 
 LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
     "fsrcnn": fsrcnn,
+    "deconv-sr": deconv_sr,
 }
