@@ -11,8 +11,8 @@ Structure, with LR the image, k its blur, and lambda_1, ..., lambda_n regularisa
                     Conv(3) - PReLU - Conv(3) + identity - SubPixel(3), added to x_1
 
 No paper has just this network. Relatives: DCLS (Luo et al., "Deep Constrained Least Squares for Blind Image Super-Resolution",
-CVPR 2022) deconvolves features, and trains its kernel by a loss of its own; USRNet (Zhang et al., CVPR 2020) is told the kernel,
-and iterates. Step 2 is the closed form of Zhao et al. 2016.
+CVPR 2022) deconvolves features, and trains its kernel by a loss of its own; USRNet (Zhang et al., CVPR 2020) is told the
+kernel, and iterates. Step 2 is the closed form of Zhao et al. 2016.
 """
 
 from collections.abc import Callable, Sequence
