@@ -14,7 +14,7 @@ def _in_order(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
     return bounds
 
 
-def _odd(size: int) -> int:
+def odd(size: int) -> int:
     if size % 2 == 0:
         raise ValueError(f"a kernel needs a middle tap, so an odd size; use {size - 1} or {size + 1}")
     return size
@@ -29,7 +29,7 @@ def _sums_to_one(probabilities: tuple[float, ...]) -> tuple[float, ...]:
 Probability = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[float, Field(ge=0, le=1e4)]
 Width = Annotated[float, Field(ge=0.1, le=100)]
-KernelSize = Annotated[int, Field(ge=1, le=101), AfterValidator(_odd)]
+KernelSize = Annotated[int, Field(ge=1, le=101), AfterValidator(odd)]
 Levels = Annotated[tuple[Level, Level], AfterValidator(_in_order)]
 Widths = Annotated[tuple[Width, Width], AfterValidator(_in_order)]
 Angles = Annotated[

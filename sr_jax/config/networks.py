@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 
+from sr_jax.config.degradations import odd
 from sr_jax.config.groups import NETWORK_GROUPS, group
 
 
@@ -181,6 +182,51 @@ class ConverseSRResNetConfig:
     """Channels of the features."""
 
 
+@group
+class DeconvSRConfig:
+    """The founding system, DeconvSR: predict the kernel, deconvolve in the Fourier domain, refine."""
+
+    name: Literal["deconv-sr"] = "deconv-sr"
+    """Which model; the other keys of this group are its own."""
+    channels: Literal[1, 3] = 1
+    """1: the Y channel; 3: RGB, all channels blurred alike."""
+    kernel: Literal["predicted", "static", "given"] = "predicted"
+    """`predicted` from each LR image; `static`: learned, one for all; `given`: each image's true one, from its degradation."""
+    mode: Literal["regularised", "literal"] = "regularised"
+    """`regularised`: the kernel is a blur, with taps that are positive and sum to 1, and is undone. `literal`: it is G itself,
+    in H = F^-1{F{LR} F{G}}; the keys of lambda and x0 then say nothing."""
+    kernel_size: Annotated[int, Field(ge=3, le=101), AfterValidator(odd)] = 17
+    """Taps a side of the predicted or static kernel, odd."""
+    kernel_width: PositiveInt = 12
+    """Channels of the network that predicts kernel and lambda."""
+    kernel_depth: PositiveInt = 3
+    """Its convolutions; the second halves height and width."""
+    kernel_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Weight of a loss of the kernel's own, its L1 distance from the true one; 0: none."""
+    end_to_end: bool = True
+    """Whether the restoration's loss trains the kernel too; otherwise `kernel_loss` alone does."""
+    lam: Literal["predicted", "learned", "fixed"] = "predicted"
+    """lambda: `predicted` from each LR image, `learned`, one for all, or `fixed` to its start."""
+    lam_start: Annotated[tuple[Annotated[float, Field(ge=1e-6, le=100)], ...], Field(min_length=1)] = (0.1, 0.01)
+    """Initial lambda of each deconvolved image; the refinement sees all of them, and adds to the first."""
+    x0: Literal["zero", "nearest", "bilinear", "bicubic"] = "bicubic"
+    """First guess of the deconvolution."""
+    blocks: Annotated[int, Field(ge=0)] = 1
+    """Residual blocks of the refinement, two convolutions each."""
+    width: PositiveInt = 16
+    """Channels of the refinement."""
+
+    def __post_init__(self) -> None:
+        if self.kernel == "given" and self.mode == "literal":
+            raise ValueError("mode='literal' convolves with G, and a given kernel is the blur; use mode='regularised'")
+        if self.kernel_loss and (self.kernel, self.mode) != ("predicted", "regularised"):
+            raise ValueError(
+                f"kernel_loss={self.kernel_loss:g} trains a predicted blur: use kernel='predicted' and mode='regularised', or 0"
+            )
+        if not self.end_to_end and not self.kernel_loss:
+            raise ValueError("end_to_end=False leaves nothing to train the kernel: give kernel_loss a weight, such as 0.1")
+
+
 NetworkConfig = Annotated[
     SRCNNConfig
     | FSRCNNConfig
@@ -194,7 +240,8 @@ NetworkConfig = Annotated[
     | IMDNConfig
     | DBPNConfig
     | USRNetConfig
-    | ConverseSRResNetConfig,
+    | ConverseSRResNetConfig
+    | DeconvSRConfig,
     Field(discriminator="name"),
 ]
 
@@ -216,8 +263,10 @@ NETWORKS: dict[str, Any] = {
     "usrnet": USRNetConfig(),
     "usrnet-tiny": USRNetConfig(iterations=6, widths=(16, 32, 64, 64), hyper_width=32),
     "converse-srresnet": ConverseSRResNetConfig(),
+    "deconv-sr-small": DeconvSRConfig(),
+    "deconv-sr-base": DeconvSRConfig(kernel_width=64, kernel_depth=4, blocks=16, width=64),
 }
-"""The published networks, by the names under which tables and command lines know them."""
+"""The published networks and the founding system, by the names under which tables and command lines know them."""
 
 NETWORK_GROUPS.update({network.name: type(network) for network in NETWORKS.values()})
 

@@ -6,6 +6,7 @@ from sr_jax.models.about import About, Known
 from sr_jax.models.carn import CARN
 from sr_jax.models.dbpn import DBPN
 from sr_jax.models.edsr import EDSR
+from sr_jax.models.deconv_sr import DeconvSR
 from sr_jax.models.fsrcnn import FSRCNN
 from sr_jax.models.imdn import IMDN
 from sr_jax.models.srresnet import SRResNet
@@ -39,3 +40,6 @@ __all__ = ["DRCN", "ESPCN", "FSRCNN", "MODELS", "SRCNN", "VDSR", "About", "Known
     "converse-srresnet": ConverseSRResNet,
 
 __all__ = ["FSRCNN", "MODELS", "About", "ConverseSRResNet", "Known", "USRNet"]
+    "deconv-sr": DeconvSR,
+
+__all__ = ["FSRCNN", "MODELS", "About", "DeconvSR", "Known"]

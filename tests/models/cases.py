@@ -1,13 +1,17 @@
 """Each network in a small size, against PyTorch: `tests/torch_models` builds them, `tests/golden` has their outputs."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
+from flax import nnx
 
 from sr_jax.config import CARNConfig, DBPNConfig, EDSRConfig, FSRCNNConfig, IMDNConfig, SRResNetConfig
 from sr_jax.config import DRCNConfig, ESPCNConfig, FSRCNNConfig, LapSRNConfig, SRCNNConfig, VDSRConfig
 from sr_jax.config import ConverseSRResNetConfig, FSRCNNConfig, USRNetConfig
 from sr_jax.models import MODELS
+from sr_jax.config import DeconvSRConfig, FSRCNNConfig
+from sr_jax.models import MODELS, About
 
 
 class Case(NamedTuple):
@@ -34,6 +38,18 @@ DRCN = DRCNConfig(recursions=6, width=6)
 LAPSRN = LapSRNConfig(depth=3, width=6)
 USRNET = USRNetConfig(iterations=2, widths=(4, 5, 6, 8), blocks=1, hyper_width=8)
 CONVERSE = ConverseSRResNetConfig(blocks=1, width=6)
+DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, width=5)
+DECONV_VARIANTS = {
+    "x2": (DECONV, 2),
+    "x3": (dataclasses.replace(DECONV, x0="nearest", lam_start=(0.03,)), 3),
+    "x4": (dataclasses.replace(DECONV, x0="bilinear", kernel_depth=1, blocks=2), 4),
+    "rgb-x2": (dataclasses.replace(DECONV, channels=3), 2),
+    "static-x2": (dataclasses.replace(DECONV, kernel="static", lam="learned", x0="zero"), 2),
+    "given-x2": (dataclasses.replace(DECONV, kernel="given"), 2),
+    "given-fixed-x3": (dataclasses.replace(DECONV, kernel="given", lam="fixed"), 3),
+    "literal-x2": (dataclasses.replace(DECONV, mode="literal"), 2),
+    "literal-x3": (dataclasses.replace(DECONV, mode="literal", kernel="static", kernel_size=5, channels=3), 3),
+}
 
 CASES = {
     "srcnn-x3": Case(SRCNN, 3, "yjn870/SRCNN-pytorch"),
@@ -49,15 +65,23 @@ CASES = {
     **{f"lapsrn-x{scale}": Case(LAPSRN, scale, "twtygqyy/pytorch-LapSRN", size=(5, 6)) for scale in (2, 4, 8)},
     **{f"usrnet-x{scale}": Case(USRNET, scale, "cszn/USRNet") for scale in (2, 3, 4)},
     **{f"converse-srresnet-x{scale}": Case(CONVERSE, scale, "cszn/ConverseNet") for scale in (2, 4)},
+    **{f"deconv-sr-{name}": Case(network, scale, "sr_jax") for name, (network, scale) in DECONV_VARIANTS.items()},
 }
 
 
 def inputs(case: Case) -> tuple[np.ndarray, ...]:
     """What the network reads, float32: LR (b h w c), and for networks that are told a kernel (b k k) and the noise (b)."""
     rng = np.random.default_rng(0)
-    about = MODELS[case.network.name].about
+    about = about_of(case)
     lr = rng.random((2, *case.size, about.channels), dtype=np.float32)
     if not about.is_told:
         return (lr,)
     kernel = rng.random((2, 7, 7), dtype=np.float32)
     return lr, kernel / kernel.sum((1, 2), keepdims=True), np.array([0.01, 0.05], np.float32)
+
+
+def about_of(case: Case) -> About:
+    """What the network says of itself in these options."""
+    options = dataclasses.asdict(case.network)
+    name = options.pop("name")
+    return nnx.eval_shape(lambda: MODELS[name](scale=case.scale, **options, rngs=nnx.Rngs(0))).about

@@ -10,6 +10,7 @@ from torch import nn
 from tests.torch_models.carn import carn
 from tests.torch_models.dbpn import dbpn
 from tests.torch_models.edsr import edsr
+from tests.torch_models.deconv_sr import deconv_sr
 from tests.torch_models.fsrcnn import fsrcnn
 from tests.torch_models.imdn import imdn
 from tests.torch_models.srresnet import srresnet
@@ -35,6 +36,7 @@ BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
     "lapsrn": lapsrn,
     "usrnet": usrnet,
     "converse-srresnet": converse_srresnet,
+    "deconv-sr": deconv_sr,
 }
 """For each group of the config a function `(network, scale) -> module`."""
 

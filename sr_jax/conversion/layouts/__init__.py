@@ -9,6 +9,7 @@ from typing import Any
 from sr_jax.conversion.layouts.carn import carn
 from sr_jax.conversion.layouts.dbpn import dbpn
 from sr_jax.conversion.layouts.edsr import edsr
+from sr_jax.conversion.layouts.deconv_sr import deconv_sr
 from sr_jax.conversion.layouts.fsrcnn import fsrcnn
 from sr_jax.conversion.layouts.imdn import imdn
 from sr_jax.conversion.layouts.srresnet import srresnet
@@ -35,4 +36,5 @@ LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
     "lapsrn": lapsrn,
     "usrnet": usrnet,
     "converse-srresnet": converse_srresnet,
+    "deconv-sr": deconv_sr,
 }

@@ -1,0 +1,274 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from sr_jax import build
+from sr_jax.config import NETWORKS, Config, DataConfig, DeconvSRConfig, GaussianBlur, GaussianNoise, Subsample
+from sr_jax.data.degrade import Batch
+from sr_jax.errors import InputError
+from sr_jax.layers import FourierDeconv
+from sr_jax.losses import l1
+from sr_jax.models import DeconvSR, Known
+from sr_jax.models.deconv_sr import with_size
+from sr_jax.ops.resize import imresize
+from tests.models.test_models import build as build_model
+
+SMALL = {"kernel_size": 7, "kernel_width": 4, "width": 5}
+
+
+def make(scale: int = 2, **options) -> DeconvSR:
+    return DeconvSR(scale=scale, **(SMALL | options), rngs=nnx.Rngs(0))
+
+
+def images(rng, scale: int = 2, channels: int = 1) -> tuple[jax.Array, jax.Array]:
+    shapes = ((2, 12, 13, channels), (2, 12 * scale, 13 * scale, channels))
+    lr, hr = (jnp.asarray(rng.random(shape, dtype=np.float32)) for shape in shapes)
+    return lr, hr
+
+
+def known(rng, size: int = 7) -> Known:
+    kernel = rng.random((2, size, size), dtype=np.float32)
+    return Known(jnp.asarray(kernel / kernel.sum((1, 2), keepdims=True)), jnp.array([0.0, 0.02]))
+
+
+def gradients(model: DeconvSR, *batches) -> list[dict[str, jax.Array]]:
+    """Of the objective on each batch (lr, hr, known), by the parameters' names."""
+    graph, params = nnx.split(model, nnx.Param)
+    gradient = jax.jit(jax.grad(lambda params, batch: nnx.merge(graph, params).objective(*batch, loss=l1)))
+    found = [jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(gradient(params, batch)))[0] for batch in batches]
+    return [{jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves} for leaves in found]
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("deconv-sr-small", 12_000, 15_000), ("deconv-sr-base", 1.3e6, 1.5e6)])
+def test_sizes(name, least, most):
+    """FSRCNN(56, 12, 4) has 12,809 parameters, EDSR-baseline x2 1,369,859."""
+    model = nnx.eval_shape(lambda: build_model(NETWORKS[name], 2))
+    count = sum(p.size for p in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    assert least < count < most
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"kernel": kernel, "lam": lam} for kernel in ("static", "given") for lam in ("predicted", "learned", "fixed")),
+        *({"scale": scale, "lam": "learned"} for scale in (2, 3, 4)),
+        *({"x0": x0, "lam": "fixed"} for x0 in ("zero", "nearest", "bilinear", "bicubic")),
+        *({"mode": "literal", "kernel": kernel, "scale": s} for kernel in ("predicted", "static") for s in (2, 3, 4)),
+        {"channels": 3, "lam_start": (0.1, 0.01, 0.001), "blocks": 0, "kernel_depth": 1},
+    ],
+    ids=str,
+)
+def test_every_choice_builds(rng, options):
+    model = make(**options)
+    lr, hr = images(rng, model.scale, model.channels)
+    sr = model(lr, known(rng, 9)) if model.about.is_told else model(lr)
+    assert sr.shape == hr.shape
+    assert np.isfinite(sr).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"channels": 3, "kernel_loss": 0.1},
+        {"scale": 3, "kernel": "static", "lam": "learned", "lam_start": (0.1,), "x0": "zero"},
+        {"kernel": "given", "lam_start": (0.1,)},
+        {"mode": "literal"},
+    ],
+    ids=str,
+)
+def test_all_parts_learn(rng, options):
+    """And on black images gradients are finite."""
+    model = make(**options)
+    lr, hr = images(rng, model.scale, model.channels)
+    told = known(rng, 9)
+    found, black = gradients(model, (lr, hr, told), (jnp.zeros_like(lr), jnp.zeros_like(hr), told))
+    assert all(np.isfinite(g).all() for g in (*found.values(), *black.values()))
+    assert [name for name, g in found.items() if not np.any(g)] == []
+
+
+@pytest.mark.parametrize("kernel", ["predicted", "static"])
+def test_kernels_are_blurs(rng, kernel):
+    model = make(kernel=kernel)
+    lr, _ = images(rng)
+    found, log_lam = model.predict(10 * lr)
+    assert found.shape == (2, 7, 7)
+    assert (found > 0).all()
+    np.testing.assert_allclose(jnp.sum(found, (1, 2)), 1, rtol=1e-6)
+    assert log_lam.shape == (2, 2)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_starts_with_a_gaussian_in_the_middle_of_the_cell(rng, scale):
+    """The middle tap lies on the kept pixel, the first of its cell: the cell's middle is (scale - 1) / 2 before that tap."""
+    model = make(scale, kernel="static", kernel_size=17)
+    kernel = np.asarray(model.predict(images(rng)[0])[0][0], np.float64)
+    positions = np.arange(17) - 8
+    assert (kernel.sum(1) * positions).sum() == pytest.approx(-(scale - 1) / 2, abs=0.02)
+    assert (kernel.sum(0) * positions).sum() == pytest.approx(-(scale - 1) / 2, abs=0.02)
+
+
+@pytest.mark.parametrize(("scale", "size"), [(2, 7), (3, 9), (4, 21)])
+def test_given_kernels_are_undone_as_by_an_oracle(rng, scale, size):
+    """The first deconvolved image, to which nothing is added when the upsampling's weights are zero."""
+    model = make(scale, kernel="given", lam="fixed", lam_start=(0.02, 0.3), x0="zero")
+    model.upsampling.conv.kernel[...] *= 0
+    lr, _ = images(rng)
+    told = known(rng, size)
+    margin = size // scale + 1
+    for index in range(2):
+        psf = np.asarray(told.kernel[index])
+        oracle = FourierDeconv(
+            1, kernel="oracle", psf=psf, scale=scale, lam=0.02, x0="zero", margin=margin, centre=(size - 1) // 2
+        )
+        np.testing.assert_allclose(model(lr, told)[index], oracle(lr[index : index + 1])[0], atol=2e-6)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_what_a_degradation_drew_is_undone_best_as_it_is(rng, scale):
+    """Noise-free LR of a smooth image: the drawn kernel restores best, and each shift of it by one pixel less well."""
+    blur = GaussianBlur(size=13, sigma=(1.0, 1.6))
+    degradation = (blur, Subsample(), GaussianNoise(sigma=(0.0, 0.0)))
+    config = Config(scale=scale, data=DataConfig(patch=24 * scale, degradation=degradation))
+    degrade = build.make_degrade(config)
+    cutoff = 0.2 / scale  # [cycles an HR pixel]
+    side = 24 * scale + 2 * degrade.margin
+    spectrum = np.fft.rfft2(rng.standard_normal((side, side))) * np.exp(-((np.fft.fftfreq(side)[:, None] / cutoff) ** 2))
+    smooth = np.fft.irfft2(spectrum * np.exp(-((np.fft.rfftfreq(side)[None] / cutoff) ** 2)), (side, side))
+    window = np.clip(0.5 + 0.15 * smooth / smooth.std(), 0, 1)[None, :, :, None].repeat(3, -1)
+    batch = Batch(jnp.asarray(np.round(255 * window), jnp.uint8), jnp.zeros(1, jnp.int32), jnp.array([[1, 2]], jnp.uint32))
+    lr, hr, drawn = degrade(batch)
+    lr, hr = (np.asarray(x[..., :1], np.float32) / 255 for x in (lr, hr))
+    told = build.known_of(config, drawn, examples=1)
+    model = make(scale, kernel="given", lam="fixed", lam_start=(1e-3,))
+    model.upsampling.conv.kernel[...] *= 0
+
+    def error(shift: tuple[int, int]) -> float:
+        sr = model(jnp.asarray(lr), told._replace(kernel=jnp.roll(told.kernel, shift, (1, 2))))
+        return float(np.mean((np.asarray(sr) - hr)[:, 8:-8, 8:-8] ** 2))
+
+    enlarged = imresize(jnp.asarray(lr), scale=scale, kernel="bicubic", antialias=True)
+    assert error((0, 0)) < 0.5 * float(np.mean((np.asarray(enlarged) - hr)[:, 8:-8, 8:-8] ** 2))
+    for shift in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        assert error((0, 0)) < 0.5 * error(shift)
+
+
+def test_literal_starts_as_interpolation(rng):
+    model = make(mode="literal", kernel_size=17)
+    model.upsampling.conv.kernel[...] *= 0
+    model.to_kernel.kernel[...] *= 0
+    lr, _ = images(rng)
+    bilinear = jax.image.resize(lr, (2, 24, 26, 1), "bilinear")
+    np.testing.assert_allclose(model(lr), bilinear, atol=1e-5)
+
+
+def test_images_of_a_batch_do_not_see_each_other(rng):
+    model = make()
+    lr, _ = images(rng)
+    np.testing.assert_allclose(model(lr)[:1], model(lr[:1]), atol=1e-6)
+
+
+def test_the_blur_is_that_of_all_channels(rng):
+    """Equal channels are deconvolved alike."""
+    model = make(channels=3)
+    model.upsampling.conv.kernel[...] *= 0
+    lr = jnp.broadcast_to(images(rng)[0], (2, 12, 13, 3))
+    sr = model(lr)
+    np.testing.assert_array_equal(sr[..., 0], sr[..., 1])
+    np.testing.assert_array_equal(sr[..., 0], sr[..., 2])
+
+
+def test_says_what_it_is():
+    assert (DeconvSR.about.channels, DeconvSR.about.is_told) == (1, False)
+    model = make(channels=3, kernel="given")
+    assert (model.about.channels, model.about.is_told) == (3, True)
+    graph, params = nnx.split(model, nnx.Param)
+    assert nnx.merge(graph, params).about == model.about
+    config = Config(model=DeconvSRConfig(kernel="given", channels=3, kernel_size=7))
+    assert build.build_network(config).about == model.about
+
+
+def test_the_kernels_own_loss(rng):
+    """It is the L1 distance, added with its weight; without end_to_end it alone trains what only the kernel needs."""
+    lr, hr = images(rng)
+    told = known(rng)
+    plain, weighted = make(), make(kernel_loss=0.5)
+    distance = jnp.mean(jnp.sum(jnp.abs(plain.predict(lr)[0] - told.kernel), (1, 2)))
+    expected = plain.objective(lr, hr, told, loss=l1) + 0.5 * distance
+    assert weighted.objective(lr, hr, told, loss=l1) == pytest.approx(expected, rel=1e-6)
+
+    (joint,) = gradients(weighted, (lr, hr, told))
+    (stopped,) = gradients(make(kernel_loss=0.5, end_to_end=False), (lr, hr, told))
+    alone = jax.grad(lambda taps: 0.5 * jnp.mean(jnp.sum(jnp.abs(jax.nn.softmax(taps, 1) - told.kernel.reshape(2, -1)), 1)))
+    code = weighted.reader(lr, None)
+    np.testing.assert_allclose(stopped["to_kernel.bias"], alone(weighted.to_kernel(code)).sum(0), atol=1e-8)
+    assert np.abs(joint["to_kernel.bias"] - stopped["to_kernel.bias"]).max() > 1e-6
+    np.testing.assert_array_equal(joint["entry.kernel"], stopped["entry.kernel"])
+
+
+def test_the_kernels_own_loss_falls(rng):
+    """A few steps of gradient descent on one batch move the kernel towards the known one."""
+    model = make(kernel_loss=1.0, end_to_end=False)
+    lr, hr = images(rng)
+    told = known(rng)
+    graph, params = nnx.split(model, nnx.Param)
+
+    @jax.jit
+    def step(params):
+        gradient = jax.grad(lambda p: nnx.merge(graph, p).objective(lr, hr, told, loss=l1))(params)
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient)
+
+    def distance(params) -> float:
+        return float(jnp.sum(jnp.abs(nnx.merge(graph, params).predict(lr)[0] - told.kernel)))
+
+    before = distance(params)
+    for _ in range(20):
+        params = step(params)
+    assert distance(params) < 0.9 * before
+
+
+def test_kernels_are_fitted_about_their_middle(rng):
+    kernel = jnp.asarray(rng.random((2, 5, 5), dtype=np.float32))
+    np.testing.assert_array_equal(with_size(kernel, 9)[:, 2:7, 2:7], kernel)
+    assert float(jnp.sum(with_size(kernel, 9))) == pytest.approx(float(jnp.sum(kernel)))
+    np.testing.assert_array_equal(with_size(kernel, 3), kernel[:, 1:4, 1:4])
+    np.testing.assert_array_equal(with_size(kernel, 5), kernel)
+
+
+def test_bfloat16(rng):
+    model = make()
+    lr, hr = images(rng)
+    graph, params = nnx.split(model, nnx.Param)
+    model = nnx.merge(graph, jax.tree.map(lambda p: p.astype(jnp.bfloat16), params))
+    sr = model(lr.astype(jnp.bfloat16))
+    assert sr.dtype == jnp.bfloat16
+    np.testing.assert_allclose(sr.astype(jnp.float32), make()(lr), atol=0.05)
+    assert model.objective(lr.astype(jnp.bfloat16), hr, None, loss=l1).dtype == jnp.float32
+
+
+def test_what_is_not_known_is_asked_for(rng):
+    lr, hr = images(rng)
+    with pytest.raises(InputError, match=r"model\.kernel='given' is told .* let data\.degradation be"):
+        make(kernel="given").objective(lr, hr, None, loss=l1)
+    with pytest.raises(InputError, match=r"model\.kernel_loss=0\.1 compares with the true kernel, .* or use 0"):
+        make(kernel_loss=0.1).objective(lr, hr, None, loss=l1)
+    with pytest.raises(InputError, match="scale=5: DeconvSR knows the scales 2, 3, 4"):
+        make(5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kernel": "given", "mode": "literal"}, "use mode='regularised'"),
+        ({"kernel": "static", "kernel_loss": 0.1}, "kernel_loss=0.1 trains a predicted blur"),
+        ({"mode": "literal", "kernel_loss": 0.1}, "kernel_loss=0.1 trains a predicted blur"),
+        ({"end_to_end": False}, "give kernel_loss a weight"),
+        ({"kernel_size": 8}, "use 7 or 9"),
+        ({"lam_start": ()}, "lam_start"),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_go_together(options, message):
+    with pytest.raises(InputError, match=message):
+        DeconvSRConfig(**options)
