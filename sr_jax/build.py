@@ -54,14 +54,23 @@ class Network(NamedTuple):
     """Initial parameters, a nested dict named by attribute."""
 
 
+def make_module(config: Config) -> Any:
+    """The network of a config as a Flax module, freshly initialised.
+
+    Raises:
+      InputError: if it does not have this scale.
+    """
+    options = dataclasses.asdict(config.model)
+    return MODELS[options.pop("name")](scale=config.scale, **options, rngs=nnx.Rngs(config.seed))
+
+
 def build_network(config: Config) -> Network:
     """The network of a config, freshly initialised.
 
     Raises:
       InputError: if it does not have this scale, or must be told what the degradation of this config does not say.
     """
-    options = dataclasses.asdict(config.model)
-    module = MODELS[options.pop("name")](scale=config.scale, **options, rngs=nnx.Rngs(config.seed))
+    module = make_module(config)
     graph, variables = nnx.split(module, nnx.Param)
     loss = LOSSES[config.loss]
     stages = [stage.name for stage in config.stages] if config.data.lr_source == "degrade" else ["files"]

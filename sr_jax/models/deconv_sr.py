@@ -157,7 +157,7 @@ class DeconvSR(nnx.Module):
         self.entry = _conv((images * scale**2 + 1) * channels + len(log_lam), width, rngs)
         self.entry_activation = PReLU(width)
         self.blocks = nnx.List([Block(width, rngs=rngs) for _ in range(blocks)])
-        self.upsampling = SubPixel(width, channels, scale=scale, kernel_init=jax.nn.initializers.normal(1e-3), rngs=rngs)
+        self.upsampling = SubPixel(width, channels, scale=scale, kernel_init=jax.nn.initializers.normal(1e-4), rngs=rngs)
 
     def __call__(self, lr: Float[Array, "b h w c"], known: Known | None = None) -> Float[Array, "b sh sw c"]:
         return self._restore(lr, *self.predict(lr, known))
@@ -201,13 +201,13 @@ class DeconvSR(nnx.Module):
         kernel = given.kernel.astype(jnp.float32) if given is not None else self._kernel(code, lr.shape[0])
         return kernel, self._log_lam(code, lr.shape[0])
 
-    def _kernel(self, code: Array | None, images: int) -> Float[Array, "b k k"]:
+    def _kernel(self, code: Any, images: int) -> Float[Array, "b k k"]:
         taps = self.to_kernel(code) if self.kernel == "predicted" else self.static_kernel[...][None]
         taps = taps.astype(jnp.float32)
         taps = jax.nn.softmax(taps) if self.mode == "regularised" else taps
         return jnp.broadcast_to(taps, (images, taps.shape[1])).reshape(images, self.kernel_size, self.kernel_size)
 
-    def _log_lam(self, code: Array | None, images: int) -> Float[Array, "b n"]:
+    def _log_lam(self, code: Any, images: int) -> Float[Array, "b n"]:
         match self.lam:
             case "predicted":
                 log_lam = self.to_lam(code)

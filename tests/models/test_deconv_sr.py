@@ -181,12 +181,10 @@ def test_the_blur_is_that_of_all_channels(rng):
 
 def test_says_what_it_is():
     assert (DeconvSR.about.channels, DeconvSR.about.is_told) == (1, False)
-    model = make(channels=3, kernel="given")
+    model = nnx.eval_shape(lambda: make(channels=3, kernel="given"))
     assert (model.about.channels, model.about.is_told) == (3, True)
     graph, params = nnx.split(model, nnx.Param)
     assert nnx.merge(graph, params).about == model.about
-    config = Config(model=DeconvSRConfig(kernel="given", channels=3, kernel_size=7))
-    assert build.build_network(config).about == model.about
 
 
 def test_the_kernels_own_loss(rng):
@@ -196,7 +194,7 @@ def test_the_kernels_own_loss(rng):
     plain, weighted = make(), make(kernel_loss=0.5)
     distance = jnp.mean(jnp.sum(jnp.abs(plain.predict(lr)[0] - told.kernel), (1, 2)))
     expected = plain.objective(lr, hr, told, loss=l1) + 0.5 * distance
-    assert weighted.objective(lr, hr, told, loss=l1) == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(weighted.objective(lr, hr, told, loss=l1), expected, rtol=1e-6)
 
     (joint,) = gradients(weighted, (lr, hr, told))
     (stopped,) = gradients(make(kernel_loss=0.5, end_to_end=False), (lr, hr, told))
