@@ -2,11 +2,11 @@
 
     python benchmarks/founding.py --data DIR --bsds DIR/BSDS200 --steps 6000 --seeds 3
 
-LR is made of HR by a Gaussian blur (sigma 0.6 to 2.4, anisotropic), subsampling and Gaussian noise. The founding system predicts
-the blur of each image and undoes it; its rivals are a network that ends in a transposed convolution (FSRCNN) and one of residual
-blocks and a sub-pixel convolution (EDSR). All read Y, and are trained for as many steps on the same patches of the 91 images
-and General-100; each image that is scored has one draw of blur and noise, the same for all. Seeds change the initial weights and
-the patches. A run that was finished is not repeated.
+LR is made of HR by a Gaussian blur (sigma 0.6 to 2.4, anisotropic), subsampling and Gaussian noise. The founding system
+predicts the blur of each image and undoes it; its rivals are a network that ends in a transposed convolution (FSRCNN) and one
+of residual blocks and a sub-pixel convolution (EDSR). All read Y, and are trained for as many steps on the same patches of the
+91 images and General-100; each image that is scored has one draw of blur and noise, the same for all. Seeds change the initial
+weights and the patches. A run that was finished is not repeated.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def scores(name: str, seed: int, arguments: argparse.Namespace) -> dict[tuple[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Trains the founding system and its rivals on blurred, noisy LR.")
     parser.add_argument("--data", type=Path, required=True, help="folder with T91, General-100, Set5, Set14")
     parser.add_argument("--bsds", type=Path, help="folder of more images to score on")
     parser.add_argument("--out", type=Path, default=Path("runs/founding"), help="work directories")

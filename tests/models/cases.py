@@ -6,11 +6,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax import nnx
 
-from sr_jax.config import CARNConfig, DBPNConfig, EDSRConfig, FSRCNNConfig, IMDNConfig, SRResNetConfig
-from sr_jax.config import DRCNConfig, ESPCNConfig, FSRCNNConfig, LapSRNConfig, SRCNNConfig, VDSRConfig
-from sr_jax.config import ConverseSRResNetConfig, FSRCNNConfig, USRNetConfig
-from sr_jax.models import MODELS
-from sr_jax.config import DeconvSRConfig, FSRCNNConfig
+from sr_jax.config import (
+    CARNConfig,
+    ConverseSRResNetConfig,
+    DBPNConfig,
+    DeconvSRConfig,
+    DRCNConfig,
+    EDSRConfig,
+    ESPCNConfig,
+    FSRCNNConfig,
+    IMDNConfig,
+    LapSRNConfig,
+    SRCNNConfig,
+    SRResNetConfig,
+    USRNetConfig,
+    VDSRConfig,
+)
 from sr_jax.models import MODELS, About
 
 

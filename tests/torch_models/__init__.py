@@ -8,32 +8,32 @@ import torch
 from torch import nn
 
 from tests.torch_models.carn import carn
+from tests.torch_models.converse_srresnet import Converse, converse_srresnet
 from tests.torch_models.dbpn import dbpn
-from tests.torch_models.edsr import edsr
 from tests.torch_models.deconv_sr import deconv_sr
+from tests.torch_models.drcn import drcn
+from tests.torch_models.edsr import edsr
+from tests.torch_models.espcn import espcn
 from tests.torch_models.fsrcnn import fsrcnn
 from tests.torch_models.imdn import imdn
-from tests.torch_models.srresnet import srresnet
-from tests.torch_models.drcn import drcn
-from tests.torch_models.espcn import espcn
 from tests.torch_models.lapsrn import lapsrn
 from tests.torch_models.srcnn import srcnn
-from tests.torch_models.vdsr import vdsr
-from tests.torch_models.converse_srresnet import Converse, converse_srresnet
+from tests.torch_models.srresnet import srresnet
 from tests.torch_models.usrnet import usrnet
+from tests.torch_models.vdsr import vdsr
 
 BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
     "srcnn": srcnn,
     "fsrcnn": fsrcnn,
+    "espcn": espcn,
+    "vdsr": vdsr,
+    "drcn": drcn,
+    "lapsrn": lapsrn,
     "srresnet": srresnet,
     "edsr": edsr,
     "carn": carn,
     "imdn": imdn,
     "dbpn": dbpn,
-    "espcn": espcn,
-    "vdsr": vdsr,
-    "drcn": drcn,
-    "lapsrn": lapsrn,
     "usrnet": usrnet,
     "converse-srresnet": converse_srresnet,
     "deconv-sr": deconv_sr,

@@ -7,33 +7,33 @@ from collections.abc import Callable
 from typing import Any
 
 from sr_jax.conversion.layouts.carn import carn
+from sr_jax.conversion.layouts.converse_srresnet import converse_srresnet
 from sr_jax.conversion.layouts.dbpn import dbpn
-from sr_jax.conversion.layouts.edsr import edsr
 from sr_jax.conversion.layouts.deconv_sr import deconv_sr
+from sr_jax.conversion.layouts.drcn import drcn
+from sr_jax.conversion.layouts.edsr import edsr
+from sr_jax.conversion.layouts.espcn import espcn
 from sr_jax.conversion.layouts.fsrcnn import fsrcnn
 from sr_jax.conversion.layouts.imdn import imdn
-from sr_jax.conversion.layouts.srresnet import srresnet
-from sr_jax.conversion.layouts.drcn import drcn
-from sr_jax.conversion.layouts.espcn import espcn
 from sr_jax.conversion.layouts.lapsrn import lapsrn
 from sr_jax.conversion.layouts.srcnn import srcnn
-from sr_jax.conversion.layouts.vdsr import vdsr
-from sr_jax.conversion.layouts.converse_srresnet import converse_srresnet
+from sr_jax.conversion.layouts.srresnet import srresnet
 from sr_jax.conversion.layouts.usrnet import usrnet
+from sr_jax.conversion.layouts.vdsr import vdsr
 from sr_jax.conversion.mapping import Layout
 
 LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
     "srcnn": srcnn,
     "fsrcnn": fsrcnn,
+    "espcn": espcn,
+    "vdsr": vdsr,
+    "drcn": drcn,
+    "lapsrn": lapsrn,
     "srresnet": srresnet,
     "edsr": edsr,
     "carn": carn,
     "imdn": imdn,
     "dbpn": dbpn,
-    "espcn": espcn,
-    "vdsr": vdsr,
-    "drcn": drcn,
-    "lapsrn": lapsrn,
     "usrnet": usrnet,
     "converse-srresnet": converse_srresnet,
     "deconv-sr": deconv_sr,
