@@ -119,15 +119,15 @@ class DeconvSR(nnx.Module):
         kernel: str = "predicted",
         mode: str = "regularised",
         kernel_size: int = 17,
-        kernel_width: int = 12,
+        kernel_width: int = 8,
         kernel_depth: int = 3,
         kernel_loss: float = 0.0,
         end_to_end: bool = True,
         lam: str = "predicted",
         lam_start: Sequence[float] = (0.1, 0.01),
         x0: str = "bicubic",
-        blocks: int = 1,
-        width: int = 16,
+        blocks: int = 2,
+        width: int = 14,
         rngs: nnx.Rngs,
     ):
         self.about.check_scale(scale)

@@ -22,7 +22,7 @@ class Case(NamedTuple):
 
 
 FSRCNN = FSRCNNConfig(d=7, s=3, m=2)
-DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, width=5)
+DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, blocks=1, width=5)
 DECONV_VARIANTS = {
     "x2": (DECONV, 2),
     "x3": (dataclasses.replace(DECONV, x0="nearest", lam_start=(0.03,)), 3),
