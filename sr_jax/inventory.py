@@ -120,9 +120,9 @@ def receptive_field(apply: Callable[..., Any], params: Any, about: About, *, sca
 
 
 def _inputs(about: About, shape: tuple[int, ...], make: Callable[[tuple[int, ...], Any], Any]) -> tuple[Any, ...]:
-    """What a network reads of one LR image: the image, and where it is told, a kernel of 25x25 taps and the noise."""
+    """What a network reads of one LR image: the image, and where it is told, a kernel of 9x9 taps and the noise."""
     lr = make((1, *shape, about.channels), jnp.float32)
-    return (lr, Known(make((1, 25, 25), jnp.float32), make((1,), jnp.float32))) if about.is_told else (lr,)
+    return (lr, Known(make((1, 9, 9), jnp.float32), make((1,), jnp.float32))) if about.is_told else (lr,)
 
 
 def _filled(params: Any) -> Any:

@@ -197,7 +197,7 @@ class DeconvSRConfig:
     in H = F^-1{F{LR} F{G}}; the keys of lambda and x0 then say nothing."""
     kernel_size: Annotated[int, Field(ge=3, le=101), AfterValidator(odd)] = 17
     """Taps a side of the predicted or static kernel, odd."""
-    kernel_width: PositiveInt = 12
+    kernel_width: PositiveInt = 8
     """Channels of the network that predicts kernel and lambda."""
     kernel_depth: PositiveInt = 3
     """Its convolutions; the second halves height and width."""
@@ -211,9 +211,9 @@ class DeconvSRConfig:
     """Initial lambda of each deconvolved image; the refinement sees all of them, and adds to the first."""
     x0: Literal["zero", "nearest", "bilinear", "bicubic"] = "bicubic"
     """First guess of the deconvolution."""
-    blocks: Annotated[int, Field(ge=0)] = 1
+    blocks: Annotated[int, Field(ge=0)] = 2
     """Residual blocks of the refinement, two convolutions each."""
-    width: PositiveInt = 16
+    width: PositiveInt = 14
     """Channels of the refinement."""
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ CVPR 2022) deconvolves features, and trains its kernel by a loss of its own; USR
 kernel, and iterates. Step 2 is the closed form of Zhao et al. 2016.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ SIGMA = 0.6
 """Standard deviation of the Gaussian that a kernel starts as [LR pixels]."""
 POWER_FLOOR = 1e-6
 """Added to mean squares before their logarithm, as a flat image has no features: a thousandth of white, squared."""
+TYPICAL_POWER = 1e-2
+"""Mean square of a feature as a network begins."""
 LEAST_SIZE = 17
 """Smaller kernels get zeros around them: the layer would sum them tap by tap, whose gradient by each image's own kernel takes
 eight times as long and a minute to compile. Larger ones go through the transform."""
@@ -44,7 +47,7 @@ LOG_LAMBDAS = (-14.0, 5.0)
 class Reader(nnx.Module):
     """Step 1 but for its last layers: LR image to code.
 
-    Logarithms make differences of ratios of power between features, in which blur and noise show.
+    Blur and noise show in ratios of power between features, whatever the image's contrast: in differences of their logarithms.
     """
 
     def __init__(self, channels: int, *, width: int, depth: int, knows_noise: bool, rngs: nnx.Rngs):
@@ -63,7 +66,7 @@ class Reader(nnx.Module):
             ]
         )
         self.activations = nnx.List([PReLU(width) for _ in range(depth)])
-        self.summary = _small_linear(2 * width + knows_noise, width, rngs=rngs)
+        self.summary = nnx.Linear(2 * width + 1 + knows_noise, width, rngs=rngs)
         self.summary_activation = PReLU(width)
 
     def __call__(self, lr: Float[Array, "b h w c"], noise: Float[Array, " b"] | None) -> Float[Array, "b n"]:
@@ -71,7 +74,10 @@ class Reader(nnx.Module):
         for conv, activation in zip(self.convs, self.activations, strict=True):
             x = activation(conv(x))
         x = x.astype(jnp.float32)
-        statistics = [jnp.mean(x, (1, 2)), _log_power(jnp.mean(x * x, (1, 2)))]
+        power = _log_power(jnp.mean(x * x, (1, 2)))
+        contrast = jnp.mean(power, -1, keepdims=True)
+        ratios = power - jnp.broadcast_to(contrast, power.shape)
+        statistics = [jnp.mean(x, (1, 2)), ratios, contrast - math.log(TYPICAL_POWER)]
         if noise is not None:
             statistics.append(_log_power(noise.astype(jnp.float32)[:, None] ** 2))
         return self.summary_activation(self.summary(jnp.concatenate(statistics, -1).astype(lr.dtype)))
@@ -119,15 +125,15 @@ class DeconvSR(nnx.Module):
         kernel: str = "predicted",
         mode: str = "regularised",
         kernel_size: int = 17,
-        kernel_width: int = 12,
+        kernel_width: int = 8,
         kernel_depth: int = 3,
         kernel_loss: float = 0.0,
         end_to_end: bool = True,
         lam: str = "predicted",
         lam_start: Sequence[float] = (0.1, 0.01),
         x0: str = "bicubic",
-        blocks: int = 1,
-        width: int = 16,
+        blocks: int = 2,
+        width: int = 14,
         rngs: nnx.Rngs,
     ):
         self.about.check_scale(scale)

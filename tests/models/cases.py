@@ -49,7 +49,7 @@ DRCN = DRCNConfig(recursions=6, width=6)
 LAPSRN = LapSRNConfig(depth=3, width=6)
 USRNET = USRNetConfig(iterations=2, widths=(4, 5, 6, 8), blocks=1, hyper_width=8)
 CONVERSE = ConverseSRResNetConfig(blocks=1, width=6)
-DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, width=5)
+DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, blocks=1, width=5)
 DECONV_VARIANTS = {
     "x2": (DECONV, 2),
     "x3": (dataclasses.replace(DECONV, x0="nearest", lam_start=(0.03,)), 3),

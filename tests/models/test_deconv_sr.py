@@ -15,7 +15,7 @@ from sr_jax.models.deconv_sr import with_size
 from sr_jax.ops.resize import imresize
 from tests.models.test_models import build as build_model
 
-SMALL = {"kernel_size": 7, "kernel_width": 4, "width": 5}
+SMALL = {"kernel_size": 7, "kernel_width": 4, "blocks": 1, "width": 5}
 
 
 def make(scale: int = 2, **options) -> DeconvSR:
