@@ -195,7 +195,7 @@ class DeconvSRConfig:
     mode: Literal["regularised", "literal"] = "regularised"
     """`regularised`: the kernel is a blur, with taps that are positive and sum to 1, and is undone. `literal`: it is G itself,
     in H = F^-1{F{LR} F{G}}; the keys of lambda and x0 then say nothing."""
-    kernel_size: Annotated[int, Field(ge=3, le=101), AfterValidator(odd)] = 17
+    kernel_size: Annotated[int, Field(ge=3, le=101), AfterValidator(odd)] = 15
     """Taps a side of the predicted or static kernel, odd."""
     kernel_width: PositiveInt = 8
     """Channels of the network that predicts kernel and lambda."""

@@ -2,9 +2,9 @@
 
 Structure, with LR the image, k its blur, and lambda_1, ..., lambda_n regularisations:
 
-    1. prediction   Conv(3) - Conv(3, stride 2) - Conv(3) - ..., PReLU after each; of each feature its mean and log power
-                    over the image; Linear - PReLU = code; Linear(code) = logits of k, a softmax over its taps;
-                    Linear(code) = log lambda_i
+    1. prediction   Conv(3) - Conv(3, stride 2) - Conv(3) - ..., PReLU after each; of all their features the log powers over
+                    the image, less their mean, and that mean; Linear - PReLU = code; Linear(code) = logits of k, a softmax
+                    over its taps; Linear(code) = log lambda_i
     2. Fourier      x_i = x0 + A^T F^-1{ F{LR - A x0} / (D|K|^2 + lambda_i) },  A x = S(k * x)    (`layers.FourierDeconv`)
                     or literally H = F^-1{ F{LR} F{G} }, with the taps of G predicted
     3. refinement   on the LR grid: the phases of all x_i, LR and all log lambda_i - Conv(3) - PReLU - blocks of
@@ -59,25 +59,24 @@ class Reader(nnx.Module):
                     (3, 3),
                     strides=2 if index == 1 else 1,
                     padding="REFLECT",
-                    kernel_init=jax.nn.initializers.he_normal(),
+                    kernel_init=_of_differences,
                     rngs=rngs,
                 )
                 for index in range(depth)
             ]
         )
         self.activations = nnx.List([PReLU(width) for _ in range(depth)])
-        self.summary = nnx.Linear(2 * width + 1 + knows_noise, width, rngs=rngs)
+        self.summary = nnx.Linear(depth * width + 1 + knows_noise, width, rngs=rngs)
         self.summary_activation = PReLU(width)
 
     def __call__(self, lr: Float[Array, "b h w c"], noise: Float[Array, " b"] | None) -> Float[Array, "b n"]:
-        x = lr
+        x, powers = lr, []
         for conv, activation in zip(self.convs, self.activations, strict=True):
             x = activation(conv(x))
-        x = x.astype(jnp.float32)
-        power = _log_power(jnp.mean(x * x, (1, 2)))
+            powers.append(jnp.mean(jnp.square(x.astype(jnp.float32)), (1, 2)))
+        power = _log_power(jnp.concatenate(powers, -1))
         contrast = jnp.mean(power, -1, keepdims=True)
-        ratios = power - jnp.broadcast_to(contrast, power.shape)
-        statistics = [jnp.mean(x, (1, 2)), ratios, contrast - math.log(TYPICAL_POWER)]
+        statistics = [power - jnp.broadcast_to(contrast, power.shape), contrast - math.log(TYPICAL_POWER)]
         if noise is not None:
             statistics.append(_log_power(noise.astype(jnp.float32)[:, None] ** 2))
         return self.summary_activation(self.summary(jnp.concatenate(statistics, -1).astype(lr.dtype)))
@@ -124,7 +123,7 @@ class DeconvSR(nnx.Module):
         channels: int = 1,
         kernel: str = "predicted",
         mode: str = "regularised",
-        kernel_size: int = 17,
+        kernel_size: int = 15,
         kernel_width: int = 8,
         kernel_depth: int = 3,
         kernel_loss: float = 0.0,
@@ -272,6 +271,12 @@ def _log_power(power: Array) -> Array:
 
 def _conv(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> nnx.Conv:
     return nnx.Conv(in_channels, out_channels, (3, 3), kernel_init=jax.nn.initializers.he_normal(), rngs=rngs)
+
+
+def _of_differences(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
+    """He's, less the mean over the taps: so that a filter begins blind to what is flat."""
+    kernel = jax.nn.initializers.he_normal()(key, shape, dtype)
+    return kernel - jnp.broadcast_to(jnp.mean(kernel, (0, 1), keepdims=True), shape)
 
 
 def _scaled_he(factor: float) -> Callable[..., Array]:

@@ -1,12 +1,13 @@
 """DeconvSR, written from its equations, with FFTs of the HR size and the published form of the data step."""
 
+import math
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-SIGMA, FLOOR = 0.6, 1e-6
+SIGMA, FLOOR, TYPICAL = 0.6, 1e-6, 1e-2
 
 
 class Reader(nn.Module):
@@ -20,11 +21,17 @@ class Reader(nn.Module):
             inputs = width if index else channels
             self.features.append(nn.Conv2d(inputs, width, 3, stride, padding=1, padding_mode="reflect"))
             self.features.append(nn.PReLU(width))
-        self.summary = nn.Sequential(nn.Linear(2 * width + more, width), nn.PReLU(width))
+        self.summary = nn.Sequential(nn.Linear(depth * width + 1 + more, width), nn.PReLU(width))
 
     def forward(self, lr: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
-        x = self.features(lr)
-        statistics = [x.mean((2, 3)), torch.log(x.square().mean((2, 3)) + FLOOR)]
+        x, powers = lr, []
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.PReLU):
+                powers.append(x.square().mean((2, 3)))
+        power = torch.log(torch.cat(powers, 1) + FLOOR)
+        contrast = power.mean(1, keepdim=True)
+        statistics = [power - contrast, contrast - math.log(TYPICAL)]
         if noise is not None:
             statistics.append(torch.log(noise[:, None] ** 2 + FLOOR))
         return self.summary(torch.cat(statistics, 1))
