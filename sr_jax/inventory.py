@@ -5,6 +5,7 @@ products of matrices and of Fourier transforms. The receptive field is measured:
 out is what that pixel matters for.
 """
 
+import argparse
 import dataclasses
 import math
 from collections.abc import Callable
@@ -17,14 +18,15 @@ from flax import nnx
 from jax.extend import core
 from tabulate import tabulate
 
-from sr_jax.config import NETWORKS
+from sr_jax.config import NETWORKS, no_such
+from sr_jax.errors import InputError, exit_status
 from sr_jax.models import MODELS, About, Known
 
 OUTPUT = (720, 1280)
 """Size of the output for which multiply-adds are counted, as in published tables; rounded up to a multiple of the scale."""
-STRIPS = (65, 129, 257)
+STRIPS = (65, 161)
 """Lengths of the strips in which the receptive field is sought [LR pixels]."""
-STRIP_WIDTH = 8
+STRIP_WIDTH = 10
 
 
 class Cost(NamedTuple):
@@ -142,3 +144,20 @@ def _shape(variable: Any) -> tuple[int, ...]:
 
 def _square(side: int | None) -> str:
     return "whole image" if side is None else f"{side}x{side}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`list`: prints the table; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m sr_jax.models list", description="The published networks and their costs.")
+    parser.add_argument("--model", nargs="+", metavar="NAME", help="only these networks")
+    parser.add_argument("--scale", nargs="+", type=int, default=[2, 3, 4], help="only these scales")
+    arguments = parser.parse_args(argv)
+    return exit_status(lambda: _list(arguments.model or list(NETWORKS), arguments.scale))
+
+
+def _list(names: list[str], scales: list[int]) -> int:
+    for name in names:
+        if name not in NETWORKS:
+            raise InputError(f"--model {name}: {no_such('network', name, list(NETWORKS))}")
+    print(table(names, scales))
+    return 0

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "workdir": {"config", "errors", "files"},
     "places": set(),
     "cli": {"config", "errors", "places"},
-    "inventory": {"config", "models"},
+    "inventory": {"config", "errors", "models"},
     "tasks": None,
     "inputs": None,  # these put everything together
     "build": None,
@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "evaluate": {"errors", "places", "scoring"},
     "convert": {"config", "conversion", "errors"},
     "train": {"cli", "errors", "loop"},
-    "__main__": {"preview", "kernels", "errors"},
+    "__main__": {"preview", "errors"},
     "kernels": {"build", "data", "errors", "models", "ops", "places", "trained"},
     "preview": {"build", "cli", "config", "data", "errors", "inputs"},
 }

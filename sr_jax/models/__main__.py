@@ -1,17 +1,21 @@
-"""What one does with networks from the command line: `python -m sr_jax.models kernels --model WORKDIR --image FILE`."""
+"""What one does with networks from the command line.
 
+python -m sr_jax.models list
+python -m sr_jax.models kernels --model WORKDIR --image FILE --out DIR
+"""
+
+import importlib
 import sys
 
-from sr_jax import kernels
-
-COMMANDS = {"kernels": kernels.main}
+COMMANDS = {"list": "sr_jax.inventory", "kernels": "sr_jax.kernels"}
+"""The module of each command, imported when it is asked for."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Hands the arguments on to the command that comes first among them, and returns its exit status."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in COMMANDS:
-        return COMMANDS[argv[0]](argv[1:])
+        return importlib.import_module(COMMANDS[argv[0]]).main(argv[1:])
     known = ", ".join(COMMANDS)
     asked = argv[:1] in (["-h"], ["--help"])
     if argv and not asked:
