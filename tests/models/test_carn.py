@@ -1,0 +1,52 @@
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from sr_jax.config import CARNConfig
+from sr_jax.conversion import mapping
+from sr_jax.conversion.layouts import LAYOUTS
+from sr_jax.errors import InputError
+from sr_jax.models.carn import CARN
+
+ONE, ALL = "nmhkahn/CARN-pytorch, one scale", "nmhkahn/CARN-pytorch"
+
+
+def parameters(module: nnx.Module) -> int:
+    return sum(p.size for p in jax.tree.leaves(nnx.state(module)))
+
+
+def test_published_number_of_parameters():
+    """1,592K (Table 2 of the paper) are those of the network with the upsamplers of x2, x3 and x4."""
+    models = [nnx.eval_shape(lambda scale=scale: CARN(scale=scale, rngs=nnx.Rngs(0))) for scale in CARN.about.scales]
+    upsamplers = [parameters(model.upsampling) for model in models]
+    (trunk,) = {parameters(model) - upsampler for model, upsampler in zip(models, upsamplers, strict=True)}
+    assert round((trunk + sum(upsamplers)) / 1000) == 1592
+    assert [parameters(model) for model in models] == [964_163, 1_148_803, 1_111_875]
+
+
+@pytest.mark.parametrize("scale", CARN.about.scales)
+def test_one_branch_of_a_network_of_all_scales_is_read(scale):
+    config = CARNConfig(width=2)
+    state, branches = {}, {}
+    for s in CARN.about.scales:
+        model = CARN(scale=s, width=2, rngs=nnx.Rngs(s))
+        params = {".".join(map(str, path)): np.asarray(v[...]) for path, v in nnx.to_flat_state(nnx.state(model))}
+        branches[s] = {name: value for name, value in params.items() if name.startswith("upsampling")}
+        state |= {
+            key.replace("upsample.up.", f"upsample.up{s}."): value
+            for key, value in mapping.to_torch(model, params, LAYOUTS["carn"](config, s)[ONE]).items()
+        }
+    model = CARN(scale=scale, width=2, rngs=nnx.Rngs(0))
+    layout = LAYOUTS["carn"](config, scale)[ALL]
+    read = mapping.from_torch(model, state, layout)
+    for name, value in branches[scale].items():
+        np.testing.assert_array_equal(read[name], value)
+    known = {leaf.key for leaf in mapping.leaves(model, layout)} | set(layout.constants)
+    assert all(key.startswith(layout.ignored) for key in set(state) - known)
+    assert not any(key.startswith(layout.ignored) for key in known)
+
+
+def test_unknown_scale_is_refused():
+    with pytest.raises(InputError, match="scale=8: CARN knows the scales 2, 3, 4"):
+        CARN(scale=8, rngs=nnx.Rngs(0))

@@ -1,0 +1,63 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from sr_jax.build import build_network
+from sr_jax.config import Config, EDSRConfig
+from sr_jax.errors import InputError
+from sr_jax.models.edsr import EDSR
+
+
+def parameters(scale: int, **options) -> int:
+    model = nnx.eval_shape(lambda: EDSR(scale=scale, **options, rngs=nnx.Rngs(0)))
+    return sum(p.size for p in jax.tree.leaves(nnx.state(model)))
+
+
+@pytest.mark.parametrize(("scale", "thousands", "millions"), [(2, 1370, 40.7), (3, 1555, 43.7), (4, 1518, 43.1)])
+def test_published_number_of_parameters(scale, thousands, millions):
+    """EDSR-baseline's, rounded up (1,554,499 at x3), as in Table 1 of SAFMN; EDSR's, as in its authors' README."""
+    assert math.ceil(parameters(scale) / 1e3) == thousands
+    assert round(parameters(scale, blocks=32, width=256, res_scale=0.1) / 1e6, 1) == millions
+
+
+@pytest.mark.parametrize(("channels", "mean"), [(3, (0.4488, 0.4371, 0.4040)), (1, (0.0,))])
+def test_the_mean_is_what_is_left_of_a_network_of_zeros(channels, mean):
+    """DIV2K's in RGB; none for Y."""
+    model = EDSR(scale=2, blocks=1, width=2, channels=channels, rngs=nnx.Rngs(0))
+    nnx.update(model, jax.tree.map(jnp.zeros_like, nnx.state(model)))
+    sr = model(jnp.ones((1, 3, 4, channels)))
+    np.testing.assert_allclose(sr, np.broadcast_to(np.float32(mean), (1, 6, 8, channels)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_says_what_it_reads(channels):
+    network = build_network(Config(model=EDSRConfig(blocks=1, width=4, channels=channels)))
+    assert network.about.channels == channels
+    assert EDSR.about.channels == 3
+    lr, hr = jnp.full((1, 3, 4, channels), 0.5), jnp.full((1, 6, 8, channels), 0.5)
+    assert network.apply(network.params, lr).shape == hr.shape
+    gradient = jax.grad(network.objective)(network.params, lr, hr, {})
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+def test_residuals_are_scaled(rng):
+    model = EDSR(scale=2, blocks=1, width=4, res_scale=0.1, rngs=nnx.Rngs(0))
+    plain = EDSR(scale=2, blocks=1, width=4, rngs=nnx.Rngs(0)).body[0]
+    x = jnp.asarray(rng.normal(size=(1, 3, 3, 4)), jnp.float32)
+    np.testing.assert_allclose(model.body[0](x) - x, 0.1 * (plain(x) - x), atol=1e-6)
+
+
+def test_kernels_start_as_pytorchs():
+    kernel = EDSR(scale=2, blocks=1, width=64, rngs=nnx.Rngs(0)).body_end.kernel[...]
+    bound = (9 * 64) ** -0.5
+    assert 0.99 * bound < np.abs(kernel).max() <= bound
+    np.testing.assert_allclose(np.std(kernel), bound / np.sqrt(3), rtol=0.02)
+
+
+def test_unknown_scale_is_refused():
+    with pytest.raises(InputError, match="scale=5: EDSR knows the scales 2, 3, 4"):
+        EDSR(scale=5, rngs=nnx.Rngs(0))
