@@ -31,6 +31,12 @@ def test_prelu_has_a_slope_for_each_channel():
     np.testing.assert_array_equal(layer(jnp.array([[-2.0, -2.0], [3.0, 3.0]])), [[-1.0, 0.0], [3.0, 3.0]])
 
 
+def test_prelu_of_one_channel_is_shared_by_all():
+    layer = PReLU(1)
+    layer.slope[...] = jnp.array([0.5])
+    np.testing.assert_array_equal(layer(jnp.array([[-2.0, -4.0], [3.0, 3.0]])), [[-1.0, -2.0], [3.0, 3.0]])
+
+
 def test_options_reach_the_operator(rng):
     layer = Deconvolution(4, 6, (3, 4), (2, 3), (1, 0), (1, 2), dilation=(1, 2), groups=2, use_bias=False, rngs=nnx.Rngs(0))
     x = jnp.asarray(rng.normal(size=(1, 5, 4, 4)), jnp.float32)
