@@ -34,7 +34,7 @@ class ConverseSRResNet(nnx.Module):
 
     about = About(
         name="Converse-SRResNet",
-        paper="Huang, Liu, Zhang, Tai, Yang, Zeng, Zhang: Reverse Convolution and Its Applications to Image Restoration, ICCV 2025",
+        paper="Huang et al.: Reverse Convolution and Its Applications to Image Restoration, ICCV 2025",
         year=2025,
         upsampler="reverse convolution 2x2",
         channels=3,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.config import NETWORKS, Config, USRNetConfig
+from sr_jax.config import NETWORKS, Config, DataConfig, USRNetConfig
 from sr_jax.errors import InputError
 from sr_jax.models import Known
 from sr_jax.models.usrnet import ResUNet, USRNet
@@ -79,7 +79,7 @@ def test_bfloat16_stays(rng):
 def test_its_objective_has_gradients(rng, degradation):
     from sr_jax.build import build_network
 
-    config = Config(scale=4, model=SMALL, data={"degradation": degradation, "patch": 48})
+    config = Config(scale=4, model=SMALL, data=DataConfig(degradation=degradation, patch=48))
     network = build_network(config)
     lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (12, 48))
     told = known(rng)
