@@ -1,10 +1,12 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.config import NETWORKS, Config, USRNetConfig
+from sr_jax.config import NETWORKS, Config, DataConfig, USRNetConfig
 from sr_jax.errors import InputError
 from sr_jax.models import Known
 from sr_jax.models.usrnet import ResUNet, USRNet
@@ -36,7 +38,7 @@ def known(rng, examples: int = 2) -> Known:
 @pytest.mark.parametrize("scale", USRNet.about.scales)
 def test_its_data_step_explains_the_lr_image(rng, scale):
     """With a prior that leaves z as it is and a small alpha, S(k * SR) = LR, for the kernel that it is told."""
-    module = build(SMALL, scale)
+    module: Any = build(SMALL, scale)
     module.prior = lambda x: x[..., :3]
     module.hyper.layers[2].kernel[...] *= 0
     module.hyper.layers[2].bias[...] -= 12  # alpha = 7e-6
@@ -48,7 +50,7 @@ def test_its_data_step_explains_the_lr_image(rng, scale):
 
 def test_noise_kernel_and_scale_change_the_result(rng):
     lr, told = jnp.asarray(rng.random((2, 6, 5, 3), dtype=np.float32)), known(rng)
-    module = build(SMALL, 2)
+    module: Any = build(SMALL, 2)
     sr = module(lr, told)
     others = (told._replace(noise=told.noise + 0.1), told._replace(kernel=told.kernel[:, ::-1]))
     assert all(np.abs(module(lr, other) - sr).max() > 1e-6 for other in others)
@@ -66,7 +68,7 @@ def test_a_prior_of_any_size_sees_replicated_borders(rng):
 
 
 def test_bfloat16_stays(rng):
-    module = build(SMALL, 2)
+    module: Any = build(SMALL, 2)
     graph, params = nnx.split(module, nnx.Param)
     half = nnx.merge(graph, jax.tree.map(lambda p: p.astype(jnp.bfloat16), params))
     lr, told = jnp.asarray(rng.random((2, 6, 5, 3), dtype=np.float32)), known(rng)
@@ -79,7 +81,7 @@ def test_bfloat16_stays(rng):
 def test_its_objective_has_gradients(rng, degradation):
     from sr_jax.build import build_network
 
-    config = Config(scale=4, model=SMALL, data={"degradation": degradation, "patch": 48})
+    config = Config(scale=4, model=SMALL, data=DataConfig(degradation=degradation, patch=48))
     network = build_network(config)
     lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (12, 48))
     told = known(rng)

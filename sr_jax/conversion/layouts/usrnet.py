@@ -6,7 +6,7 @@ from sr_jax.conversion.mapping import Layout
 
 
 def usrnet(network: Any, scale: int) -> dict[str, Layout]:
-    """`p.m_down1`, `p.m_body`, `h.mlp`: the authors' names, also in cszn/KAIR. A body of one block is that block itself."""
+    """`p.m_down1`, `p.m_body`, `h.mlp`: the authors' names, also in cszn/KAIR. A body of one block is that block."""
     del scale
     modules = {"prior.head": "p.m_head", "prior.tail": "p.m_tail"}
     for i in range(3):
