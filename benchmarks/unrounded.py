@@ -2,7 +2,7 @@
 
     python benchmarks/unrounded.py --model vdsr_x2.safetensors --data DIR
 
-The mean Y-PSNR of a network that reads Y on Set5: by the protocol `papers`, which rounds Y of HR and of SR, and with nothing rounded.
+The mean Y-PSNR on Set5 of a network that reads Y: by the protocol `papers`, which rounds Y of HR and of SR, and unrounded.
 """
 
 import argparse
