@@ -38,7 +38,7 @@ DEGRADATION = (GaussianBlur(size=21, sigma=(0.6, 2.4)), Subsample(), GaussianNoi
 
 NETWORKS = {
     "FSRCNN(56,12,4)": FSRCNNConfig(),
-    "EDSR(3,11)": EDSRConfig(blocks=3, width=11, channels=1),
+    "EDSR(3,11)": EDSRConfig(blocks=3, width=11, res_scale=1.0, channels=1),
     "deconv-sr-small": DeconvSRConfig(),
     "the same, with a loss of k's own": DeconvSRConfig(kernel_loss=0.3),
     "the same, one k for all": DeconvSRConfig(kernel="static"),

@@ -31,7 +31,7 @@ def main() -> None:
     images = sources.open_hr("Set5", scale=scale, root=arguments.data, cache=cache, option="--data", root_option="--data")
     for name, rounded in (("papers", True), ("nothing rounded", False)):
         scores = []
-        for image in images:
+        for image in sources.usable(images, "refuse"):
             hr = 255 * rgb_to_ycbcr(to_float(crop_to_multiple(image.pixels, scale)))[..., :1]
             hr = np.round(hr) if rounded else hr
             lr = imresize_host(hr, scale=1 / scale, kernel="bicubic", antialias=True) / 255

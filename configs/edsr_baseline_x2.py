@@ -18,7 +18,7 @@ from sr_jax.config import Config, DataConfig, EDSRConfig, EvalConfig, OptimConfi
 config = Config(
     scale=2,
     steps=300_000,
-    model=EDSRConfig(),
+    model=EDSRConfig(blocks=16, width=64, res_scale=1.0),
     loss="l1",
     data=DataConfig(name="DIV2K", batch=16, patch=96),
     optim=OptimConfig(lr=1e-4, warmup_steps=0, schedule="drops", drop_every=200_000, drop_to=0.5, ema_decay=0.0),

@@ -10,8 +10,7 @@ each patch are drawn and told: 25 x 25 kernels, half of them anisotropic Gaussia
 
 The paper trains one network for all scales, with one of x1 to x4 drawn for each batch; a run here has one scale. Its patches
 are blurred as if they were periodic, ours are cut from the blurred image. Its batch of 48 patches of 96 pixels, Adam at 1e-4,
-halved every 100,000 steps down to 0.0625e-4, and L1 are kept. USRNet-tiny: --config.model.iterations=6
---config.model.widths=16,32,64,64 --config.model.hyper_width=32.
+halved every 100,000 steps down to 0.0625e-4, and L1 are kept. USRNet-tiny: --config.model.name=usrnet-tiny.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, USRNetConfig
@@ -23,7 +22,7 @@ config = Config(
     loss="l1",
     data=DataConfig(name="DF2K", batch=48, patch=96, degradation="classical"),
     optim=OptimConfig(lr=1e-4, warmup_steps=0, schedule="drops", drop_every=100_000, drop_to=0.5, ema_decay=0.0),
-    eval=EvalConfig(sets=("Set5", "Set14"), every=10_000),
+    eval=EvalConfig(sets=("Set5", "Set14"), every=10_000, degradation="bicubic"),
     log_every=1000,
     checkpoint_every=10_000,
 )

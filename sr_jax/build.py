@@ -77,7 +77,7 @@ def build_network(config: Config) -> Network:
     if module.about.is_told and not _is_known(stages):
         raise InputError(
             f"{config.model.name} must be told the blur kernel and the noise, which LR by {', '.join(stages)} does not say; "
-            "use a blur, Subsample() and GaussianNoise(), or bicubic"
+            "use a blur, Subsample() and, last, GaussianNoise(), or bicubic"
         )
 
     def apply(params: Any, lr: Array, known: Known | None = None) -> Array:
@@ -95,13 +95,13 @@ def build_network(config: Config) -> Network:
 
 
 def known_of(stages: Sequence[str], drawn: dict[str, Any], *, scale: int, examples: int) -> Known | None:
-    """The kernel and the noise of a degradation, where it is a blur, a subsampling and Gaussian noise; else None.
+    """The kernel and the noise of a degradation, where it is a blur, a subsampling, and Gaussian noise last; else None.
 
     Args:
       stages: names of the degradation's stages.
       drawn: what was drawn of each of so many examples.
     """
-    match _without_noise(stages):
+    match _blur_and_reduction(stages):
         case ["bicubic"]:
             kernel = bicubic_kernel(scale)
         case ["subsample"]:
@@ -114,13 +114,14 @@ def known_of(stages: Sequence[str], drawn: dict[str, Any], *, scale: int, exampl
     return Known(kernel, drawn.get("noise_sigma", jnp.zeros((examples,))) / 255)
 
 
-def _without_noise(stages: Sequence[str]) -> list[str]:
-    """The stages but for Gaussian noise, every blur by that name."""
-    return ["blur" if name in degrade.BLURS else name for name in stages if name != "gaussian-noise"]
+def _blur_and_reduction(stages: Sequence[str]) -> list[str]:
+    """The stages but for Gaussian noise at the end, every blur by that name. Noise elsewhere is blurred, or not all of it."""
+    names = ["blur" if name in degrade.BLURS else name for name in stages]
+    return names[:-1] if names[-1] == "gaussian-noise" else names
 
 
 def _is_known(stages: Sequence[str]) -> bool:
-    return _without_noise(stages) in (["bicubic"], ["subsample"], ["blur", "subsample"])
+    return _blur_and_reduction(stages) in (["bicubic"], ["subsample"], ["blur", "subsample"])
 
 
 def make_optimizer(config: Config) -> tuple[optax.GradientTransformation, optax.Schedule]:

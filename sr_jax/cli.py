@@ -106,6 +106,8 @@ def _with_network(base: configs.Config, argv: list[str]) -> configs.Config:
     name = getattr(found, NETWORK_KEY.removeprefix("--"))
     if name is None:
         return base
+    if name in configs.NETWORK_GROUPS and name not in configs.NETWORKS:
+        return dataclasses.replace(base, model=configs.NETWORK_GROUPS[name]())
     if name not in configs.NETWORKS:
         raise InputError(f"{NETWORK_KEY} {name}: {configs.no_such('network', name, list(configs.NETWORKS))}")
     return dataclasses.replace(base, model=configs.NETWORKS[name])

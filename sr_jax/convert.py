@@ -63,6 +63,8 @@ def _convert(argv: Sequence[str] | None) -> None:
     source, out, model, scale = arguments.source.expanduser(), arguments.out.expanduser(), arguments.model, arguments.scale
     if arguments.to == "sr_jax" and (model is None or scale is None):
         raise InputError("give --model and --scale, for example --model fsrcnn --scale 2: no file says for sure what it is of")
+    if model is None and any(word.startswith("--network.") for word in argv or sys.argv[1:]):
+        raise InputError("--network.* are sizes of the network that --model names: give --model too, or leave them out")
     from sr_jax.conversion import commands  # slow to import: --help and wrong options are answered without it
 
     if arguments.to == "sr_jax" and scale is not None:

@@ -213,7 +213,8 @@ def say_results(config: Config, directory: Path, bicubic: list[Row], ours: list[
     """Prints and writes the final table, and says where everything lies."""
     lines = report.table([bicubic, ours])
     protocol = PROTOCOLS[ours[0].protocol]
-    how = f"protocol {protocol.name} ({protocol.description.format(scale=config.scale)}), code {provenance.commit()}"
+    described = protocol.describe(scale=config.scale, lr_source=ours[0].lr_source)
+    how = f"protocol {protocol.name} ({described}), code {provenance.commit()}"
     text = f"# {configs.title(config.model)} x{config.scale}, step {config.steps}\n\nY-PSNR [dB] and SSIM, {how}.\n\n{lines}\n"
     report.write(directory, [*bicubic, *ours], text)
     if meter.steps:

@@ -40,7 +40,7 @@ def make(
       b1: of Adam; of SGD the momentum.
       weight_decay: times each kernel, added to its gradient.
       clip_norm: largest global norm of a gradient.
-      clip_value: largest step of one parameter by SGD; gradients are cut to this divided by the learning rate.
+      clip_value: gradients are cut to this divided by the learning rate, number by number.
       last: name of the layer whose learning rate is `last_lr` times that of the others.
     """
     parts = [

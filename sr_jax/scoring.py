@@ -82,7 +82,7 @@ def run(settings: Settings) -> int:
         with writing(f"--out {settings.out}:"):
             settings.out.mkdir(parents=True, exist_ok=True)  # better found out now than after the work
     prepared, bad = load_sets(settings, protocol, scale, degraded_by)
-    lr_source = "files" if settings.lr_source == "files" else tasks.lr_source(degraded_by)
+    lr_source = lr_source_of(settings, degraded_by)
     with CompileClock() as clock:
         methods = evaluate(settings, protocol, scale, networks, prepared, lr_source=lr_source)
     seconds = time.monotonic() - began
@@ -151,15 +151,18 @@ def load_sets(settings: Settings, protocol: Protocol, scale: int, degraded_by: C
     bad = [line for part in loaded for line in part.bad]
     if not prepared:
         raise InputError(f"--sets {','.join(settings.sets)}: no image can be scored:{listing(bad)}")
-    print(f"protocol    {protocol.name}: {protocol.description.format(scale=scale)}")
+    print(f"protocol    {protocol.name}: {protocol.describe(scale=scale, lr_source=lr_source_of(settings, degraded_by))}")
     print(f"precision   {PRECISION}; PSNR and SSIM float64")
     print(f"code        {provenance.commit()}")
-    if degraded_by:
-        print(f"LR          {tasks.lr_source(degraded_by)}")
     for part in loaded:
         if part.lr_note:
             print(f"LR files    {part.lr_note}")
     return prepared, bad
+
+
+def lr_source_of(settings: Settings, degraded_by: Config | None) -> str:
+    """Where LR is from, for stamps."""
+    return "files" if settings.lr_source == "files" else tasks.lr_source(degraded_by)
 
 
 def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
@@ -233,7 +236,8 @@ def load_set(name: str, settings: Settings, protocol: Protocol, scale: int, degr
 def render(methods: Sequence[Sequence[Row]], protocol: Protocol, scale: int, *, compare: bool) -> str:
     """The report in Markdown."""
     parts = [
-        f"x{scale}, protocol {protocol.name} ({protocol.description.format(scale=scale)}), code {provenance.commit()}",
+        f"x{scale}, protocol {protocol.name} ({protocol.describe(scale=scale, lr_source=methods[0][0].lr_source)}), code "
+        f"{provenance.commit()}",
         report.table(methods),
         report.means(methods),
         *([report.comparisons(methods)] if compare else []),
@@ -253,7 +257,11 @@ def write(
     """Writes results and what made them."""
     rows = [row for rows in methods for row in rows]
     made = {
-        "protocol": {"name": protocol.name, "description": protocol.description.format(scale=scale), "shave": scale},
+        "protocol": {
+            "name": protocol.name,
+            "description": protocol.describe(scale=scale, lr_source=rows[0].lr_source),
+            "shave": scale,
+        },
         "precision": PRECISION,
         **provenance.describe(),
         "not_scored": list(bad),

@@ -10,7 +10,7 @@ from sr_jax.config import Config
 from sr_jax.data.degrade.whole import degrade_images
 from sr_jax.data.images import Image
 from sr_jax.data.pack import crop_to_multiple
-from sr_jax.evaluation.protocol import Protocol, Task
+from sr_jax.evaluation.protocol import COMPUTED, Protocol, Task
 from sr_jax.models import Known
 
 
@@ -35,7 +35,7 @@ def is_degraded(config: Config) -> bool:
 
 def lr_source(degraded_by: Config | None) -> str:
     """Where LR comes from, for stamps."""
-    return f"computed: {_names(degraded_by)}" if degraded_by else "computed"
+    return f"{COMPUTED}: {_names(degraded_by)}" if degraded_by else COMPUTED
 
 
 def rgb_lr(degraded_by: Config | None) -> str:

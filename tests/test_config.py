@@ -204,4 +204,13 @@ def test_networks_come_back():
     for name, network in configs.NETWORKS.items():
         assert configs.from_json(configs.to_json(Config(model=network))).model == network
         assert configs.title(network) == name
-    assert configs.title(configs.FSRCNNConfig(d=8)) == "fsrcnn"
+    assert configs.title(configs.FSRCNNConfig(d=8)) == "fsrcnn(d=8)"
+
+
+def test_an_older_run_was_evaluated_on_bicubic_lr():
+    """Its config.json lacks the key; a config that is written today has it, or its default."""
+    old = json.loads(to_json_of_today := configs.to_json(Config()))
+    del old["eval"]["degradation"]
+    assert configs.from_json(json.dumps(old)).eval.degradation == "bicubic"
+    assert configs.from_json(to_json_of_today).eval.degradation == "training"
+    assert configs.from_json("{}").eval.degradation == "training"

@@ -106,7 +106,7 @@ def test_half_floats_and_counters(call, theirs, tmp_path):
     half = {key: value.astype(np.float16) for key, value in theirs.items()}
     status, out, _, _ = call({**half, "n_averaged": np.array(7)}, *MODEL)
     assert status == 0
-    assert "ignored     n_averaged (int64): nothing that is learned" in out
+    assert "ignored     n_averaged (int64)" in out
     ours = load_file(tmp_path / "ours.safetensors")
     assert {value.dtype for value in ours.values()} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(ours["mapping.1.bias"], half["mid_part.4.bias"].astype(np.float32))

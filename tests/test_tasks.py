@@ -41,7 +41,13 @@ def test_noise_is_known_in_units_of_the_image():
     assert task.known.noise == pytest.approx(task.lr.std() / 255, rel=0.1)
 
 
-@pytest.mark.parametrize("stages", [(Bicubic(), Jpeg()), (GaussianBlur(), Bicubic()), (Subsample(), GaussianBlur())])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        *((Bicubic(), Jpeg()), (GaussianBlur(), Bicubic()), (Subsample(), GaussianBlur())),
+        *((GaussianNoise(), GaussianBlur(), Subsample()), (GaussianNoise(), Subsample(), GaussianNoise())),
+    ],
+)
 def test_other_degradations_are_not_known(stages):
     image = Image("a", np.arange(40 * 40 * 3, dtype=np.uint8).reshape(40, 40, 3))
     (task,) = tasks.make(PROTOCOLS["rgb-uint8"], [image], set="s", scale=2, degraded_by=config(*stages))

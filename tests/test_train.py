@@ -14,13 +14,27 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_jax import build, loop, state, train
+from sr_jax import build, loop, state, train, trained
 from sr_jax.checkpoint import Checkpoints
-from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig, to_json
+from sr_jax.config import (
+    Config,
+    DataConfig,
+    DeconvSRConfig,
+    EDSRConfig,
+    EvalConfig,
+    FSRCNNConfig,
+    GaussianBlur,
+    GaussianNoise,
+    OptimConfig,
+    SRCNNConfig,
+    Subsample,
+    to_json,
+)
 from sr_jax.errors import InputError, TrainingError
 
 ROOT = Path(__file__).parent.parent
 STEPS = 12
+BLURRED = (GaussianBlur(size=9, sigma=(0.6, 1.2)), Subsample(), GaussianNoise(sigma=(0.0, 5.0)))
 
 
 @pytest.fixture(scope="session")
@@ -304,3 +318,23 @@ def test_help_does_not_import_jax():
 def test_main_returns_the_status(tmp_path, capsys):
     assert train.main(["--config", str(tmp_path / "none.py")]) == 2
     assert "no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("network", "degradation", "protocol"),
+    [
+        (EDSRConfig(blocks=1, width=4), "bicubic", "rgb-uint8"),
+        (DeconvSRConfig(kernel="given", kernel_size=5, kernel_width=2, blocks=0, width=4), BLURRED, "rgb-uint8"),
+        (SRCNNConfig(n1=2, n2=2), BLURRED, "rgb-uint8"),
+    ],
+    ids=["reads RGB", "is told", "blurred"],
+)
+def test_other_networks_and_degradations_end_in_a_table(network, degradation, protocol, pictures, tmp_path, cache):
+    optim = OptimConfig(warmup_steps=0)
+    config = make_config(pictures, steps=2, model=network, optim=optim, data={"degradation": degradation})
+    rows = loop.train(config, tmp_path / "run", cache=cache)
+    assert {row.protocol for row in rows} == {protocol}
+    assert all(np.isfinite(row.psnr_y) for row in rows)
+    written = (tmp_path / "run" / "results.md").read_text()
+    assert ("LR: computed: gaussian-blur, subsample, gaussian-noise" in written) == (degradation == BLURRED)
+    assert trained.load(str(tmp_path / "run" / "weights.safetensors"), which="latest", parameters="ema").config == config

@@ -24,7 +24,7 @@ from sr_jax.config.degradations import (
 )
 from sr_jax.config.experiment import Config, DataConfig, EvalConfig, OptimConfig
 from sr_jax.config.files import differences, flat, from_json, load, to_json
-from sr_jax.config.groups import no_such
+from sr_jax.config.groups import NETWORK_GROUPS, no_such
 from sr_jax.config.networks import (
     NETWORKS,
     CARNConfig,
@@ -47,6 +47,7 @@ from sr_jax.config.networks import (
 
 __all__ = [
     "NETWORKS",
+    "NETWORK_GROUPS",
     "PRESETS",
     "Bicubic",
     "CARNConfig",

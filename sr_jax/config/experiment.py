@@ -82,7 +82,8 @@ class OptimConfig:
     clip_norm: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
     """Largest norm of the gradient of all parameters; larger ones are shortened."""
     clip_value: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
-    """Gradients are cut to this divided by the learning rate, so that SGD moves no parameter further (VDSR, section 3.2)."""
+    """Each number of a gradient is cut to this divided by the learning rate: so much it can move a parameter by SGD in one step
+    (VDSR, section 3.2)."""
     ema_decay: Fraction = 0.999
     """Decay of the parameters' moving average, which is what evaluation uses. 0: no averaging."""
 
@@ -157,6 +158,8 @@ class Config:
         if self.data.name != "folder" and self.data.dir:
             places = " ".join(self.data.dir)
             raise ValueError(f"data.dir={places} is used with data.name=folder alone, but data.name={self.data.name}")
+        if self.optim.clip_value and self.optim.method != "sgd":
+            raise ValueError(f"optim.clip_value={self.optim.clip_value:g} is for optim.method=sgd; use clip_norm with Adam")
         if self.optim.schedule == "cosine" and self.optim.final_lr > self.optim.lr:
             raise ValueError(f"optim.final_lr={self.optim.final_lr} must not be above optim.lr={self.optim.lr}")
         if self.optim.warmup_steps >= self.steps:

@@ -50,9 +50,20 @@ def from_json(text: str) -> Config:
       InputError: if it is no valid config.
     """
     try:
-        return TypeAdapter(Config).validate_json(text)
+        return TypeAdapter(Config).validate_json(_as_written(text))
     except ValidationError as error:
         raise InputError(explain(error, Config)) from error
+
+
+def _as_written(text: str) -> str:
+    """The config of a run that was begun when its evaluation could only be on bicubic LR says so."""
+    try:
+        plain = json.loads(text)
+        if {"sets", "every", "protocol"} <= plain["eval"].keys():
+            plain["eval"].setdefault("degradation", "bicubic")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return text  # the validation will say what is wrong with it
+    return json.dumps(plain)
 
 
 def differences(ours: Config, theirs: Config) -> list[str]:

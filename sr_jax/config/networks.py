@@ -1,5 +1,6 @@
 """The networks and their sizes, one group a paper: the options of the class that `sr_jax.models.MODELS` has under its name."""
 
+import dataclasses
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
@@ -104,15 +105,15 @@ class SRResNetConfig:
 
 @group
 class EDSRConfig:
-    """EDSR (Lim et al., CVPRW 2017): EDSR-baseline by default; EDSR has 32 blocks of 256 channels, and res_scale=0.1."""
+    """EDSR (Lim et al., CVPRW 2017); EDSR-baseline has 16 blocks of 64 channels, and res_scale=1."""
 
     name: Literal["edsr"] = "edsr"
     """Which model; the other keys of this group are its own."""
-    blocks: PositiveInt = 16
+    blocks: PositiveInt = 32
     """Residual blocks."""
-    width: PositiveInt = 64
+    width: PositiveInt = 256
     """Channels of the features."""
-    res_scale: PositiveFloat = 1.0
+    res_scale: PositiveFloat = 0.1
     """Factor of each block's residual."""
     channels: Literal[1, 3] = 3
     """3: RGB. 1: the Y channel."""
@@ -255,8 +256,8 @@ NETWORKS: dict[str, Any] = {
     "drcn": DRCNConfig(),
     "lapsrn": LapSRNConfig(),
     "srresnet": SRResNetConfig(),
-    "edsr-baseline": EDSRConfig(),
-    "edsr": EDSRConfig(blocks=32, width=256, res_scale=0.1),
+    "edsr-baseline": EDSRConfig(blocks=16, width=64, res_scale=1.0),
+    "edsr": EDSRConfig(),
     "carn": CARNConfig(),
     "imdn": IMDNConfig(),
     "dbpn": DBPNConfig(),
@@ -272,5 +273,7 @@ NETWORK_GROUPS.update({network.name: type(network) for network in NETWORKS.value
 
 
 def title(network: Any) -> str:
-    """The name of a published network; that of its group for other sizes."""
-    return next((name for name, published in NETWORKS.items() if published == network), network.name)
+    """The name of a published network; of other sizes that of their group, and the keys in which they differ from it."""
+    found = next((name for name, published in NETWORKS.items() if published == network), None)
+    ours, usual = dataclasses.asdict(network), dataclasses.asdict(type(network)())
+    return found or f"{network.name}({', '.join(f'{key}={ours[key]}' for key in ours if ours[key] != usual[key])})"

@@ -42,7 +42,7 @@ def to_ours(source: Path, *, network: Any, scale: int, layout: str | None, out: 
     _say("layout", f"{best.title}{f', behind the prefix {best.prefix}' if best.prefix else ''}")
     _say("matched", f"{len(best.matched)} of {_tensors(len(mapping.shapes(module)))}{_table(best)}")
     if best.ignored:
-        _say("ignored", f"{', '.join(best.ignored)}: nothing that is learned")
+        _say("ignored", f"{', '.join(best.ignored)}")
     if best.complaints:
         raise InputError(_refusal(found, best, network, scale))
     _say_doubts(best, others, network, scale, layout)
@@ -145,7 +145,8 @@ def _fits(found: Match, network: Any, scale: int, layout: str | None) -> bool:
 
 
 def _described(network: Any, scale: int) -> str:
-    return f"{configs.title(network)} x{scale} ({', '.join(f'{key}={value}' for key, value in _sizes(network).items())})"
+    name = configs.title(network).partition("(")[0]
+    return f"{name} x{scale} ({', '.join(f'{key}={value}' for key, value in _sizes(network).items())})"
 
 
 def _sizes(network: Any) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def compare(state: Arrays, module: nnx.Module, title: str, layout: Layout, prefi
     """How a state dict fits one layout, name by name."""
     expected = {leaf.key: leaf for leaf in leaves(module, layout)}
     known = expected.keys() | layout.constants.keys()
-    superfluous = [key for key in state if key not in known]
+    others = [key for key in state if key not in known and key.startswith(layout.ignored)]
+    superfluous = [key for key in state if key not in known and key not in others]
     complaints = [
         *(f"{key} is missing" for key in expected if key not in state),
         *(f"{key} {state[key].shape} is superfluous" for key in superfluous if is_floating(state[key])),
@@ -66,6 +67,7 @@ def compare(state: Arrays, module: nnx.Module, title: str, layout: Layout, prefi
         ),
     ]
     ignored = [f"{key} ({state[key].dtype})" for key in superfluous if not is_floating(state[key])]
+    ignored += [f"{key} (a part that this network lacks)" for key in others]
     matched = [leaf for key, leaf in expected.items() if key in state and not _wrong(state[key], leaf)]
     return Match(title, layout, prefix, state, matched, ignored, complaints)
 
@@ -77,10 +79,23 @@ def elsewhere(tensors: Arrays) -> dict[str, list[int]]:
         if network.name not in LAYOUTS:
             continue
         for scale in MODELS[network.name].about.scales:
-            matches = nearest(tensors, abstract(network, scale), LAYOUTS[network.name](network, scale))
-            if not matches[0].complaints:
+            layouts = LAYOUTS[network.name](network, scale)
+            named = {title: layout for title, layout in layouts.items() if _has_all_names(tensors, layout)}
+            if named and not nearest(tensors, abstract(network, scale), named)[0].complaints:
                 found.setdefault(name, []).append(scale)
     return found
+
+
+def _has_all_names(tensors: Arrays, layout: Layout) -> bool:
+    """Whether a layout has all the names, behind some prefix: which is found out sooner than whether the shapes fit."""
+    modules, keys = {*layout.modules.values()}, {special.key for special in layout.specials.values()} | {*layout.constants}
+
+    def is_named(key: str) -> bool:
+        return key in keys or key.rpartition(".")[0] in modules or key.startswith(layout.ignored)
+
+    return any(
+        all(is_named(key) for key, value in state.items() if is_floating(value)) for _, state in _without_prefixes(tensors)
+    )
 
 
 def is_floating(values: np.ndarray) -> bool:

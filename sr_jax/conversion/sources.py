@@ -20,6 +20,7 @@ from sr_jax.errors import InputError, listing
 PYTORCH = (".pth", ".pt", ".pth.tar", ".ckpt")
 SAFETENSORS = ".safetensors"
 NPZ = ".npz"
+DEEPEST = 20  # dicts within dicts
 
 WRAPPINGS = (
     *("params_ema", "ema_state_dict", "g_ema", "model_ema", "ema"),
@@ -159,7 +160,7 @@ def _parse_torch(path: Path, data: bytes) -> Any:
             f"{path} {reason}. Where you trust it, load it with the code that made it, and save its weights alone: "
             "torch.save(model.state_dict(), FILE)"
         ) from None
-    return _as_arrays(loaded, torch)
+    return _as_arrays(path, loaded, torch, "")
 
 
 def _kernel_of(error: Exception) -> str:
@@ -169,12 +170,17 @@ def _kernel_of(error: Exception) -> str:
     return f"{type(error).__name__}: {line.partition('. ')[0]}"
 
 
-def _as_arrays(value: Any, torch: ModuleType) -> Any:
+def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str) -> Any:
     if isinstance(value, torch.Tensor):
         value = value.detach()
-        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        try:
+            return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        except (TypeError, RuntimeError) as error:  # sparse, quantised, of a type that NumPy does not have
+            raise InputError(f"{path}: {name} is no plain tensor ({error}); save it as dense float32") from None
     if isinstance(value, Mapping):
-        return {key: _as_arrays(member, torch) for key, member in value.items()}
+        if name.count(".") > DEEPEST:
+            raise InputError(f"{path} holds dicts within dicts, more than {DEEPEST} deep; save the state dict alone")
+        return {key: _as_arrays(path, member, torch, f"{name}.{key}".lstrip(".")) for key, member in value.items()}
     return value
 
 

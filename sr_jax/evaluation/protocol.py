@@ -19,6 +19,9 @@ from sr_jax.errors import InputError
 from sr_jax.ops.color import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from sr_jax.ops.resize import imresize_host
 
+COMPUTED = "computed"
+"""Where LR is from: reduced bicubically. Else `files`, or the stages of a degradation."""
+
 
 class Task(NamedTuple):
     """One image to upscale and to score."""
@@ -54,9 +57,16 @@ class Protocol(abc.ABC):
 
     name: str
     description: str
-    """In one line, with {scale}."""
+    """How LR is made and what is scored, in one line, with {lr} and {scale}."""
+    bicubic_lr: str
+    """How LR is made by bicubic reduction."""
     takes_lr_files: bool
     """Whether LR may come from image files, or from a degradation, as 8-bit RGB; and so whether networks may read RGB."""
+
+    def describe(self, *, scale: int, lr_source: str) -> str:
+        """In one line how images are scored, with where their LR is from, as in `Stamp`."""
+        lr = self.bicubic_lr if lr_source == COMPUTED else f"{lr_source}, 8-bit RGB"
+        return self.description.format(scale=scale, lr=lr)
 
     @abc.abstractmethod
     def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
@@ -83,9 +93,8 @@ class Papers(Protocol):
     """
 
     name = "papers"
-    description = (
-        "LR: MATLAB bicubic of 8-bit Y, not rounded; scored: Y rounded to 8 bits, RGB with bicubic CbCr; {scale} px shaved"
-    )
+    description = "LR: {lr}; scored: Y rounded to 8 bits, RGB with bicubic CbCr; {scale} px shaved"
+    bicubic_lr = "MATLAB bicubic of 8-bit Y, not rounded"
     takes_lr_files = False
 
     def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
@@ -115,7 +124,8 @@ class RgbUint8(Protocol):
     """The protocol of the networks since EDSR: an 8-bit RGB image in, an 8-bit RGB image out, as a user would see them."""
 
     name = "rgb-uint8"
-    description = "LR: MATLAB bicubic of 8-bit RGB; scored: 8-bit RGB and its Y (BT.601), not rounded; {scale} px shaved"
+    description = "LR: {lr}; scored: 8-bit RGB and its Y (BT.601), not rounded; {scale} px shaved"
+    bicubic_lr = "MATLAB bicubic of 8-bit RGB"
     takes_lr_files = True
 
     def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:

@@ -46,7 +46,7 @@ class EDSR(nnx.Module):
     )
 
     def __init__(
-        self, *, scale: int, blocks: int = 16, width: int = 64, res_scale: float = 1.0, channels: int = 3, rngs: nnx.Rngs
+        self, *, scale: int, blocks: int = 32, width: int = 256, res_scale: float = 0.1, channels: int = 3, rngs: nnx.Rngs
     ):
         self.about.check_scale(scale)
         self.about = self.about._replace(channels=channels)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sr_jax.config import FSRCNNConfig
+from sr_jax.config import CARNConfig, FSRCNNConfig
 from sr_jax.conversion import match
 from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.conversion.mapping import Layout
@@ -80,3 +80,15 @@ def test_published_networks_are_known_by_their_shapes():
     }
     assert match.elsewhere(full) == {"fsrcnn": [2, 3, 4]}
     assert match.elsewhere({"conv.weight": np.zeros(3, np.float32)}) == {}
+
+
+def test_parts_that_a_network_lacks_are_ignored():
+    """CARN's released files hold the upsamplers of all scales."""
+    network = CARNConfig(width=4)
+    layouts = LAYOUTS["carn"](network, 2)
+    _, one_scale = golden.network("carn-x2")
+    everything = {key.replace("upsample.up.", "upsample.up2."): value for key, value in one_scale.items()}
+    more = {"upsample.up3.body.0.weight": np.ones((36, 4, 3, 3), np.float32)}
+    best = match.nearest({**everything, **more}, match.abstract(network, 2), layouts)[0]
+    assert (best.title, best.complaints) == ("nmhkahn/CARN-pytorch", [])
+    assert best.ignored == ["upsample.up3.body.0.weight (a part that this network lacks)"]

@@ -67,3 +67,21 @@ def test_a_network_that_gives_nan_is_named(tasks):
     evaluator = Evaluator(PROTOCOLS["papers"], tasks, stamp=STAMP)
     with pytest.raises(InputError, match=r"net gives values that are not finite for \w+ of (one|two)"):
         evaluator(Upscaler(bicubic, scale=2), jnp.float32(np.nan), method="net", weights="")
+
+
+def test_a_network_is_told_what_is_known_of_each_task(tasks):
+    """Where it is told to give bicubic, it scores as bicubic."""
+    tasks = [task._replace(known=np.float32(index == 1)) for index, task in enumerate(tasks)]
+
+    def model(params, lr, known):
+        return bicubic(params, lr) * known[:, None, None, None]
+
+    evaluator = Evaluator(PROTOCOLS["papers"], tasks, stamp=STAMP)
+    rows, _ = evaluator(Upscaler(model, scale=2), jnp.float32(1), method="net", weights="", is_told=True)
+    gains = [ours.psnr_y - theirs.psnr_y for ours, theirs in zip(rows, evaluator.bicubic_rows, strict=True)][: len(tasks)]
+    assert gains[1] == pytest.approx(0, abs=1e-2)
+    assert gains[0] < -3
+    assert gains[2] < -3
+    evaluator = Evaluator(PROTOCOLS["papers"], [tasks[0]._replace(known=None)], stamp=STAMP)
+    with pytest.raises(InputError, match=r"net must be told blur kernel and noise, which this LR \(.*\) does not say"):
+        evaluator(Upscaler(model, scale=2), jnp.float32(1), method="net", weights="", is_told=True)

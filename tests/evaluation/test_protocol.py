@@ -4,7 +4,8 @@ from skimage.color import rgb2ycbcr, ycbcr2rgb
 
 from sr_jax import metrics
 from sr_jax.data.images import Image, decode_image
-from sr_jax.evaluation.protocol import PROTOCOLS
+from sr_jax.errors import InputError
+from sr_jax.evaluation.protocol import PROTOCOLS, choose
 from sr_jax.evaluation.rows import Stamp, mean_rows, score
 from sr_jax.ops.resize import imresize_host
 
@@ -132,3 +133,52 @@ def test_y_is_scored_rounded_under_papers_alone(image):
     assert (PAPERS.bicubic(task).y % 1 == 0).all()
     assert (RGB_UINT8.bicubic(task).y % 1 != 0).any()
     assert metrics.psnr(PAPERS.bicubic(task).y, PAPERS.reference_y(task)) > 10
+
+
+def test_a_network_that_reads_rgb(rng):
+    """It reads the 8-bit LR image, and its clipped, rounded output is what is scored."""
+    image = Image("a", rng.integers(0, 256, (24, 28, 3), dtype=np.uint8))
+    protocol = PROTOCOLS["rgb-uint8"]
+    task = protocol.task(image, set="s", scale=2, lr=None)
+    np.testing.assert_array_equal(task.as_read(3), np.float32(task.lr / 255))
+    assert task.as_read(1).shape == (12, 14, 1)
+    sr = rng.uniform(-0.2, 1.2, (24, 28, 3))
+    pixels = protocol.picture(task, sr).pixels
+    np.testing.assert_array_equal(pixels, np.floor(255 * np.clip(sr, 0, 1) + 0.5))
+
+
+def test_a_gray_image_for_a_network_that_reads_rgb(rng):
+    """It stands in all three channels, and the three that come back are averaged."""
+    image = Image("a", rng.integers(0, 256, (24, 28, 1), dtype=np.uint8))
+    task = PROTOCOLS["rgb-uint8"].task(image, set="s", scale=2, lr=None)
+    read = task.as_read(3)
+    assert read.shape == (12, 14, 3)
+    assert (read == read[..., :1]).all()
+    picture = PROTOCOLS["rgb-uint8"].picture(task, np.stack([np.full((24, 28), v) for v in (0.1, 0.2, 0.7)], -1))
+    assert (picture.pixels == 85).all()
+    assert picture.pixels.shape == (24, 28, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "rgb_lr", "chosen"),
+    [
+        *(("published", [1], "", "papers"), ("published", [], "", "papers"), ("published", [1, 3], "", "rgb-uint8")),
+        *(("published", [1], "LR comes from files", "rgb-uint8"), ("rgb-uint8", [1], "", "rgb-uint8")),
+        ("papers", [1], "", "papers"),
+    ],
+)
+def test_choice(name, channels, rgb_lr, chosen):
+    assert choose(name, channels=channels, rgb_lr=rgb_lr, option="--protocol ").name == chosen
+
+
+@pytest.mark.parametrize(("channels", "rgb_lr", "why"), [([3], "", "reads RGB"), ([1], "LR comes from files", "from files")])
+def test_papers_cannot_score_rgb(channels, rgb_lr, why):
+    with pytest.raises(InputError, match=f"--protocol papers: .*{why}; use --protocol rgb-uint8"):
+        choose("papers", channels=channels, rgb_lr=rgb_lr, option="--protocol ")
+
+
+def test_descriptions_say_where_lr_is_from():
+    assert PROTOCOLS["papers"].describe(scale=3, lr_source="computed").startswith("LR: MATLAB bicubic of 8-bit Y, not rounded;")
+    text = PROTOCOLS["rgb-uint8"].describe(scale=3, lr_source="computed: gaussian-blur, subsample")
+    assert text.startswith("LR: computed: gaussian-blur, subsample, 8-bit RGB;")
+    assert text.endswith("3 px shaved")

@@ -179,3 +179,17 @@ def test_tiles_are_chosen_by_their_cost():
     assert plan_tiles([(20, 20), (21, 21)], radius=8) == (0, set())  # smaller than any tile
     side, tiled = plan_tiles([*many, (20, 400)], radius=8)
     assert tiled == set(many)
+
+
+def test_each_image_is_told_what_is_known_of_it(rng):
+    """Tiled or whole, in whatever batch."""
+    images = [rng.random((side, side, 1), dtype=np.float32) for side in (20, 40, 40, 70)]
+    known = [np.float32(value) for value in (1, 2, 3, 4)]
+
+    def model(params, lr, known):
+        return params * jnp.repeat(jnp.repeat(lr, 2, 1), 2, 2) * known[:, None, None, None]
+
+    for which in (range(4), 30 * [1, 2]):  # the latter pay for a program of tiles
+        results = dict(Upscaler(model, scale=2)(jnp.float32(1), [images[i] for i in which], known=[known[i] for i in which]))
+        for place, i in enumerate(which):
+            np.testing.assert_allclose(results[place], known[i] * images[i].repeat(2, 0).repeat(2, 1), rtol=1e-6)

@@ -140,7 +140,7 @@ def test_what_a_degradation_drew_is_undone_best_as_it_is(rng, scale):
     batch = Batch(jnp.asarray(np.round(255 * window), jnp.uint8), jnp.zeros(1, jnp.int32), jnp.array([[1, 2]], jnp.uint32))
     lr, hr, drawn = degrade(batch)
     lr, hr = (np.asarray(x[..., :1], np.float32) / 255 for x in (lr, hr))
-    told = build.known_of(config, drawn, examples=1)
+    told = build.known_of([stage.name for stage in config.stages], drawn, scale=scale, examples=1)
     model = make(scale, kernel="given", lam="fixed", lam_start=(1e-3,))
     model.upsampling.conv.kernel[...] *= 0
 
