@@ -331,7 +331,7 @@ def test_main_returns_the_status(tmp_path, capsys):
 )
 def test_other_networks_and_degradations_end_in_a_table(network, degradation, protocol, pictures, tmp_path, cache):
     optim = OptimConfig(warmup_steps=0)
-    config = make_config(pictures, steps=2, model=network, optim=optim, data={"degradation": degradation})
+    config = make_config(pictures, steps=2, model=network, optim=optim, data={"degradation": degradation, "patch": 24})
     rows = loop.train(config, tmp_path / "run", cache=cache)
     assert {row.protocol for row in rows} == {protocol}
     assert all(np.isfinite(row.psnr_y) for row in rows)
