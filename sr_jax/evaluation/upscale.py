@@ -29,8 +29,9 @@ PIXELS_PER_CALL = 2**16
 """LR pixels of tiles that one device computes in one call."""
 COMPILATION = 2**18
 """LR pixels that could be computed while a program compiles. A rough figure: it decides what is fast, not what is right."""
-EXPECTED_RADIUS = 10
-"""Receptive radius for which the first tile is chosen, in which the true one is then measured [LR pixels]."""
+EXPECTED_RADII = (10, 37)
+"""Receptive radii for which a tile is chosen, in which the true one is then measured [LR pixels]: first as of a small network,
+then, if that reaches further, as of 16 residual blocks."""
 
 PRECISION = "float32, highest matmul precision"
 """In which networks compute here, whatever the backend's default is."""
@@ -79,11 +80,24 @@ class Upscaler:
     def _plan(self, params: Any, images: Sequence[np.ndarray], known: Sequence[Any]) -> tuple[int, set[tuple[int, int]]]:
         shapes = [image.shape[:2] for image in images]
         if self._radius == "unknown":
-            side, tiled = plan_tiles(shapes, radius=EXPECTED_RADIUS)
-            if not tiled:
-                return side, tiled
-            self._radius = self._measure_radius(params, side, channels=images[0].shape[2], known=known[0])
+            self._radius = self._find_radius(params, shapes, channels=images[0].shape[2] if images else 0, known=known[:1])
         return plan_tiles(shapes, radius=self._radius) if isinstance(self._radius, int) else (0, set())
+
+    def _find_radius(
+        self, params: Any, shapes: Sequence[tuple[int, int]], *, channels: int, known: Sequence[Any]
+    ) -> int | Literal["unknown"] | None:
+        """The receptive radius; "unknown" if whole images are cheaper whatever it is; None if they are all that is left."""
+        tried = 0
+        for expected in EXPECTED_RADII:
+            side, tiled = plan_tiles(shapes, radius=expected)
+            if not tiled:
+                return None if tried else "unknown"
+            if side > tried:
+                radius = self._measure_radius(params, side, channels=channels, known=known[0])
+                if radius is not None:
+                    return radius
+                tried = side
+        return None
 
     def _measure_radius(self, params: Any, side: int, *, channels: int, known: Any) -> int | None:
         """The receptive radius [LR pixels]; None if it reaches the border of the tile, or not all pixels are treated alike.

@@ -15,11 +15,9 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from sr_jax.layers import Converse2D
+from sr_jax.layers import PYTORCH_UNIFORM, Converse2D
 from sr_jax.models.about import About
 from sr_jax.ops.interpolate import enlarge
-
-UNIFORM = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # +-1 / sqrt(fan_in)
 
 
 class ConverseSRResNet(nnx.Module):
@@ -89,4 +87,4 @@ def _norm(width: int, rngs: nnx.Rngs) -> nnx.LayerNorm:
 
 
 def _pointwise(in_channels: int, out_channels: int, rngs: nnx.Rngs, *, use_bias: bool = True) -> nnx.Conv:
-    return nnx.Conv(in_channels, out_channels, (1, 1), use_bias=use_bias, kernel_init=UNIFORM, rngs=rngs)
+    return nnx.Conv(in_channels, out_channels, (1, 1), use_bias=use_bias, kernel_init=PYTORCH_UNIFORM, rngs=rngs)

@@ -27,7 +27,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from sr_jax.errors import InputError
-from sr_jax.layers import FourierDeconv, PReLU, SubPixel
+from sr_jax.layers import HE_NORMAL, FourierDeconv, Initializer, PReLU, SubPixel
 from sr_jax.models.about import About, Known
 from sr_jax.ops.subpixel import space_to_depth
 
@@ -110,7 +110,7 @@ class DeconvSR(nnx.Module):
         name="DeconvSR",
         paper="the founding text of sr_jax: predict the kernel, deconvolve in the Fourier domain, refine",
         year=2026,
-        upsampler="Fourier deconvolution with a predicted kernel",
+        upsampler="Fourier deconvolution",
         channels=1,
         scales=(2, 3, 4),
         last="upsampling",
@@ -270,16 +270,16 @@ def _log_power(power: Array) -> Array:
 
 
 def _conv(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> nnx.Conv:
-    return nnx.Conv(in_channels, out_channels, (3, 3), kernel_init=jax.nn.initializers.he_normal(), rngs=rngs)
+    return nnx.Conv(in_channels, out_channels, (3, 3), kernel_init=HE_NORMAL, rngs=rngs)
 
 
 def _of_differences(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
     """He's, less the mean over the taps: so that a filter begins blind to what is flat."""
-    kernel = jax.nn.initializers.he_normal()(key, shape, dtype)
+    kernel = HE_NORMAL(key, shape, dtype)
     return kernel - jnp.broadcast_to(jnp.mean(kernel, (0, 1), keepdims=True), shape)
 
 
-def _scaled_he(factor: float) -> Callable[..., Array]:
+def _scaled_he(factor: float) -> Initializer:
     return jax.nn.initializers.variance_scaling(2 * factor**2, "fan_in", "normal")
 
 
@@ -291,7 +291,7 @@ def _small_linear(inputs: int, outputs: int, *, bias: np.ndarray | None = None, 
     )
 
 
-def _constant(values: np.ndarray) -> Callable[..., Array]:
+def _constant(values: np.ndarray) -> Initializer:
     return lambda key, shape, dtype=jnp.float32: jnp.asarray(values, dtype).reshape(shape)  # noqa: ARG005
 
 
@@ -312,7 +312,7 @@ def _bilinear(size: int, scale: int) -> np.ndarray:
     return np.outer(taps, taps)
 
 
-def _blur_shapes(size: int, scale: int) -> Callable[..., Array]:
+def _blur_shapes(size: int, scale: int) -> Initializer:
     """From code to logits: the first three numbers make the Gaussian narrower, narrower along one axis, and slanted."""
     y, x = _offsets(size, scale)
     shapes = np.stack([-(y * y + x * x), y * y - x * x, x * y]).reshape(3, -1) / (2 * SIGMA**2)

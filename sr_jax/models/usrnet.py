@@ -36,8 +36,8 @@ class USRNet(nnx.Module):
     The data step takes the image for periodic. Any other image should be extended before, and SR cropped, as far as borders
     matter (`sr_jax.ops.boundary.extend`, mode "smooth", is what the paper evaluates with).
 
-    Initialisation: N(0, 0.2^2 / fan_in) and biases of zero. The authors' training code has orthogonal kernels times 0.2, which
-    have the same variance, and take most of a minute to draw.
+    Initialisation: N(0, 0.2^2 / fan_in) and biases of zero. The authors' training code has orthogonal kernels times 0.2, of the
+    same variance in the residual blocks and on the way down, and which take most of a minute to draw.
 
     Raises:
       InputError: if `scale` is not one of `USRNet.about.scales`.

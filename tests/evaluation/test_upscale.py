@@ -7,6 +7,7 @@ from flax import nnx
 from sr_jax.evaluation import upscale
 from sr_jax.evaluation.upscale import Upscaler, cover, plan_tiles
 from sr_jax.models import FSRCNN
+from sr_jax.watch import CompileClock
 
 SHAPES = [(70, 81), (64, 64), (97, 66), (64, 64), (120, 75), (33, 90)]
 
@@ -193,3 +194,22 @@ def test_each_image_is_told_what_is_known_of_it(rng):
         results = dict(Upscaler(model, scale=2)(jnp.float32(1), [images[i] for i in which], known=[known[i] for i in which]))
         for place, i in enumerate(which):
             np.testing.assert_allclose(results[place], known[i] * images[i].repeat(2, 0).repeat(2, 1), rtol=1e-6)
+
+
+def test_a_radius_beyond_the_first_tile_is_found_in_a_larger_one(rng):
+    """As of a deep network, on images for which the first tile is small."""
+    reach = 40
+    kernel = jnp.asarray(rng.random((2 * reach + 1, 1, 1, 1), dtype=np.float32))
+
+    def model(params, lr):
+        options = {"dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+        deep = jax.lax.conv_general_dilated(lr, params * kernel, (1, 1), ((reach, reach), (0, 0)), **options)
+        return jnp.repeat(jnp.repeat(deep, 2, 1), 2, 2)
+
+    images = [rng.random((170 + i, 170 + i, 1), dtype=np.float32) for i in range(12)]
+    upscaler = Upscaler(model, scale=2)
+    with CompileClock() as clock:
+        results = dict(upscaler(jnp.float32(1), images))
+    assert clock.programs < len(images)
+    for i, image in enumerate(images):
+        np.testing.assert_allclose(results[i], model(jnp.float32(1), image[None])[0], rtol=1e-5, atol=1e-4)
