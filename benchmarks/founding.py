@@ -64,11 +64,15 @@ def config(name: str, seed: int, arguments: argparse.Namespace) -> Config:
 def scores(name: str, seed: int, arguments: argparse.Namespace) -> dict[tuple[str, str], float]:
     """(set, method) -> mean Y-PSNR [dB] of one run."""
     chosen = config(name, seed, arguments)
-    folder = arguments.out / f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}-{seed}"
+    folder = arguments.out / f"{arguments.steps}-{arguments.lr:g}" / f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}-{seed}"
     if not (folder / "weights.safetensors").exists():
         loop.train(chosen, folder, cache=cache_folder(None))
     rows = json.loads((folder / "results.json").read_text())
-    return {(row["set"], row["method"] == "bicubic"): row["psnr_y"] for row in rows if row["image"] == "mean"}
+    means = {(row["set"], row["method"] == "bicubic"): row["psnr_y"] for row in rows if row["image"] == "mean"}
+    missing = {Path(name).name for name in chosen.eval.sets} - {name for name, _ in means}
+    if missing:
+        sys.exit(f"{folder} was not scored on {', '.join(missing)}; give another --out")
+    return means
 
 
 def main() -> None:
@@ -86,14 +90,19 @@ def main() -> None:
         for name in arguments.networks:
             found[name].append(scores(name, seed, arguments))
             print(f"seed {seed}, {name}: {found[name][-1]}", file=sys.stderr)
-    sets = sorted({set for set, _ in found[arguments.networks[0]][0]}, key=lambda s: (not s.startswith("Set"), len(s)))
-    rows = [("bicubic", "", *(f"{found[arguments.networks[0]][0][set, True]:.2f}" for set in sets))]
+    first = found[arguments.networks[0]][0]
+    sets = sorted({name for name, _ in first}, key=lambda name: (not name.startswith("Set"), len(name)))
+    rows = [("bicubic", "", *(f"{first[name, True]:.2f}" for name in sets))]
     for name in arguments.networks:
         count = states.count(build.build_network(config(name, 0, arguments)).params)
-        values = {set: [run[set, False] for run in found[name]] for set in sets}
-        rows.append((name, f"{count:,}", *(f"{np.mean(values[s]):.2f} ± {np.std(values[s], ddof=1):.2f}" for s in sets)))
+        rows.append((name, f"{count:,}", *(_spread([run[s, False] for run in found[name]]) for s in sets)))
     print(f"x2, Y-PSNR [dB], mean and standard deviation over {arguments.seeds} seeds, {arguments.steps:,} steps\n")
     print(tabulate(rows, ("network", "parameters", *sets), tablefmt="github", disable_numparse=True))
+
+
+def _spread(values: list[float]) -> str:
+    """Mean and standard deviation."""
+    return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

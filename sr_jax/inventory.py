@@ -8,7 +8,7 @@ out is what that pixel matters for.
 import argparse
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +17,7 @@ import numpy as np
 from flax import nnx
 from jax.extend import core
 from tabulate import tabulate
+from tqdm import tqdm
 
 from sr_jax.config import NETWORKS, no_such
 from sr_jax.errors import InputError, exit_status
@@ -65,12 +66,11 @@ def costs(name: str, scale: int) -> Cost:
     return Cost(name, about.year, scale, about.upsampler, size, multiply_adds(traced.jaxpr), field)
 
 
-def table(names: list[str], scales: list[int]) -> str:
-    """All of these networks at those of the scales that they have."""
-    rows = [costs(name, s) for name in names for s in scales if s in MODELS[NETWORKS[name].name].about.scales]
+def table(found: Sequence[Cost]) -> str:
+    """The costs as a table in Markdown."""
     lines = [
         (r.network, r.year, f"x{r.scale}", r.upsampler, f"{r.parameters:,}", f"{r.multiply_adds / 1e9:.1f}", _square(r.field))
-        for r in rows
+        for r in found
     ]
     headers = ("network", "year", "scale", "upsampler", "parameters", "multiply-adds [G]", "receptive field [LR pixels]")
     align = ("left", "right", "left", "left", "right", "right", "right")
@@ -159,5 +159,9 @@ def _list(names: list[str], scales: list[int]) -> int:
     for name in names:
         if name not in NETWORKS:
             raise InputError(f"--model {name}: {no_such('network', name, list(NETWORKS))}")
-    print(table(names, scales))
+    pairs = [(name, scale) for name in names for scale in scales if scale in MODELS[NETWORKS[name].name].about.scales]
+    if not pairs:
+        raise InputError(f"--scale {' '.join(map(str, scales))}: none of {', '.join(names)} has that scale")
+    with tqdm(pairs, unit="network", leave=False, disable=None) as bar:
+        print(table([costs(*pair) for pair in bar]))
     return 0

@@ -16,6 +16,8 @@ from sr_jax.errors import InputError
 from sr_jax.files import replace_bytes, replace_text
 
 SUFFIX = ".safetensors"
+IDENTITY = "sr_jax"
+"""Under this name the file says of which card it is. One entry: safetensors writes several in any order."""
 CONVERT = "python -m sr_jax.convert --help"
 
 
@@ -45,7 +47,7 @@ class Card(NamedTuple):
 
 def write(path: Path, params: Any, card: Card) -> None:
     """Writes the weights, named by attribute with dots, and their card."""
-    replace_bytes(path, save(named(params), metadata=_identity(card)))
+    replace_bytes(path, save(named(params), metadata={IDENTITY: json.dumps(_identity(card))}))
     plain = {
         "model": card.config.model.name,
         "scale": card.config.scale,
@@ -93,7 +95,7 @@ def read(path: Path, *, like: Any, card: Card) -> Any:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            noted = file.metadata() or {}
+            noted = _noted(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read as safetensors ({error})") from None
@@ -124,6 +126,11 @@ def _identity(card: Card) -> dict[str, str]:
     """What the weights themselves say of which card is theirs."""
     of = {"model": card.config.model.name, "scale": str(card.config.scale), "step": str(card.step)}
     return {**of, "converted from": card.converted.sha256} if card.converted else of
+
+
+def _noted(metadata: dict[str, str]) -> dict[str, str]:
+    """What a file says of its card; older ones have an entry for each part."""
+    return json.loads(metadata[IDENTITY]) if IDENTITY in metadata else metadata
 
 
 def _is_finite(values: np.ndarray) -> bool:

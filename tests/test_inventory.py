@@ -44,7 +44,20 @@ def test_receptive_field(radius, field):
     assert inventory.receptive_field(apply, None, about, scale=2) == field
 
 
-def test_table_names_what_there_is():
-    lines = inventory.table(["fsrcnn-s"], [2, 8]).splitlines()
+def test_the_list(capsys):
+    assert inventory.main(["--model", "fsrcnn-s", "--scale", "2", "8"]) == 0
+    lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert [cell.strip() for cell in lines[2].split("|")[1:4]] == ["fsrcnn-s", "2016", "x2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "fsrcn"], "--model fsrcn: there is no network 'fsrcn'; did you mean 'fsrcnn'?"),
+        (["--model", "fsrcnn", "--scale", "8"], "--scale 8: none of fsrcnn has that scale"),
+    ],
+)
+def test_bad_input(arguments, message, capsys):
+    assert inventory.main(arguments) == 2
+    assert message in capsys.readouterr().err

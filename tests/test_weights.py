@@ -138,3 +138,16 @@ def test_a_missing_or_broken_card(file):
     card.unlink()
     with pytest.raises(InputError, match=r"its card, net\.json, .* is not beside it; .* python -m sr_jax\.convert"):
         weights.read_card(file)
+
+
+def test_the_same_weights_are_the_same_bytes(file, params, tmp_path):
+    for _ in range(8):
+        weights.write(tmp_path / "again.safetensors", params, CARD)
+        assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
+
+
+def test_an_older_file_says_of_its_card_in_parts(file, params):
+    save_file(load_file(file), file, metadata={"model": "fsrcnn", "scale": "3", "step": "7"})
+    weights.read(file, like=params, card=CARD)
+    with pytest.raises(InputError, match="it is of step 7, not 8"):
+        weights.read(file, like=params, card=CARD._replace(step=8))
