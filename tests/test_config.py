@@ -189,6 +189,7 @@ def test_json_with_a_wrong_stage(stage, message):
     ("model", "message"),
     [
         ({"name": "edsrr"}, "model: there is no network 'edsrr'; did you mean 'edsr'?"),
+        ({"name": "edsr-baseline"}, "model: there is no network 'edsr-baseline'; did you mean 'edsr'?"),
         ({"name": "edsr", "widht": 3}, "EDSRConfig has no key 'model.widht'; did you mean 'width'?"),
         ({"name": "edsr", "width": -3}, "model.width=-3: input should be greater than 0"),
         ({"d": 3}, "model={'d': 3} is no network, such as FSRCNNConfig(d=56)"),

@@ -90,6 +90,7 @@ def _explain_one(detail: Any, group: Any) -> str:
 
 def no_such(kind: str, name: str, names: list[str]) -> str:
     """What to say of an unknown name."""
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
+    within = [known for known in names if name.startswith(known)]  # edsr, of edsr-baseline
+    near = within or difflib.get_close_matches(name, names, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     return f"there is no {kind} {name!r}; {hint}"

@@ -1,13 +1,14 @@
 """What holds for every network: it equals PyTorch's, under the names of a public implementation, there and back."""
 
 import dataclasses
+import inspect
 
 import jax
 import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.config import NETWORKS
+from sr_jax.config import NETWORK_GROUPS, NETWORKS
 from sr_jax.conversion import mapping
 from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.models import MODELS, Known
@@ -33,6 +34,16 @@ def with_weights(case: Case, state: dict[str, np.ndarray]) -> nnx.Module:
 def test_every_published_network_is_here():
     assert {network.name for network in NETWORKS.values()} == set(MODELS)
     assert set(LAYOUTS) == set(MODELS) == {case.network.name for case in CASES.values()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_options_are_the_keys_of_the_group(name):
+    """And where a network has defaults of its own, they are the group's."""
+    usual = dataclasses.asdict(NETWORK_GROUPS[name]())
+    del usual["name"]
+    options = inspect.signature(MODELS[name].__init__).parameters
+    assert set(options) - {"self", "scale", "rngs"} == set(usual)
+    assert {key: p.default for key, p in options.items() if p.default is not p.empty}.items() <= usual.items()
 
 
 @pytest.mark.parametrize("name", CASES)
