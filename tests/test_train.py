@@ -131,7 +131,7 @@ def test_the_work_directory(pictures, cache, tmp_path, capsys):
 
     # What is said: devices, parameters, images, progress, evaluations, the table, and where everything lies.
     assert "4 x cpu" in out
-    assert re.search(r"fsrcnn x2, [\d,]+ parameters", out)
+    assert re.search(r"fsrcnn\(d=8, s=4, m=1\) x2, [\d,]+ parameters", out)
     assert "3 to train on" in out
     assert re.search(r"step 4/12  loss 0\.\d+  [\d,]+ images/s  waiting for data [\d.]+%  \d\d:\d\d left", out)
     assert re.search(r"step 6: Y-PSNR [\d.]+ dB \([+-][\d.]+ over bicubic\)", out)
@@ -142,7 +142,7 @@ def test_the_work_directory(pictures, cache, tmp_path, capsys):
     results = json.loads((tmp_path / "run/results.json").read_text())
     assert [{**row} for row in results] == [row._asdict() for row in rows]
     assert [(row["image"], row["method"]) for row in results] == [
-        (image, method) for method in ("bicubic", "fsrcnn") for image in ("a.png", "b.png", "gray.png", "mean")
+        (image, method) for method in ("bicubic", "fsrcnn(d=8, s=4, m=1)") for image in ("a.png", "b.png", "gray.png", "mean")
     ]
     assert (tmp_path / "run/results.md").read_text().count("|") > 20
     assert len(list((tmp_path / "run/samples").glob("*.png"))) == 3
