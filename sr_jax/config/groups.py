@@ -90,7 +90,7 @@ def _explain_one(detail: Any, group: Any) -> str:
 
 def no_such(kind: str, name: str, names: list[str]) -> str:
     """What to say of an unknown name."""
-    within = [known for known in names if name.startswith(known)]  # edsr, of edsr-baseline
-    near = within or difflib.get_close_matches(name, names, n=1, cutoff=0.3)
+    misspelt, alike = (difflib.get_close_matches(name, names, n=1, cutoff=cutoff) for cutoff in (0.8, 0.3))
+    near = misspelt or [known for known in names if name.startswith(known)] or alike  # edsr, of edsr-baseline
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     return f"there is no {kind} {name!r}; {hint}"

@@ -103,7 +103,7 @@ class ResUNet(nnx.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, widths: tuple[int, ...], blocks: int, rngs: nnx.Rngs):
-        def residual_blocks(width: int) -> nnx.Sequential:
+        def residual_blocks(width: int) -> nnx.Module:
             return nnx.Sequential(*[ResBlock(width, rngs=rngs) for _ in range(blocks)])
 
         steps = list(itertools.pairwise(widths))  # (finer, coarser)
