@@ -13,7 +13,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array
 
-from sr_jax import optim
+from sr_jax import models, optim
 from sr_jax.config import Config, moved_blur
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
@@ -60,8 +60,7 @@ def make_module(config: Config) -> Any:
     Raises:
       InputError: if it does not have this scale.
     """
-    options = dataclasses.asdict(config.model)
-    return MODELS[options.pop("name")](scale=config.scale, **options, rngs=nnx.Rngs(config.seed))
+    return models.make(config.model, scale=config.scale, seed=config.seed)
 
 
 def build_network(config: Config) -> Network:

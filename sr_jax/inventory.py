@@ -6,7 +6,6 @@ out is what that pixel matters for.
 """
 
 import argparse
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from jax.extend import core
 from tabulate import tabulate
 from tqdm import tqdm
 
+from sr_jax import models
 from sr_jax.config import NETWORKS, no_such
 from sr_jax.errors import InputError, exit_status
 from sr_jax.models import MODELS, About, Known
@@ -46,19 +46,13 @@ class Cost(NamedTuple):
 
 def costs(name: str, scale: int) -> Cost:
     """The cost of a published network, by its name in `NETWORKS`."""
-    options = dataclasses.asdict(NETWORKS[name])
-    network = MODELS[options.pop("name")]
-
-    def build() -> nnx.Module:
-        return network(scale=scale, **options, rngs=nnx.Rngs(0))
-
-    graph, variables = nnx.split(nnx.eval_shape(build), nnx.Param)
+    graph, variables = nnx.split(nnx.eval_shape(lambda: models.make(NETWORKS[name], scale=scale, seed=0)), nnx.Param)
     params = nnx.to_pure_dict(variables)
 
     def apply(params: Any, *inputs: Any) -> Any:
         return nnx.merge(graph, params)(*inputs)
 
-    about = network.about
+    about = MODELS[NETWORKS[name].name].about
     shape = tuple(-(-n // scale) for n in OUTPUT)
     traced = jax.make_jaxpr(apply)(params, *_inputs(about, shape, jax.ShapeDtypeStruct))
     field = receptive_field(apply, _filled(params), about, scale=scale)

@@ -1,6 +1,5 @@
 """Which layout of which network a state dict has, by its names and shapes."""
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from sr_jax import models
 from sr_jax.config import NETWORKS
 from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.conversion.mapping import Arrays, Layout, Leaf, leaves
@@ -36,9 +36,7 @@ class Match(NamedTuple):
 
 def abstract(network: Any, scale: int) -> nnx.Module:
     """The module of a network, with shapes in place of arrays."""
-    options = dataclasses.asdict(network)
-    model = MODELS[options.pop("name")]
-    return nnx.eval_shape(lambda: model(scale=scale, **options, rngs=nnx.Rngs(0)))
+    return nnx.eval_shape(lambda: models.make(network, scale=scale, seed=0))
 
 
 def nearest(tensors: Arrays, module: nnx.Module, layouts: Mapping[str, Layout]) -> list[Match]:

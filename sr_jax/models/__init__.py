@@ -1,6 +1,9 @@
 """The networks: one paper, one file, and one line here."""
 
+import dataclasses
 from typing import Any
+
+from flax import nnx
 
 from sr_jax.models.about import About, Known
 from sr_jax.models.carn import CARN
@@ -36,6 +39,17 @@ MODELS: dict[str, Any] = {
 }
 """The class of each group of `sr_jax.config.networks`; its options are the keys of the group."""
 
+
+def make(network: Any, *, scale: int, seed: int) -> nnx.Module:
+    """The module of a group of `sr_jax.config.networks`, freshly initialised.
+
+    Raises:
+      InputError: if the network does not have this scale.
+    """
+    options = dataclasses.asdict(network)
+    return MODELS[options.pop("name")](scale=scale, **options, rngs=nnx.Rngs(seed))
+
+
 __all__ = [
     "CARN",
     "DBPN",
@@ -54,4 +68,5 @@ __all__ = [
     "LapSRN",
     "SRResNet",
     "USRNet",
+    "make",
 ]

@@ -11,14 +11,13 @@ from flax import nnx
 from sr_jax.config import NETWORK_GROUPS, NETWORKS
 from sr_jax.conversion import mapping
 from sr_jax.conversion.layouts import LAYOUTS
-from sr_jax.models import MODELS, Known
+from sr_jax.models import MODELS, Known, make
 from tests import golden
 from tests.models.cases import CASES, Case, inputs
 
 
 def build(network, scale: int) -> nnx.Module:
-    options = dataclasses.asdict(network)
-    return MODELS[options.pop("name")](scale=scale, **options, rngs=nnx.Rngs(0))
+    return make(network, scale=scale, seed=0)
 
 
 def with_weights(case: Case, state: dict[str, np.ndarray]) -> nnx.Module:
