@@ -116,7 +116,7 @@ def torch_or_error(purpose: Path) -> ModuleType:
       InputError: if it is not installed, or so old that its safe way of loading is not.
     """
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError:
         raise InputError(
             f"{purpose}: PyTorch's own files need PyTorch: pip install -e '.[torch]'; {SAFETENSORS} and {NPZ} need nothing"
