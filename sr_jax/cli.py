@@ -80,10 +80,10 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, int
       InputError: if the config file is missing or wrong, or a key is unknown; it names the nearest right one.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
     finder.add_argument("--config", type=Path)
     path = finder.parse_known_args(argv)[0].config
-    base = _with_network(configs.load(path) if path else configs.Config(), argv)
+    base = _with_network(configs.load(path) if path else configs.Config(), argv, prog)
     _check_keys(argv, list(configs.flat(base)))
     return tyro.cli(
         into,
@@ -97,11 +97,11 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, int
     )
 
 
-def _with_network(base: configs.Config, argv: list[str]) -> configs.Config:
+def _with_network(base: configs.Config, argv: list[str], prog: str) -> configs.Config:
     """`--config.model.name NAME` exchanges the network for a published one, whose keys can then be overridden; it is taken out
     of `argv`."""
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
-    finder.add_argument(NETWORK_KEY)
+    finder = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS)
+    finder.add_argument(NETWORK_KEY, metavar="NAME")
     found, argv[:] = finder.parse_known_args(argv)
     name = getattr(found, NETWORK_KEY.removeprefix("--"))
     if name is None:
@@ -141,6 +141,8 @@ def _check_keys(argv: Sequence[str], keys: list[str]) -> None:
         key = argument.partition("=")[0].removeprefix("--config.")
         if not argument.startswith("--config.") or key in keys:
             continue
+        if key == "model":
+            raise InputError(f"--config.model: is a group of keys; a network is chosen with {NETWORK_KEY}=NAME")
         same_name = [k for k in keys if k.rpartition(".")[2] == key.rpartition(".")[2]]
         near = same_name or difflib.get_close_matches(key, keys, n=1, cutoff=0.4)
         hint = f"did you mean --config.{near[0]}?" if near else "--help lists all keys"

@@ -187,8 +187,14 @@ def common_degradation(settings: Settings, networks: dict[str, Trained]) -> Conf
     """The config by whose degradation LR is made, as all the networks were trained; None for bicubic reduction, or LR files.
 
     Raises:
-      InputError: if they were trained on different ones.
+      InputError: if they were trained on different ones, or LR files do not say what a network must be told.
     """
+    told = [name for name, network in networks.items() if network.network.about.is_told]
+    if told and settings.lr_source == "files":
+        raise InputError(
+            f"--lr_source files: {', '.join(told)} must be told each image's kernel and noise, which LR files do not say; "
+            "leave the option out"
+        )
     if settings.degradation == "bicubic" or settings.lr_source == "files":
         return None
     trained_on = {name: network.config for name, network in networks.items()}

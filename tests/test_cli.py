@@ -125,3 +125,5 @@ def test_an_unknown_network_names_the_nearest():
         parse("--config.model.name=edsr-basline")
     with pytest.raises(InputError, match=r"--config.model.d: no such key"):
         parse("--config.model.name=edsr", "--config.model.d=3")
+    with pytest.raises(InputError, match=r"--config.model: .* a network is chosen with --config.model.name=NAME"):
+        parse("--config.model=edsr")

@@ -165,7 +165,9 @@ def test_weights_of_another_published_network(call):
     status, _, err, is_written = call(small, "--model", "fsrcnn", "--scale", "3")
     assert (status, is_written) == (2, False)
     assert "first_part.0.weight is (32, 1, 5, 5), not (56, 1, 5, 5)" in err
-    assert "These are weights of fsrcnn-s x2, x3, x4: give --model and --scale accordingly" in err
+    assert "These are weights of fsrcnn-s x2, x3, x4: give --model and --scale accordingly\n" in err
+    status, _, err, _ = call(small, "--model", "fsrcnn", "--scale", "3", "--network.d", "32")
+    assert "give --model and --scale accordingly, and no --network.*\n" in err
 
 
 def test_sizes_that_are_not_published(call, theirs):

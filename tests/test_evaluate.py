@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_jax import build, evaluate, loop, state, trained, weights
+from sr_jax import build, evaluate, loop, scoring, state, trained, weights
 from sr_jax.checkpoint import Checkpoints
-from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig
+from sr_jax.config import Config, DataConfig, DeconvSRConfig, EvalConfig, FSRCNNConfig, OptimConfig
 from sr_jax.errors import InputError
 from sr_jax.ops.resize import imresize_host
 
@@ -304,3 +305,35 @@ def test_help_is_quick_to_import():
     """--help must not wait for JAX."""
     code = "import sys, sr_jax.evaluate; assert 'jax' not in sys.modules and 'tensorflow_datasets' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def settings(**changed) -> scoring.Settings:
+    plain = {"models": (), "sets": (), "scale": None, "root": Path(), "protocol": "papers", "lr_source": "computed"}
+    plain |= {"degradation": "training", "checkpoint": "latest", "parameters": "ema", "out": None, "cache": Path()}
+    return scoring.Settings(**(plain | changed))
+
+
+def as_trained(degradation: Any, model: Any = FSRCNNConfig(d=8, s=4, m=1)) -> trained.Trained:  # noqa: B008
+    config = Config(model=model, data=DataConfig(degradation=degradation))
+    network = build.build_network(config)
+    return trained.Trained(config, network, network.params, "initialised")
+
+
+def test_networks_are_compared_on_one_degradation():
+    blur, bicubic = as_trained("classical"), as_trained("bicubic")
+    common = scoring.common_degradation
+    assert common(settings(), {"a": blur, "b": blur}) == blur.config
+    assert common(settings(), {"a": bicubic}) is None
+    assert common(settings(), {}) is None
+    with pytest.raises(
+        InputError, match=r"different degradations; use --degradation bicubic:\n  a: .*gaussian.*\n  b: bicubic"
+    ):
+        common(settings(), {"a": blur, "b": bicubic})
+    assert common(settings(degradation="bicubic"), {"a": blur, "b": bicubic}) is None
+    assert common(settings(lr_source="files"), {"a": blur, "b": bicubic}) is None
+
+
+def test_lr_files_do_not_tell_kernels():
+    told = as_trained("bicubic", DeconvSRConfig(kernel="given", kernel_size=5, kernel_width=2, blocks=0, width=4))
+    with pytest.raises(InputError, match="--lr_source files: a must be told each image's kernel"):
+        scoring.common_degradation(settings(lr_source="files"), {"a": told})

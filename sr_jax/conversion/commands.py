@@ -121,6 +121,7 @@ def _refusal(found: sources.Source, best: Match, network: Any, scale: int) -> st
     fitting = [f"{name} {', '.join(f'x{s}' for s in scales)}" for name, scales in elsewhere.items()]
     if fitting:
         hint = f"\nThese are weights of {' or of '.join(fitting)}: give --model and --scale accordingly"
+        hint += "" if network in configs.NETWORKS.values() else ", and no --network.*"
     elif best.matched:
         hint = f"\nOther sizes are given as {', '.join(f'--network.{key}' for key in _sizes(network))}"
     else:

@@ -81,7 +81,8 @@ def unwrap(value: Any, path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """
     notes = []
     while isinstance(value, Mapping) and not _arrays(value):
-        inner = [key for key in value if isinstance(value[key], Mapping) and (key in WRAPPINGS or _arrays(value[key]))]
+        full = [key for key in value if isinstance(value[key], Mapping) and value[key]]
+        inner = [key for key in full if key in WRAPPINGS or _arrays(value[key])]
         known = sorted((key for key in inner if key in WRAPPINGS), key=WRAPPINGS.index)
         if not inner:
             break
@@ -100,10 +101,11 @@ def unwrap(value: Any, path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         value = value[chosen]
     found = _arrays(value)
     if not found:
-        held = listing(map(str, value), most=10) if isinstance(value, Mapping) else f" but a {type(value).__name__}"
-        raise InputError(
-            f"{path} holds no state dict (names and their tensors){':' if isinstance(value, Mapping) else ','}{held}"
-        )
+        if isinstance(value, Mapping):
+            held = f":{listing(map(str, value), most=10)}" if value else ": it is empty"
+        else:
+            held = f", but a {type(value).__name__}"
+        raise InputError(f"{path} holds no state dict (names and their tensors){held}")
     if others := [str(key) for key in value if key not in found]:
         notes.append(f"{', '.join(others)} ignored: no tensors")
     return found, notes

@@ -2,22 +2,13 @@
 
 import sys
 
-from sr_jax import preview
+from sr_jax import subcommands
 
-COMMANDS = {"preview": preview.main}
+COMMANDS = {"preview": "sr_jax.preview"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Hands the arguments on to the command that comes first among them, and returns its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in COMMANDS:
-        return COMMANDS[argv[0]](argv[1:])
-    known = ", ".join(COMMANDS)
-    asked = argv[:1] in (["-h"], ["--help"])
-    if argv and not asked:
-        print(f"error: there is no command {argv[0]!r}", file=sys.stderr)
-    print(f"usage: python -m sr_jax.data COMMAND [--help]; commands: {known}", file=sys.stderr)
-    return 0 if asked else 2
+    return subcommands.run("python -m sr_jax.data", COMMANDS, argv)
 
 
 if __name__ == "__main__":

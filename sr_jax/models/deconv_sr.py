@@ -170,7 +170,7 @@ class DeconvSR(nnx.Module):
     def objective(
         self, lr: Array, hr: Array, known: Known | None, *, loss: Callable[[Array, Array], Array]
     ) -> Float[Array, ""]:
-        """`loss(SR, HR)`, plus `kernel_loss` times the mean over images of `sum |k - known k|`.
+        """`loss(SR, HR)`, plus `kernel_loss` times the mean over images of `sum |k - known k|`, over the taps that k has.
 
         Raises:
           InputError: if there is no known kernel, and one is needed.

@@ -106,6 +106,7 @@ STATE, OTHER = {"conv.weight": ONES}, {"conv.weight": 2 * ONES}
         ({"params": OTHER, "params_ema": STATE}, ["of what the file holds, params_ema is taken, not params"]),
         ({"state_dict": OTHER, "ema_state_dict": STATE}, ["of what the file holds, ema_state_dict is taken, not state_dict"]),
         ({"model_state_dict": STATE}, ["of what the file holds, model_state_dict is taken"]),
+        ({"params": STATE, "params_ema": {}}, ["of what the file holds, params is taken; params_ema ignored"]),
         ({"g": OTHER, "d": OTHER, "g_ema": STATE}, ["of what the file holds, g_ema is taken, not g, d"]),
         ({"model": {"state_dict": STATE}, "args": None},
          ["of what the file holds, model is taken; args ignored", "of what the file holds, state_dict is taken"]),
@@ -125,7 +126,7 @@ def test_wrappings(loaded, notes):
     [
         ({"a": STATE, "b": OTHER}, r"holds several sets of weights, a, b; save the one to convert alone"),
         ({"epoch": 3}, r"holds no state dict \(names and their tensors\):\n  epoch"),
-        ({}, r"holds no state dict"),
+        ({}, r"holds no state dict .*: it is empty"),
         ({"state_dict": {}}, r"holds no state dict"),
         ([ONES], r"holds no state dict .*, but a list"),
         (ONES, r"holds no state dict .*, but a ndarray"),
