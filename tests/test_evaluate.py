@@ -19,6 +19,7 @@ from sr_jax.checkpoint import Checkpoints
 from sr_jax.config import Config, DataConfig, DeconvSRConfig, EvalConfig, FSRCNNConfig, OptimConfig
 from sr_jax.errors import InputError
 from sr_jax.ops.resize import imresize_host
+from tests.conftest import ROOT
 
 
 def save(folder: Path, name: str, pixels: np.ndarray) -> None:
@@ -305,6 +306,21 @@ def test_help_is_quick_to_import():
     """--help must not wait for JAX."""
     code = "import sys, sr_jax.evaluate; assert 'jax' not in sys.modules and 'tensorflow_datasets' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "weights").glob("*.safetensors")), ids=lambda path: path.stem)
+def test_kept_weights_score_as_on_the_day_they_were_trained(call, research_images, tmp_path, path):
+    """Every decibel of the table in their card."""
+    card = json.loads(path.with_suffix(".json").read_text())
+    sets = ",".join(card["config"]["eval"]["sets"])
+    status, _, _ = call("--model", str(path), "--sets", sets, "--out", str(tmp_path), data=research_images)
+    assert status == 0
+    rows = json.loads((tmp_path / "results.json").read_text())
+    ours, theirs = ({(r["set"], r["image"]): r for r in table if r["method"] != "bicubic"} for table in (rows, card["table"]))
+    assert ours.keys() == theirs.keys()
+    for image, row in theirs.items():
+        for key, tolerance in (("psnr_y", 2e-3), ("ssim_y", 2e-5), ("psnr_rgb", 2e-3), ("ssim_rgb", 2e-5)):
+            assert ours[image][key] == pytest.approx(row[key], abs=tolerance), (image, key)
 
 
 def settings(**changed) -> scoring.Settings:

@@ -59,7 +59,7 @@ def test_its_objective_has_gradients(rng):
 
     network = build_network(Config(scale=4, model=SMALL))
     lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (8, 32))
-    gradients = jax.grad(network.objective)(network.params, lr, hr, {})
+    gradients = jax.jit(jax.grad(network.objective))(network.params, lr, hr, {})
     norms = [float(jnp.linalg.norm(g.ravel())) for g in jax.tree.leaves(gradients)]
     assert np.isfinite(norms).all()
     assert min(norms) > 0

@@ -154,6 +154,66 @@ def test_what_a_degradation_drew_is_undone_best_as_it_is(rng, scale):
         assert error((0, 0)) < 0.5 * error(shift)
 
 
+def moments(kernel) -> tuple[float, float, float]:
+    """Variances along y and x, and their covariance [pixels^2], of a kernel that sums to 1."""
+    kernel = np.asarray(kernel, np.float64)
+    positions = np.arange(len(kernel))
+    along_y, along_x = kernel.sum(1), kernel.sum(0)
+    y, x = positions - along_y @ positions, positions - along_x @ positions
+    return float(along_y @ y**2), float(along_x @ x**2), float(y @ kernel @ x)
+
+
+def test_starts_able_to_tell_widths_and_directions():
+    """The first three numbers of the code turn the Gaussian's width, its shape, its slant; all three are Gaussians still."""
+    model = make(kernel_size=17)
+    model.to_kernel.kernel[...] = jnp.round(model.to_kernel.kernel[...], 1)  # without the noise, which is a hundredth
+
+    def kernel(code: list[float]) -> tuple[float, float, float]:
+        logits = model.to_kernel(jnp.array([code]))
+        return moments(jax.nn.softmax(logits).reshape(17, 17))
+
+    variance = kernel([0, 0, 0, 0])[0]
+    assert kernel([0, 0, 0, 0]) == pytest.approx((variance, variance, 0), abs=1e-5)
+    assert kernel([0.5, 0, 0, 0]) == pytest.approx((variance / 1.5, variance / 1.5, 0), rel=0.05, abs=1e-5)
+    assert kernel([-0.5, 0, 0, 0])[0] > 1.8 * variance
+    y, x, slant = kernel([0, 0.5, 0, 0])
+    assert y > 1.8 * variance > 2 * x
+    assert slant == pytest.approx(0, abs=1e-5)
+    y, x, slant = kernel([0, 0, 0.5, 0])
+    assert y == pytest.approx(x)
+    assert slant > 0.2 * variance
+
+
+def test_reads_contrast_apart_from_the_rest(rng):
+    """In the beginning the code depends on differences of pixels alone; without its last input, on no contrast either."""
+    model = make()
+    lr, _ = images(rng)
+    code = model.reader(lr, None)
+    np.testing.assert_allclose(model.reader(lr + 0.3, None), code, atol=1e-5)
+    assert np.abs(model.reader(3 * lr, None) - code).max() > 1e-2
+    model.reader.summary.kernel[-1] *= 0
+    np.testing.assert_allclose(model.reader(3 * lr, None), model.reader(lr, None), atol=1e-3)
+
+
+def test_starts_as_a_data_step_and_little_more(rng):
+    model = make(lam_start=(0.3, 0.02), blocks=4)
+    lr, _ = images(rng)
+    _, log_lam = model.predict(lr)
+    np.testing.assert_allclose(jnp.exp(log_lam), jnp.broadcast_to(jnp.array([0.3, 0.02]), (2, 2)), rtol=0.5)
+    sr = model(lr)
+    model.upsampling.conv.kernel[...] *= 0
+    np.testing.assert_allclose(sr, model(lr), atol=0.01)
+
+
+@pytest.mark.parametrize("log_lam", [-1e3, 1e3])
+def test_lambdas_stay_within_bounds(rng, log_lam):
+    model = make(lam="learned", lam_start=(0.1,))
+    model.log_lam[...] = jnp.full(1, log_lam)
+    sr = model(images(rng)[0])
+    assert np.isfinite(sr).all()
+    assert np.std(sr) > 0.01
+
+
 def test_literal_starts_as_interpolation(rng):
     model = make(mode="literal", kernel_size=17)
     model.upsampling.conv.kernel[...] *= 0
