@@ -128,6 +128,23 @@ def test_step_against_optax_by_hand(setting):
     assert_close(pick(after.ema), pick(ema))
 
 
+def test_a_network_that_reads_rgb_is_trained_on_rgb(setting):
+    """An objective whose gradients are the means of LR's and HR's channels shows what the network is given."""
+    images, sampler, _, _ = setting
+    batch = jax.tree.map(jnp.asarray, pipelines.host_batch(images, sampler.plan(0), **CUT))
+
+    def means(params, lr, hr, _):
+        return sum(jnp.sum(params[key] * jnp.mean(x, (0, 1, 2))) for key, x in (("lr", lr), ("hr", hr)))
+
+    optimizer = optax.sgd(1.0)
+    step = make_step(means, optimizer, DEGRADE, channels=3, ema_decay=0.9)
+    start = state.create({"lr": jnp.zeros(3), "hr": jnp.zeros(3)}, optimizer)
+    after, _ = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name="data"))(start, jax.tree.map(lambda a: a[None], batch))
+    for key, pixels in zip(("lr", "hr"), DEGRADE(batch)[:2], strict=True):
+        assert pixels.dtype == jnp.uint8
+        np.testing.assert_allclose(-after.params[key][0], np.asarray(pixels, np.float64).mean((0, 1, 2)) / 255, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("steps_done", "decay"), [(0, 1 / 10), (8, 9 / 18), (10**6, 0.9)])
 def test_ema_decay_grows_to_its_final_value(setting, steps_done, decay):
     images, sampler, model, params = setting

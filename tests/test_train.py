@@ -1,5 +1,6 @@
 """Whole runs, as a user starts them."""
 
+import dataclasses
 import json
 import os
 import re
@@ -338,3 +339,22 @@ def test_other_networks_and_degradations_end_in_a_table(network, degradation, pr
     written = (tmp_path / "run" / "results.md").read_text()
     assert ("LR: computed: gaussian-blur, subsample, gaussian-noise" in written) == (degradation == BLURRED)
     assert trained.load(str(tmp_path / "run" / "weights.safetensors"), which="latest", parameters="ema").config == config
+
+
+def test_evaluation_on_bicubic_of_a_network_that_was_trained_on_blur(pictures, tmp_path, cache):
+    """Its rows of bicubic are then those of a run that knows nothing of blur."""
+    model, optim = FSRCNNConfig(d=4, s=2, m=1), OptimConfig(warmup_steps=0)
+    rows = {}
+    for name, degradation, evaluation in (
+        ("as trained", BLURRED, "training"),
+        ("bicubic", BLURRED, "bicubic"),
+        ("plain", "bicubic", "training"),
+    ):
+        config = make_config(pictures, steps=1, model=model, optim=optim, data={"degradation": degradation, "patch": 24})
+        config = dataclasses.replace(
+            config, eval=dataclasses.replace(config.eval, degradation=evaluation, protocol="rgb-uint8")
+        )
+        found = loop.train(config, tmp_path / name, cache=cache)
+        rows[name] = [(row.image, row.psnr_y, row.lr_source) for row in found if row.method == "bicubic"]
+    assert rows["bicubic"] == rows["plain"] != rows["as trained"]
+    assert all(source == "computed" for _, _, source in rows["bicubic"])
