@@ -9,10 +9,9 @@ what is known; cszn/USRNet, README). x2: 37.72 / 33.49, x3: 34.45 / 30.51, with 
 each patch are drawn and told: 25 x 25 kernels, half of them anisotropic Gaussians and half motion blurs, sigma up to 25.
 
 The paper trains one network for all scales, with one of x1 to x4 drawn for each batch; a run here has one scale. Its patches
-are blurred as if they were periodic, ours are cut from the blurred image, and its kernels are centred on the kept pixel. Its
-test extends LR smoothly beyond the borders; here LR is taken as periodic, which costs decibels there. Its batch of 48 patches
-of 96 pixels, Adam at 1e-4, halved every 100,000 steps down to 0.0625e-4, and L1 are kept. USRNet-tiny:
---config.model.name=usrnet-tiny.
+are blurred as if they were periodic; ours are cut from the blurred image and extended until they are, as its test does with
+LR, and its kernels are centred on the kept pixel. Its batch of 48 patches of 96 pixels, Adam at 1e-4, halved every 100,000
+steps down to 0.0625e-4, and L1 are kept. USRNet-tiny: --config.model.name=usrnet-tiny.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, USRNetConfig

@@ -169,6 +169,8 @@ class USRNetConfig:
     """Residual blocks at each resolution, on either way."""
     hyper_width: PositiveInt = 64
     """Hidden channels of the network that sets the weight of each data step and the strength of each prior step."""
+    boundary: Literal["smooth", "circular"] = "smooth"
+    """The network takes LR for periodic. `smooth`: it is extended before so that it is; `circular`: it is taken as it is."""
 
 
 @group

@@ -23,18 +23,21 @@ from jaxtyping import Array, Float
 
 from sr_jax.layers import Deconvolution
 from sr_jax.models.about import About, Known
+from sr_jax.ops.boundary import crop, extend
 from sr_jax.ops.fourier import data_step
 from sr_jax.ops.interpolate import enlarge
 
 LEAST = 1e-6  # alpha and beta
+MARGIN = 8  # [HR pixels]
 INIT = jax.nn.initializers.variance_scaling(0.2**2, "fan_in", "normal")
 
 
 class USRNet(nnx.Module):
     """Maps an RGB LR image, what is known of its blur and its noise, to the HR image; values in [0, 1].
 
-    The data step takes the image for periodic. Any other image should be extended before, and SR cropped, as far as borders
-    matter (`sr_jax.ops.boundary.extend`, mode "smooth", is what the paper evaluates with).
+    The data step takes the image for periodic. With `boundary="smooth"` LR is made so before, by at least `MARGIN` HR pixels on
+    every side, and SR cropped, as the authors' code for bicubic LR does (theirs adds 16 to 23 at the bottom and the right,
+    which to something periodic is the same); "circular" is the network alone.
 
     Initialisation: N(0, 0.2^2 / fan_in) and biases of zero. The authors' training code has orthogonal kernels times 0.2, of the
     same variance in the residual blocks and on the way down, and which take most of a minute to draw.
@@ -62,14 +65,21 @@ class USRNet(nnx.Module):
         widths: tuple[int, int, int, int],
         blocks: int,
         hyper_width: int,
+        boundary: str,
         rngs: nnx.Rngs,
     ):
         self.about.check_scale(scale)
         self.prior = ResUNet(4, 3, widths=widths, blocks=blocks, rngs=rngs)
         self.hyper = HyperNet(iterations, width=hyper_width, rngs=rngs)
-        self.scale = scale
+        self.scale, self.boundary = scale, boundary
 
     def __call__(self, lr: Float[Array, "b h w 3"], known: Known) -> Float[Array, "b h_out w_out 3"]:
+        if self.boundary == "circular":
+            return self._restore(lr, known)
+        margin = -(-MARGIN // self.scale)
+        return crop(self._restore(extend(lr, margin, self.boundary), known), margin * self.scale)
+
+    def _restore(self, lr: Float[Array, "b h w 3"], known: Known) -> Float[Array, "b h_out w_out 3"]:
         kernel = known.kernel[..., None]
         centre = (kernel.shape[1] - 1) // 2
         x = enlarge(lr, scale=self.scale, method="nearest", boundary="circular")

@@ -47,7 +47,7 @@ ESPCN = ESPCNConfig(n1=7, n2=5)
 VDSR = VDSRConfig(depth=5, width=6)
 DRCN = DRCNConfig(recursions=6, width=6)
 LAPSRN = LapSRNConfig(depth=3, width=6)
-USRNET = USRNetConfig(iterations=2, widths=(4, 5, 6, 8), blocks=1, hyper_width=8)
+USRNET = USRNetConfig(iterations=2, widths=(4, 5, 6, 8), blocks=1, hyper_width=8, boundary="circular")
 CONVERSE = ConverseSRResNetConfig(blocks=1, width=6)
 DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, blocks=1, width=5)
 DECONV_VARIANTS = {

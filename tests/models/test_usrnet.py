@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from sr_jax.models.usrnet import ResUNet, USRNet
 from sr_jax.ops.blur import blur_downsample
 from tests.models.test_models import build
 
-SMALL = USRNetConfig(iterations=2, widths=(4, 4, 4, 4), blocks=1, hyper_width=4)
+SMALL = USRNetConfig(iterations=2, widths=(4, 4, 4, 4), blocks=1, hyper_width=4, boundary="circular")
 
 
 @pytest.mark.parametrize(("name", "published"), [("usrnet", 17.02), ("usrnet-tiny", 0.59)])
@@ -46,6 +47,29 @@ def test_its_data_step_explains_the_lr_image(rng, scale):
     again = blur_downsample(module(lr, told), told.kernel[..., None], scale=scale, centre=2)
     np.testing.assert_allclose(again, lr, atol=5e-3)
     assert not np.allclose(blur_downsample(module(lr, told), told.kernel[..., None], scale=scale, centre=1), lr, atol=5e-2)
+
+
+@pytest.mark.parametrize("scale", USRNet.about.scales)
+def test_extended_smoothly_borders_are_restored_too(rng, scale):
+    """A ramp, whose opposite borders differ, blurred as it goes on beyond them. Its middle is restored as without."""
+    side, reach = 24 * scale, 8 * scale
+    y, x = np.mgrid[-reach : side + reach, -reach : side + reach] / side
+    wide = np.stack([x, y, 0.5 * (x + y)], -1)[None].astype(np.float32)
+    told = known(rng, 1)
+    blurred = blur_downsample(jnp.asarray(wide), told.kernel[..., None], scale=scale, centre=2)
+    lr, hr = blurred[:, 8:-8, 8:-8], wide[:, reach:-reach, reach:-reach]
+    scored, middle = {}, {}
+    for boundary in ("smooth", "circular"):
+        module: Any = build(dataclasses.replace(SMALL, boundary=boundary), scale)
+        module.prior = lambda x: x[..., :3]
+        module.hyper.layers[2].kernel[...] *= 0
+        module.hyper.layers[2].bias[...] -= 4  # alpha = 0.02
+        sr = np.asarray(module(lr, told))
+        assert sr.shape == hr.shape
+        scored[boundary] = np.abs(sr - hr)[:, scale:-scale, scale:-scale].max()
+        middle[boundary] = sr[:, reach:-reach, reach:-reach]
+    assert scored["smooth"] < 0.5 * scored["circular"]
+    np.testing.assert_allclose(middle["smooth"], middle["circular"], atol=0.02)
 
 
 def test_noise_kernel_and_scale_change_the_result(rng):
