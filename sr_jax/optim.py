@@ -41,7 +41,7 @@ def make(
       weight_decay: times each kernel, added to its gradient.
       clip_norm: largest global norm of a gradient.
       clip_value: gradients are cut to this divided by the learning rate, number by number.
-      last: name of the layer whose learning rate is `last_lr` times that of the others.
+      last: name of the layer, with dots, whose learning rate is `last_lr` times that of the others.
     """
     parts = [
         *([optax.clip_by_global_norm(clip_norm)] if clip_norm else []),
@@ -71,9 +71,13 @@ def _clip_steps(learning_rate: optax.Schedule, largest: float) -> optax.Gradient
 
 
 def _scale_layer(name: str, factor: float) -> optax.GradientTransformation:
+    layer = name.split(".")
+
     def scale(updates: Any, params: Any = None) -> Any:
         del params
-        return {layer: jax.tree.map(lambda u: factor * u, u) if layer == name else u for layer, u in updates.items()}
+        return jax.tree.map_with_path(
+            lambda path, u: factor * u if [str(key.key) for key in path[: len(layer)]] == layer else u, updates
+        )
 
     return optax.stateless(scale)
 

@@ -71,6 +71,8 @@ def test_adam_is_optax_s():
 
 def test_the_last_layer_learns_slower():
     assert steps([[1.0, 1.0, 1.0, 1.0]], last_lr=0.1) == pytest.approx([-0.1, -0.1, -0.1, -0.01], abs=1e-6)
+    inner = steps([[1.0, 1.0, 1.0, 1.0]], last="start.bias", last_lr=0.1)
+    assert inner == pytest.approx([-0.1, -0.1, -0.01, -0.1], abs=1e-6)
 
 
 def test_weight_decay_is_of_kernels():

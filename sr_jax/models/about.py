@@ -21,7 +21,7 @@ class About(NamedTuple):
     """1: it reads and returns the Y channel; 3: RGB. Values in [0, 1]."""
     scales: tuple[int, ...]
     last: str
-    """Attribute of its last layer, whose learning rate some papers lower."""
+    """Attribute, with dots, of its last layer, whose learning rate some papers lower."""
     is_told: bool = False
     """Whether it is called with what is `Known` of the degradation beside the LR image."""
 

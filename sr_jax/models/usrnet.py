@@ -53,7 +53,7 @@ class USRNet(nnx.Module):
         upsampler="unrolled Fourier data steps",
         channels=3,
         scales=(2, 3, 4),
-        last="prior",
+        last="prior.tail",
         is_told=True,
     )
 

@@ -45,6 +45,16 @@ def test_options_are_the_keys_of_the_group(name):
     assert {key: p.default for key, p in options.items() if p.default is not p.empty}.items() <= usual.items()
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_last_layer_is_named(name):
+    """And it is one layer: a kernel, at most with a bias."""
+    network = NETWORKS[name]
+    about = MODELS[network.name].about
+    module = nnx.eval_shape(lambda: build(network, about.scales[0]))
+    paths = [".".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(module, nnx.Param))]
+    assert sum(path.startswith(f"{about.last}.") for path in paths) in (1, 2)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_equals_pytorch(name):
     case = CASES[name]
