@@ -41,7 +41,7 @@ class DRCN(nnx.Module):
         upsampler="bicubic, before the network",
         channels=1,
         scales=(2, 3, 4),
-        last="reconstruction",
+        last="reconstruction.1",
     )
 
     def __init__(self, *, scale: int, recursions: int = 16, width: int = 256, alpha: float = 0.5, rngs: nnx.Rngs):
