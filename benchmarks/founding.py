@@ -53,7 +53,7 @@ SYSTEMS = {
 """The last three show what predicting is worth, and what a perfect prediction would be."""
 NETWORKS = RIVALS | SYSTEMS
 RATES = {"FSRCNN(56,12,4)": 5e-3, "EDSR(3,11)": 1e-2, **dict.fromkeys(SYSTEMS, 2e-3)}
-"""Learning rates: of 1e-3, 2e-3, 5e-3 and 1e-2 the best on BSDS200 after 2,000 steps; its variants have the system's."""
+"""Learning rates: of 1e-3, 2e-3, 5e-3, 1e-2 the best on BSDS200 after 2,000 steps; the system's variants have the system's."""
 
 
 def config(name: str, seed: int, arguments: argparse.Namespace) -> Config:
