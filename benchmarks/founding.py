@@ -35,6 +35,8 @@ from sr_jax.config import (
     GaussianNoise,
     OptimConfig,
     Subsample,
+    differences,
+    load,
 )
 from sr_jax.places import cache_folder
 
@@ -43,17 +45,20 @@ DEGRADATION = (GaussianBlur(size=21, sigma=(0.6, 2.4)), Subsample(), GaussianNoi
 RIVALS = {
     "FSRCNN(56,12,4)": FSRCNNConfig(),
     "EDSR(3,11)": EDSRConfig(blocks=3, width=11, res_scale=1.0, channels=1),
+    "EDSR(3,11) on bicubic": EDSRConfig(blocks=3, width=11, res_scale=1.0, channels=1, image_skip=True),
 }
 SYSTEMS = {
     "deconv-sr-small": DeconvSRConfig(),
-    "the same, with a loss of k's own": DeconvSRConfig(kernel_loss=0.3),
-    "the same, one k for all": DeconvSRConfig(kernel="static"),
-    "the same, k given": DeconvSRConfig(kernel="given"),
+    "with a loss of k's own": DeconvSRConfig(kernel_loss=0.3),
+    "one k for all": DeconvSRConfig(kernel="static"),
+    "k and noise given": DeconvSRConfig(kernel="given"),
+    "without deconvolution": DeconvSRConfig(kernel="static", lam="fixed", lam_start=(100.0,), width=17),
 }
-"""The last three show what predicting is worth, and what a perfect prediction would be."""
+"""The variants show what each part is worth. Lambda = 100 leaves of the data step its first guess, bicubic; the width makes up
+for the parameters."""
 NETWORKS = RIVALS | SYSTEMS
-RATES = {"FSRCNN(56,12,4)": 5e-3, "EDSR(3,11)": 1e-2, **dict.fromkeys(SYSTEMS, 2e-3)}
-"""Learning rates: of 1e-3, 2e-3, 5e-3, 1e-2 the best on BSDS200 after 2,000 steps; the system's variants have the system's."""
+RATES = {"FSRCNN(56,12,4)": 5e-3, "EDSR(3,11)": 1e-2, "EDSR(3,11) on bicubic": 5e-3, **dict.fromkeys(SYSTEMS, 2e-3)}
+"""Learning rates: of 1e-3, 2e-3, 5e-3, 1e-2 the best on BSDS200; the system's variants have the system's."""
 
 
 def config(name: str, seed: int, arguments: argparse.Namespace) -> Config:
@@ -74,7 +79,10 @@ def scores(name: str, seed: int, arguments: argparse.Namespace) -> dict[tuple[st
     """(set, method) -> mean Y-PSNR [dB] of one run."""
     chosen = config(name, seed, arguments)
     folder = arguments.out / f"{arguments.steps}-{chosen.optim.lr:g}" / f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}-{seed}"
-    if not (folder / "weights.safetensors").exists():
+    if (folder / "results.json").exists():
+        if differing := differences(chosen, load(folder / "config.json")):
+            sys.exit(f"{folder} is of another config, {'; '.join(differing)}; give another --out")
+    else:
         loop.train(chosen, folder, cache=cache_folder(None))
     rows = json.loads((folder / "results.json").read_text())
     means = {(row["set"], row["method"] == "bicubic"): row["psnr_y"] for row in rows if row["image"] == "mean"}

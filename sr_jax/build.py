@@ -73,11 +73,18 @@ def build_network(config: Config) -> Network:
     graph, variables = nnx.split(module, nnx.Param)
     loss = LOSSES[config.loss]
     stages = [stage.name for stage in config.stages] if config.data.lr_source == "degrade" else ["files"]
-    if module.about.is_told and not _is_known(stages):
-        raise InputError(
-            f"{config.model.name} must be told the blur kernel and the noise, which LR by {', '.join(stages)} does not say; "
-            "use a blur, Subsample() and, last, GaussianNoise(), or bicubic"
-        )
+    if not _is_known(stages):
+        lr = "LR files" if stages == ["files"] else f"data.degradation={_spelled(config)}"
+        if module.about.is_told:
+            raise InputError(
+                f"{config.model.name} must be told the blur kernel and the noise, which {lr} does not say; "
+                "use a blur, Subsample() and, last, GaussianNoise(), or bicubic"
+            )
+        if weight := getattr(config.model, "kernel_loss", 0):
+            raise InputError(
+                f"model.kernel_loss={weight:g} compares with the blur kernel, which {lr} does not say; "
+                "use a blur, Subsample() and, last, GaussianNoise(), or bicubic; or model.kernel_loss=0"
+            )
 
     def apply(params: Any, lr: Array, known: Known | None = None) -> Array:
         network = nnx.merge(graph, params)
@@ -91,6 +98,11 @@ def build_network(config: Config) -> Network:
         return loss(sr.astype(jnp.float32), hr)
 
     return Network(module.about, apply, objective, nnx.to_pure_dict(variables))
+
+
+def _spelled(config: Config) -> str:
+    chosen = config.data.degradation
+    return chosen if isinstance(chosen, str) else f"({', '.join(stage.name for stage in chosen)})"
 
 
 def known_of(stages: Sequence[str], drawn: dict[str, Any], *, scale: int, examples: int) -> Known | None:

@@ -37,8 +37,9 @@ class Arguments:
     RGB, else `papers`."""
     lr_source: Literal["computed", "files"] = "computed"
     """Where LR comes from: it is computed, or read from the LR files beside the set (with `rgb-uint8` alone)."""
-    degradation: Literal["training", "bicubic"] = "training"
-    """How LR is computed: as in the training of the networks, or by MATLAB's bicubic."""
+    degradation: Literal["own", "training", "bicubic"] = "own"
+    """How LR is computed. `own`: as in each run's own evaluation (`eval.degradation`); `training`: as it was trained;
+    `bicubic`: by MATLAB's."""
     checkpoint: Literal["latest", "best"] = "latest"
     """Which checkpoint of a work directory."""
     parameters: Literal["ema", "raw"] = "ema"

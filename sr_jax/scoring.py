@@ -184,10 +184,10 @@ def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
 
 
 def common_degradation(settings: Settings, networks: dict[str, Trained]) -> Config | None:
-    """The config by whose degradation LR is made, as all the networks were trained; None for bicubic reduction, or LR files.
+    """The config by whose degradation LR is made for all the networks; None for bicubic reduction, or LR files.
 
     Raises:
-      InputError: if they were trained on different ones, or LR files do not say what a network must be told.
+      InputError: if theirs differ, or LR files do not say what a network must be told.
     """
     told = [name for name, network in networks.items() if network.network.about.is_told]
     if told and settings.lr_source == "files":
@@ -195,14 +195,20 @@ def common_degradation(settings: Settings, networks: dict[str, Trained]) -> Conf
             f"--lr_source files: {', '.join(told)} must be told each image's kernel and noise, which LR files do not say; "
             "leave the option out"
         )
-    if settings.degradation == "bicubic" or settings.lr_source == "files":
+    if settings.lr_source == "files":
         return None
-    trained_on = {name: network.config for name, network in networks.items()}
-    ways = {str(config.stages): config for config in trained_on.values()}
-    if len(ways) > 1:
-        lines = [f"{name}: {', '.join(stage.name for stage in config.stages)}" for name, config in trained_on.items()]
-        raise InputError(f"the networks were trained on different degradations; use --degradation bicubic:{listing(lines)}")
-    return next((config for config in ways.values() if tasks.is_degraded(config)), None)
+    ways = {name: _degraded_by(network.config, settings.degradation) for name, network in networks.items()}
+    titles = {name: ", ".join(stage.name for stage in by.stages) if by else "bicubic" for name, by in ways.items()}
+    if len({str(by.stages) if by else "bicubic" for by in ways.values()}) > 1:
+        lines = listing(f"{name}: {title}" for name, title in titles.items())
+        raise InputError(f"the networks are evaluated on different degradations; use --degradation bicubic:{lines}")
+    return next(iter(ways.values()), None)
+
+
+def _degraded_by(config: Config, asked: str) -> Config | None:
+    """The config, if its network is evaluated on LR as it was trained on; None for bicubic."""
+    way = config.eval.degradation if asked == "own" else asked
+    return config if way == "training" and tasks.is_degraded(config) else None
 
 
 def method_names(networks: dict[str, Trained]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`python -m sr_jax.evaluate`, as a user starts it; `trained.py` and `scoring.py` are tested here."""
 
 import csv
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -325,7 +326,7 @@ def test_kept_weights_score_as_on_the_day_they_were_trained(call, research_image
 
 def settings(**changed) -> scoring.Settings:
     plain = {"models": (), "sets": (), "scale": None, "root": Path(), "protocol": "papers", "lr_source": "computed"}
-    plain |= {"degradation": "training", "checkpoint": "latest", "parameters": "ema", "out": None, "cache": Path()}
+    plain |= {"degradation": "own", "checkpoint": "latest", "parameters": "ema", "out": None, "cache": Path()}
     return scoring.Settings(**(plain | changed))
 
 
@@ -346,6 +347,10 @@ def test_networks_are_compared_on_one_degradation():
     ):
         common(settings(), {"a": blur, "b": bicubic})
     assert common(settings(degradation="bicubic"), {"a": blur, "b": bicubic}) is None
+    config = dataclasses.replace(blur.config, eval=EvalConfig(degradation="bicubic"))
+    on_bicubic = blur._replace(config=config)
+    assert common(settings(), {"a": on_bicubic, "b": bicubic}) is None
+    assert common(settings(degradation="training"), {"a": on_bicubic}) == config
     assert common(settings(lr_source="files"), {"a": blur, "b": bicubic}) is None
 
 

@@ -117,6 +117,8 @@ class EDSRConfig:
     """Factor of each block's residual."""
     channels: Literal[1, 3] = 3
     """3: RGB. 1: the Y channel."""
+    image_skip: bool = False
+    """Adds the result to LR, enlarged bicubically. The paper does not."""
 
 
 @group

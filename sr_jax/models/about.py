@@ -37,4 +37,4 @@ class Known(NamedTuple):
     kernel: Float[Array, "b k k"]
     """The blur, of odd size and sum 1, by true convolution; its middle tap lies on the pixel of each cell that is kept."""
     noise: Float[Array, " b"]
-    """Standard deviation of the noise, in the units of the image: 1 is white."""
+    """Standard deviation of the noise of R, G and B alike, in the units of the image: 1 is white. That of Y is less."""

@@ -204,6 +204,8 @@ class DeconvSR(nnx.Module):
         given = known if self.about.is_told else None
         code = self.reader(lr, None if given is None else given.noise) if hasattr(self, "reader") else None
         kernel = given.kernel.astype(jnp.float32) if given is not None else self._kernel(code, lr.shape[0])
+        if code is not None and not self.end_to_end:
+            code = lax.stop_gradient(code)  # what reads the image learns from the kernel's own loss alone
         return kernel, self._log_lam(code, lr.shape[0])
 
     def _kernel(self, code: Any, images: int) -> Float[Array, "b k k"]:

@@ -14,7 +14,8 @@ There is no batch normalisation, and no activation outside the blocks.
 | EDSR-baseline | 16 | 64 | 1 | 1,369,859 / 1,554,499 / 1,517,571 | 1370K / 1555K / 1518K |
 | EDSR | 32 | 256 | 0.1 | 40,729,603 / 43,680,003 / 43,089,923 | 40.7M / 43.7M / 43.1M |
 
-`channels=1` is the same network of the Y channel alone, without a mean; the paper has none.
+`channels=1` is the same network of the Y channel alone, without a mean; with `image_skip` all this is added to LR, enlarged
+bicubically, and starts small. The paper has neither.
 """
 
 import jax.numpy as jnp
@@ -24,6 +25,7 @@ from jaxtyping import Array, Float
 from sr_jax.layers import PYTORCH_UNIFORM, SUB_PIXEL_STEPS, SubPixel
 from sr_jax.models.about import About
 from sr_jax.ops.color import DIV2K_MEAN
+from sr_jax.ops.interpolate import enlarge
 
 
 class EDSR(nnx.Module):
@@ -46,10 +48,19 @@ class EDSR(nnx.Module):
     )
 
     def __init__(
-        self, *, scale: int, blocks: int = 32, width: int = 256, res_scale: float = 0.1, channels: int = 3, rngs: nnx.Rngs
+        self,
+        *,
+        scale: int,
+        blocks: int = 32,
+        width: int = 256,
+        res_scale: float = 0.1,
+        channels: int = 3,
+        image_skip: bool = False,
+        rngs: nnx.Rngs,
     ):
         self.about.check_scale(scale)
         self.about = self.about._replace(channels=channels)
+        self.scale, self.image_skip = scale, image_skip
         self.head = _conv(channels, width, rngs)
         self.body = nnx.List([Block(width, res_scale, rngs=rngs) for _ in range(blocks)])
         self.body_end = _conv(width, width, rngs)
@@ -57,6 +68,8 @@ class EDSR(nnx.Module):
             [SubPixel(width, width, scale=r, kernel_init=PYTORCH_UNIFORM, rngs=rngs) for r in SUB_PIXEL_STEPS[scale]]
         )
         self.tail = _conv(width, channels, rngs)
+        if image_skip:
+            self.tail.kernel[...] *= 0.01
 
     def __call__(self, lr: Float[Array, "b h w c"]) -> Float[Array, "b h_out w_out c"]:
         mean = jnp.asarray(DIV2K_MEAN if self.about.channels == 3 else (0.0,), lr.dtype)
@@ -67,6 +80,8 @@ class EDSR(nnx.Module):
         for step in self.upsampling:
             x = step(x)
         sr = self.tail(x) / 255
+        if self.image_skip:
+            return enlarge(lr, scale=self.scale, method="bicubic", boundary="replicate") + sr
         return sr + jnp.broadcast_to(mean, sr.shape)
 
 

@@ -5,6 +5,7 @@ Structure, FSRCNN(d, s, m) on the Y channel, PReLU after every convolution:
     Conv(5, d, 1) - Conv(1, s, d) - m x Conv(3, s, s) - Conv(1, d, s) - DeConv(9, 1, d)
 
 FSRCNN(56, 12, 4) has 12,464 weights, as published (+ 173 biases, + 172 slopes: one for each channel of each PReLU).
+The kernel's middle lies on the first HR pixel of each cell, as in the public weights, not in the middle of the cell.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,11 +56,8 @@ class FSRCNN(nnx.Module):
         self.mapping_activations = nnx.List([PReLU(s, slope=SLOPE) for _ in range(m)])
         self.expanding = _conv(s, d, 1, rngs)
         self.expanding_activation = PReLU(d, slope=SLOPE)
-        padding = (KERNEL_SIZE - scale + 1) // 2
-        output_padding = scale - KERNEL_SIZE + 2 * padding
-        self.deconvolution = Deconvolution(
-            d, 1, KERNEL_SIZE, scale, padding, output_padding, kernel_init=_deconvolution_init(scale, padding), rngs=rngs
-        )
+        padding, init = KERNEL_SIZE // 2, _deconvolution_init(scale, KERNEL_SIZE // 2)
+        self.deconvolution = Deconvolution(d, 1, KERNEL_SIZE, scale, padding, scale - 1, kernel_init=init, rngs=rngs)
 
     def __call__(self, lr: Float[Array, "b h w 1"]) -> Float[Array, "b h_out w_out 1"]:
         x = self.feature_activation(self.feature_extraction(lr))
@@ -82,8 +80,12 @@ def _conv_init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Ar
 
 
 def _deconvolution_init(scale: int, padding: int) -> Callable[..., Array]:
-    """N(0, 0.001^2); from channel 0 the kernel of bilinear interpolation with half-pixel centres."""
+    """N(0, 0.001^2); from channel 0 the kernel of bilinear interpolation with half-pixel centres.
+
+    At x4 one of its taps, an eighth, lies beyond the nine; its phase takes the nearest pixel alone.
+    """
     bilinear = bilinear_taps(KERNEL_SIZE, stride=scale, padding=padding)
+    bilinear /= [bilinear[tap % scale :: scale].sum() for tap in range(KERNEL_SIZE)]
 
     def init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
         kernel = 0.001 * jax.random.normal(key, shape, dtype)

@@ -118,14 +118,16 @@ def fourier_product(
     full = g.ndim == 5
     if full and (g.shape[0] not in (1, lr.shape[0]) or g.shape[3] != lr.shape[3]):
         raise ValueError(f"a kernel of shape {g.shape}, (b, kh, kw, in, out), does not fit an input of shape {lr.shape}")
-    k = g if full else as_batch(g, lr.shape, scale=scale)[..., None]  # b kh kw i o
-    if k.shape[1] > lr.shape[1] * scale or k.shape[2] > lr.shape[2] * scale:
-        raise ValueError(f"a kernel of shape {g.shape} is larger than the image of {scale} x {lr.shape[1:3]} pixels")
+    roomy = _extended(lr.shape, boundary, max(g.shape))
+    k = g if full else as_batch(g, roomy, scale=scale)[..., None]  # b kh kw i o
+    margin = _choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
+    h, w = _extended(lr.shape, boundary, margin)[1:3]
+    if k.shape[1] > h * scale or k.shape[2] > w * scale:
+        raise ValueError(f"a kernel of shape {g.shape} is larger than the image of {scale} x {(h, w)} pixels")
     if centre is None:
         cy, cx = find_centre(k.shape[1:3], scale, None)
         centre = (k.shape[1] - 1 - cy, k.shape[2] - 1 - cx)
     centres = check_centre(k.shape[1:3], centre, beyond=(scale - 1, 0))
-    margin = _choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
     y = extend(lr.astype(dtype), margin, boundary, psf=cell_sums(jnp.mean(k, -1), scale))
     return crop(_product(y, k.astype(dtype), scale, centres, full), margin * scale).astype(lr.dtype)
 
@@ -271,7 +273,7 @@ def data_step(
     expected = (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, y.shape[3])
     if x0.shape != expected:
         raise ValueError(f"x0 of shape {x0.shape} does not fit y of shape {y.shape} at scale={scale}: it must be {expected}")
-    kernel = as_batch(k, y.shape, scale=scale).astype(dtype)
+    kernel = as_batch(k, _extended(y.shape, boundary, margin or 0), scale=scale).astype(dtype)
     centres = find_centre(kernel.shape[1:3], scale, centre)
     check_not_negative("lam", lam)
     weights = per_channel("lam", lam, y.shape).astype(dtype)
@@ -372,6 +374,13 @@ def _solve_mixed(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: 
     solved = lax.complex(solved[:, :, :channels], solved[:, :, channels:])
     spread = jnp.einsum("stoihw,hwib->stbhwo", jnp.conj(otfs), solved, precision=highest)
     return x0 + interleave([list(row) for row in jnp.fft.irfft2(spread, size, axes=(3, 4))])
+
+
+def _extended(shape: tuple[int, ...], boundary: str, margin: int) -> tuple[int, ...]:
+    """The image's shape on the torus."""
+    b, h, w, c = shape
+    more = 0 if boundary == "circular" else 2 * margin
+    return b, h + more, w + more, c
 
 
 def _choose_margin(boundary: str, margin: int | None, default: Callable[[], int]) -> int:

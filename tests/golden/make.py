@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 CONV_TRANSPOSE = [  # kernel, stride, padding, output_padding, in, out, height, width
     (4, 2, 1, 0, 3, 3, 6, 7),  # the layer (3, 3, 4, 2, 1)
     (9, 2, 4, 1, 5, 1, 7, 6),  # FSRCNN x2
-    (9, 3, 3, 0, 5, 1, 5, 6),  # FSRCNN x3
-    (9, 4, 3, 1, 5, 1, 5, 4),  # FSRCNN x4
+    (9, 3, 4, 2, 5, 1, 5, 6),  # FSRCNN x3
+    (9, 4, 4, 3, 5, 1, 5, 4),  # FSRCNN x4
     (3, 2, 1, 1, 2, 2, 4, 5),
     (2, 2, 0, 0, 2, 3, 3, 4),
     (3, 1, 1, 0, 2, 3, 5, 5),

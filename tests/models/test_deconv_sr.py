@@ -225,6 +225,14 @@ def test_literal_starts_as_interpolation(rng):
     np.testing.assert_allclose(model(lr), bilinear, atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", ["regularised", "literal"])
+def test_images_may_be_smaller_than_the_kernel(rng, mode):
+    model = make(mode=mode, kernel_size=15)
+    sr = model(jnp.asarray(rng.random((1, 3, 4, 1), dtype=np.float32)))
+    assert sr.shape == (1, 6, 8, 1)
+    assert np.isfinite(sr).all()
+
+
 def test_images_of_a_batch_do_not_see_each_other(rng):
     model = make()
     lr, _ = images(rng)
@@ -265,6 +273,9 @@ def test_the_kernels_own_loss(rng):
     np.testing.assert_allclose(stopped["to_kernel.bias"], alone(weighted.to_kernel(code)).sum(0), atol=1e-8)
     assert np.abs(joint["to_kernel.bias"] - stopped["to_kernel.bias"]).max() > 1e-6
     np.testing.assert_array_equal(joint["entry.kernel"], stopped["entry.kernel"])
+    (silent,) = gradients(make(kernel_loss=1e-9, end_to_end=False), (lr, hr, told))
+    assert max(np.abs(g).max() for name, g in silent.items() if name.startswith(("reader.", "to_kernel."))) < 1e-7
+    assert np.abs(silent["to_lam.kernel"]).max() > 1e-6
 
 
 def test_the_kernels_own_loss_falls(rng):

@@ -48,8 +48,13 @@ def test_starts_as_bilinear_interpolation(rng, scale):
     model.deconvolution.kernel[...] = model.deconvolution.kernel[...].at[:, :, 1:].set(0)  # without the small random rest
     lr = jnp.asarray(rng.random((1, 8, 9, 1), dtype=np.float32))
     bilinear = jax.image.resize(lr, (1, 8 * scale, 9 * scale, 1), "bilinear")
-    inside = np.s_[:, scale:-scale, scale:-scale]  # at the border the paper's zero padding shows
-    np.testing.assert_allclose(model(lr)[inside], bilinear[inside], atol=1e-6)
+    rows, columns = (np.arange(scale, (n - 1) * scale) for n in (8, 9))  # at the border the paper's zero padding shows
+    if scale == 4:  # nine taps cannot hold all of it: one phase in four is cut
+        rows, columns = rows[rows % 4 != 1], columns[columns % 4 != 1]
+        sr = np.asarray(model(lr))[0, ..., 0]
+        np.testing.assert_allclose(sr[5:-4:4][:, 5:-4:4], lr[0, 1:-1, 1:-1, 0], atol=1e-6)
+    inside = np.ix_([0], rows, columns, [0])
+    np.testing.assert_allclose(np.asarray(model(lr))[inside], np.asarray(bilinear)[inside], atol=1e-6)
 
 
 def test_unknown_scale_is_refused():

@@ -14,9 +14,7 @@ class FSRCNN(nn.Module):
         mapping = [layer for _ in range(m) for layer in (nn.Conv2d(s, s, 3, padding=1), nn.PReLU(s))]
         self.first_part = nn.Sequential(nn.Conv2d(1, d, 5, padding=2), nn.PReLU(d))
         self.mid_part = nn.Sequential(nn.Conv2d(d, s, 1), nn.PReLU(s), *mapping, nn.Conv2d(s, d, 1), nn.PReLU(d))
-        padding = {2: 4, 3: 3, 4: 3}[scale]
-        output_padding = {2: 1, 3: 0, 4: 1}[scale]
-        self.last_part = nn.ConvTranspose2d(d, 1, 9, scale, padding, output_padding)
+        self.last_part = nn.ConvTranspose2d(d, 1, 9, scale, padding=4, output_padding=scale - 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.last_part(self.mid_part(self.first_part(x)))
