@@ -63,6 +63,15 @@ def make_module(config: Config) -> Any:
     return models.make(config.model, scale=config.scale, seed=config.seed)
 
 
+def abstract_params(config: Config) -> Any:
+    """The shapes of a network's parameters, named as `Network.params` are; nothing is initialised.
+
+    Raises:
+      InputError: if it does not have this scale.
+    """
+    return nnx.to_pure_dict(nnx.state(nnx.eval_shape(lambda: make_module(config)), nnx.Param))
+
+
 def build_network(config: Config) -> Network:
     """The network of a config, freshly initialised.
 

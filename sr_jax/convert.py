@@ -29,8 +29,9 @@ class Arguments:
     """A state dict in a .pth, .pt, .pth.tar or .ckpt file (this needs PyTorch: pip install -e '.[torch]'), a .safetensors or an
     .npz file, alone or as checkpoints wrap it. With --to torch: our .safetensors file with its card, or a work directory."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """What is written: a .safetensors file and its card. With --to torch a .pth file (this needs PyTorch) or a .safetensors
-    file without a card, for safetensors.torch.load_file."""
+    """What is written: a .safetensors file and its card; of what is there already, only an earlier conversion is replaced. With
+    --to torch a .pth file (this needs PyTorch), or a .safetensors file without a card, for safetensors.torch.load_file, or an
+    .npz file."""
     network: configs.NetworkConfig
     """Sizes in which the network differs from the published one that --model names."""
     model: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None

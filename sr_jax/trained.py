@@ -28,6 +28,8 @@ class Trained(NamedTuple):
     """Trained ones."""
     origin: str
     """Where the parameters are from, for people and results."""
+    is_converted: bool = False
+    """Whether they are another implementation's: then the config knows the model and the scale alone, the rest are defaults."""
 
 
 def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
@@ -46,9 +48,9 @@ def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
                 "--checkpoint best and --parameters raw are for work directories"
             )
         card = weights.read_card(path)
-        network = build.build_network(card.config)
-        params = weights.read(path, like=network.params, card=card)
-        return Trained(card.config, network, params, f"{place}, {_origin(card)}")
+        params = weights.read(path, like=build.abstract_params(card.config), card=card)
+        network = build.build_network(card.config)  # once it is known to be no larger than the file
+        return Trained(card.config, network, params, f"{place}, {_origin(card)}", is_converted=card.converted is not None)
     if path.exists():
         raise InputError(
             f"{place}: neither a work directory nor a {weights.SUFFIX} file; "

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from sr_jax import convert, trained, weights
-from sr_jax.config import FSRCNNConfig
+from sr_jax import build, convert, trained, weights
+from sr_jax.config import Config, FSRCNNConfig
 from tests import golden
 from tests.models.cases import CASES, inputs
 
@@ -138,7 +138,10 @@ def with_value(key, value):
         (with_value("mid_part.0.bias", lambda v: v.astype(np.int32)), "mid_part.0.bias is int32, not floating point"),
         (with_value("last_part.weight", lambda v: v * np.nan), "last_part.weight holds values that are not finite"),
         (with_value("last_part.bias", lambda v: v + np.inf), "last_part.bias holds values that are not finite"),
-        (with_value("last_part.bias", lambda v: v + np.float64(1e300)), "last_part.bias holds values that are not finite"),
+        (
+            with_value("last_part.bias", lambda v: v + np.float64(1e300)),
+            "last_part.bias holds values beyond float32, up to 1e+300",
+        ),
     ],
 )
 def test_a_partial_match_is_refused(call, theirs, change, message):
@@ -147,6 +150,7 @@ def test_a_partial_match_is_refused(call, theirs, change, message):
     assert "theirs.safetensors does not fit fsrcnn x2 (d=7, s=3, m=2); nothing is written" in err
     assert f"In the nearest layout, yjn870/FSRCNN-pytorch:\n  {message}" in err
     assert err.count("\n  ") == 1
+    assert ("Other sizes are given as --network.d" in err) == ("not (3,)" in message)
     matched = 17 if "superfluous" in message else 16
     assert f"matched     {matched} of 17 tensors" in out
 
@@ -215,10 +219,78 @@ def test_places_that_cannot_be_written(call, theirs, tmp_path):
     assert "give a name that ends in .safetensors; or give --to torch" in call(theirs, *MODEL, out=tmp_path / "x.pth")[2]
     source = tmp_path / "theirs.safetensors"
     before = source.read_bytes()
+    (tmp_path / "d.safetensors").mkdir()
+    assert "d.safetensors: is a folder; give another name" in call(theirs, *MODEL, out=tmp_path / "d.safetensors")[2]
     assert "is the source itself" in call(theirs, *MODEL, out=source)[2]
     assert source.read_bytes() == before
     (tmp_path / "file").write_text("")
     assert "cannot be written" in call(theirs, *MODEL, out=tmp_path / "file/x.safetensors")[2]
+
+
+def test_only_an_earlier_conversion_is_replaced(call, theirs, tmp_path):
+    assert call(theirs, *MODEL)[0] == 0
+    assert call({**theirs, "last_part.bias": theirs["last_part.bias"] + 1}, *MODEL)[0] == 0
+    ours, card = tmp_path / "ours.safetensors", tmp_path / "ours.json"
+
+    def is_refused(names):
+        before = {path: path.read_bytes() for path in (ours, card) if path.exists()}
+        status, _, err, _ = call(theirs, *MODEL)
+        assert status == 2
+        there = " and ".join(str(tmp_path / name) for name in names)
+        assert f"{there} {'is' if len(names) == 1 else 'are'} there already, from no conversion; give another name" in err
+        assert {path: path.read_bytes() for path in (ours, card) if path.exists()} == before
+
+    converted = card.read_text()
+    ours.write_bytes(ours.read_bytes()[:-4] + bytes(4))  # whatever this is, it is not what the card is of
+    is_refused(["ours.safetensors", "ours.json"])
+    card.write_text(json.dumps({"scale": 2}))
+    is_refused(["ours.safetensors", "ours.json"])
+    ours.unlink()
+    is_refused(["ours.json"])
+    card.write_text(converted)
+    assert call(theirs, *MODEL)[0] == 0
+    card.unlink()
+    is_refused(["ours.safetensors"])
+
+
+def test_trained_weights_are_not_replaced(call, theirs, tmp_path):
+    config = Config(scale=2, model=FSRCNNConfig(d=7, s=3, m=2))
+    weights.write(tmp_path / "ours.safetensors", build.build_network(config).params, weights.Card(config, 3, "abc", []))
+    before = (tmp_path / "ours.safetensors").read_bytes()
+    assert "are there already, from no conversion" in call(theirs, *MODEL)[2]
+    assert (tmp_path / "ours.safetensors").read_bytes() == before
+
+
+def test_what_pytorch_is_given_replaces_no_weights_of_ours(call, theirs, tmp_path, capsys):
+    call(theirs, *MODEL)
+    call(theirs, *MODEL, out=tmp_path / "other.safetensors")
+    before = (tmp_path / "other.safetensors").read_bytes()
+    arguments = [str(tmp_path / "ours.safetensors"), "--to", "torch", "--out", str(tmp_path / "other.safetensors")]
+    assert convert.main(arguments) == 2
+    assert (
+        "other.safetensors: holds weights of sr_jax with their card, other.json; give another name" in capsys.readouterr().err
+    )
+    assert (tmp_path / "other.safetensors").read_bytes() == before
+    (tmp_path / "other.json").unlink()
+    assert convert.main(arguments) == 0
+
+
+def test_a_work_directory_is_its_runs_alone(tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    for out in (run / "x.safetensors", run / "checkpoints" / "x.npz", tmp_path / "run" / ".." / "run" / "x.npz"):
+        assert convert.main([str(run), "--to", "torch", "--out", str(out)]) == 2
+        assert f"lies in the work directory {run}, which is its run's alone" in capsys.readouterr().err
+    assert list(run.iterdir()) == []
+
+
+def test_back_as_npz(call, theirs, tmp_path):
+    call(theirs, *MODEL)
+    assert convert.main([str(tmp_path / "ours.safetensors"), "--to", "torch", "--out", str(tmp_path / "back.npz")]) == 0
+    with np.load(tmp_path / "back.npz") as back:
+        assert back.keys() == theirs.keys()
+        for key, value in theirs.items():
+            np.testing.assert_array_equal(back[key], value)
 
 
 def test_there_and_back(call, theirs, tmp_path):

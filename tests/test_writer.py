@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
+from sr_jax.files import replace_bytes
 from sr_jax.writer import Progress, Writer
 
 
@@ -88,3 +89,10 @@ def test_time_left_counts_this_run_alone(capsys, done, monkeypatch):
         progress.report(REPORT)
     expected = {0: "01:10", 40: "00:30"}[done]
     assert f"{expected} left" in capsys.readouterr().out
+
+
+def test_nothing_is_left_of_what_could_not_be_written(tmp_path):
+    (tmp_path / "d.safetensors").mkdir()
+    with pytest.raises(OSError, match=r"d\.safetensors"):
+        replace_bytes(tmp_path / "d.safetensors", b"data")
+    assert [path.name for path in tmp_path.iterdir()] == ["d.safetensors"]

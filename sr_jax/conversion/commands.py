@@ -26,11 +26,13 @@ def to_ours(source: Path, *, network: Any, scale: int, layout: str | None, out: 
     """Converts weights of another implementation, and says what became of each tensor.
 
     Raises:
-      InputError: if the file cannot be used, or its tensors are not exactly those of the network; nothing is written then.
+      InputError: if the file cannot be used, or its tensors are not exactly those of the network, or `out` would replace
+        anything but an earlier conversion; nothing is written then.
     """
     module = match.abstract(network, scale)
     layouts = _layouts(network, scale, layout)
     _check_out(out, source, (weights.SUFFIX,), "give --to torch to write PyTorch's")
+    _check_earlier(out)
     found = sources.read(source)
     if found.tensors.keys() == mapping.shapes(module).keys():
         raise InputError(f"{source} has the names of sr_jax already; give --to torch to convert it to another layout")
@@ -64,11 +66,13 @@ def to_torch(source: Path, *, network: Any | None, scale: int | None, layout: st
       network, scale: what it must be of; None: whatever it is.
 
     Raises:
-      InputError: if it is no such file, or of another network or scale, or there is no such layout.
+      InputError: if it is no such file, or of another network or scale, or there is no such layout, or `out` lies in the
+        work directory, or would replace weights of ours.
     """
-    _check_out(out, source, (*sources.PYTORCH, sources.SAFETENSORS), "")
-    is_pickled = out.name.endswith(sources.PYTORCH)
-    if is_pickled:
+    _check_out(out, source, (*sources.PYTORCH, sources.SAFETENSORS, sources.NPZ), "")
+    if _has_card(out):
+        raise InputError(f"--out {out}: holds weights of sr_jax with their card, {_card_of(out).name}; give another name")
+    if out.name.endswith(sources.PYTORCH):
         sources.torch_or_error(out)  # better found out now than after the work
     ours = trained.load(str(source), which="latest", parameters="ema")
     theirs = ours.config.model, ours.config.scale
@@ -80,7 +84,7 @@ def to_torch(source: Path, *, network: Any | None, scale: int | None, layout: st
     state = mapping.to_torch(module, weights.named(ours.params), names)
     with writing(f"--out {out}:"):
         out.parent.mkdir(parents=True, exist_ok=True)
-        replace_bytes(out, _pickled(state, out) if is_pickled else save(state, metadata={"format": "pt"}))
+        replace_bytes(out, _encoded(state, out))
     back = match.compare(sources.read(out).tensors, module, title, names, "")
     assert not back.complaints, back.complaints
     _say("source", ours.origin)
@@ -92,10 +96,16 @@ def to_torch(source: Path, *, network: Any | None, scale: int | None, layout: st
     _say("written", f"{out}; read back: {_counted({leaf.key: back.state[leaf.key] for leaf in back.matched})}")
 
 
-def _pickled(state: dict[str, np.ndarray], out: Path) -> bytes:
-    torch = sources.torch_or_error(out)
+def _encoded(state: dict[str, np.ndarray], out: Path) -> bytes:
+    """The file of a state dict, of the kind that its name says."""
+    if out.suffix == sources.SAFETENSORS:
+        return save(state, metadata={"format": "pt"})
     buffer = io.BytesIO()
-    torch.save({key: torch.from_numpy(value.copy()) for key, value in state.items()}, buffer)
+    if out.suffix == sources.NPZ:
+        np.savez(buffer, allow_pickle=False, **state)
+    else:
+        torch = sources.torch_or_error(out)
+        torch.save({key: torch.from_numpy(value.copy()) for key, value in state.items()}, buffer)
     return buffer.getvalue()
 
 
@@ -112,8 +122,41 @@ def _layouts(network: Any, scale: int, layout: str | None) -> dict[str, Layout]:
 def _check_out(out: Path, source: Path, suffixes: tuple[str, ...], hint: str) -> None:
     if not out.name.endswith(suffixes):
         raise InputError(f"--out {out}: give a name that ends in {', '.join(suffixes)}{f'; or {hint}' if hint else ''}")
-    if out.exists() and source.exists() and out.samefile(source):
-        raise InputError(f"--out {out}: is the source itself; give another name")
+    with writing(f"--out {out}:"):  # a folder on the way may be closed to us
+        if out.is_dir():
+            raise InputError(f"--out {out}: is a folder; give another name")
+        if out.exists() and source.exists() and out.samefile(source):
+            raise InputError(f"--out {out}: is the source itself; give another name")
+        if source.is_dir() and source.resolve() in out.resolve().parents:
+            raise InputError(f"--out {out}: lies in the work directory {source}, which is its run's alone; give another folder")
+
+
+def _check_earlier(out: Path) -> None:
+    """Of what is there, only the output of an earlier conversion may be replaced."""
+    there = [str(path) for path in (out, _card_of(out)) if path.exists()]
+    if there and not _is_converted(out):
+        verb = "is" if len(there) == 1 else "are"
+        raise InputError(f"--out {out}: {' and '.join(there)} {verb} there already, from no conversion; give another name")
+
+
+def _is_converted(out: Path) -> bool:
+    """Whether a file's card says that it was converted, and the file, if it is there, is the card's."""
+    if not _has_card(out):
+        return False
+    card = weights.read_card(out)
+    return card.converted is not None and (not out.exists() or card.sha256 in (None, weights.sha256_of(out)))
+
+
+def _has_card(out: Path) -> bool:
+    try:
+        weights.read_card(out)
+    except InputError:
+        return False
+    return out.suffix == weights.SUFFIX
+
+
+def _card_of(out: Path) -> Path:
+    return out.with_suffix(".json")
 
 
 def _refusal(found: sources.Source, best: Match, network: Any, scale: int) -> str:
@@ -122,7 +165,7 @@ def _refusal(found: sources.Source, best: Match, network: Any, scale: int) -> st
     if fitting:
         hint = f"\nThese are weights of {' or of '.join(fitting)}: give --model and --scale accordingly"
         hint += "" if network in configs.NETWORKS.values() else ", and no --network.*"
-    elif best.matched:
+    elif _has_other_sizes(best, network, scale):
         hint = f"\nOther sizes are given as {', '.join(f'--network.{key}' for key in _sizes(network))}"
     else:
         hint = ""
@@ -130,6 +173,12 @@ def _refusal(found: sources.Source, best: Match, network: Any, scale: int) -> st
         f"{found.path} does not fit {_described(network, scale)}; nothing is written. "
         f"In the nearest layout, {best.title}:{listing(best.complaints, most=MOST_COMPLAINTS)}{hint}"
     )
+
+
+def _has_other_sizes(best: Match, network: Any, scale: int) -> bool:
+    """Whether some of the tensors that match by name have another shape."""
+    expected = mapping.leaves(match.abstract(network, scale), best.layout)
+    return any(match.has_other_shape(best.state[leaf.key], leaf) for leaf in expected if leaf.key in best.state)
 
 
 def _say_doubts(best: Match, others: list[Match], network: Any, scale: int, layout: str | None) -> None:

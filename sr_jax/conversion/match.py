@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from sr_jax import models
+from sr_jax import models, weights
 from sr_jax.config import NETWORKS
 from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.conversion.mapping import Arrays, Layout, Leaf, leaves
 from sr_jax.models import MODELS
+from sr_jax.weights import is_floating
 
 PREFIXES = ("module.", "model.", "netG.", "net.", "generator.", "_orig_mod.")
 """What wrappers such as DataParallel put before every name."""
@@ -96,25 +96,21 @@ def _has_all_names(tensors: Arrays, layout: Layout) -> bool:
     )
 
 
-def is_floating(values: np.ndarray) -> bool:
-    """Whether values are real numbers, of bfloat16 too."""
-    return jnp.issubdtype(values.dtype, jnp.floating)
-
-
 def shape_of(leaf: Leaf) -> tuple[int, ...]:
     """Of their tensor."""
     return leaf.to_theirs(np.broadcast_to(np.float32(0), leaf.shape)).shape
 
 
-def _wrong(value: np.ndarray, leaf: Leaf) -> str:
-    shape = shape_of(leaf)
+def has_other_shape(value: np.ndarray, leaf: Leaf) -> bool:
+    """Whether a tensor cannot be that of the leaf; one slope may be that of all channels."""
     is_shared = leaf.name.endswith(".slope") and value.shape == (1,)
-    if value.shape != shape and not is_shared:
-        return f"is {value.shape}, not {shape}"
-    if not is_floating(value):
-        return f"is {value.dtype}, not floating point"
-    with np.errstate(over="ignore"):
-        return "" if np.isfinite(value.astype(np.float32)).all() else "holds values that are not finite"
+    return value.shape != shape_of(leaf) and not is_shared
+
+
+def _wrong(value: np.ndarray, leaf: Leaf) -> str:
+    if has_other_shape(value, leaf):
+        return f"is {value.shape}, not {shape_of(leaf)}"
+    return weights.wrong_values(value)
 
 
 def _equals(value: np.ndarray, constant: np.ndarray) -> bool:

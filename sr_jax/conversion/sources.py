@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import re
 import warnings
 import zipfile
@@ -21,6 +22,7 @@ PYTORCH = (".pth", ".pt", ".pth.tar", ".ckpt")
 SAFETENSORS = ".safetensors"
 NPZ = ".npz"
 DEEPEST = 20  # dicts within dicts
+ENCRYPTED = 1  # among the flags of a zip file's member
 
 WRAPPINGS = (
     *("params_ema", "ema_state_dict", "g_ema", "model_ema", "ema"),
@@ -145,15 +147,16 @@ def _parse_torch(path: Path, data: bytes) -> Any:
     """What `torch.save` wrote, its tensors as arrays; in the zipped format and the older one."""
     torch = torch_or_error(path)
     try:
-        with warnings.catch_warnings():  # about kinds of pickles and of archives, none of which is a state dict's
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_numbers()):
+            warnings.simplefilter("ignore")  # about kinds of pickles and of archives, none of which is a state dict's
             loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken or a foreign file makes of PyTorch's readers
         message = str(error)
         wanted = re.search(r"GLOBAL ([\w.]+)", message)
         name = wanted[1].rpartition(".")[2].encode() if wanted else b""
         if wanted and name not in data[-len(name) - 1 :]:  # there the file is cut, within that very name
-            reason = f"holds more than numbers: it asks for {wanted[1]}. Nothing of it was run"
+            kind = "NumPy arrays beside its tensors" if wanted[1].startswith("numpy.") else "more than numbers"
+            reason = f"holds {kind}: it asks for {wanted[1]}. Nothing of it was run"
         elif "TorchScript" in message:
             reason = "is a TorchScript program, not weights. Nothing of it was run"
         else:
@@ -162,7 +165,14 @@ def _parse_torch(path: Path, data: bytes) -> Any:
             f"{path} {reason}. Where you trust it, load it with the code that made it, and save its weights alone: "
             "torch.save(model.state_dict(), FILE)"
         ) from None
-    return _as_arrays(path, loaded, torch, "")
+    return _as_arrays(path, loaded, torch, "", depth=0, seen={})
+
+
+def _numbers() -> list[Any]:
+    """What a pickled NumPy number asks for, such as the best PSNR beside a state dict: of NumPy 1 by an older name."""
+    rebuild = np.float64().__reduce__()[0]
+    names = ("numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")
+    return [*((rebuild, name) for name in names), np.dtype, *(type(np.dtype(code)) for code in "?bBhHiIlLqQefdg")]
 
 
 def _kernel_of(error: Exception) -> str:
@@ -172,7 +182,13 @@ def _kernel_of(error: Exception) -> str:
     return f"{type(error).__name__}: {line.partition('. ')[0]}"
 
 
-def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str) -> Any:
+def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str, *, depth: int, seen: dict[int, Any]) -> Any:
+    """The value with arrays for tensors.
+
+    Args:
+      depth: how many dicts lie around it. A dict may lie in itself.
+      seen: what became of the dicts so far, by their ids. A dict may lie in many others.
+    """
     if isinstance(value, torch.Tensor):
         value = value.detach()
         try:
@@ -180,9 +196,14 @@ def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str) -> Any:
         except (TypeError, RuntimeError) as error:  # sparse, quantised, of a type that NumPy does not have
             raise InputError(f"{path}: {name} is no plain tensor ({error}); save it as dense float32") from None
     if isinstance(value, Mapping):
-        if name.count(".") > DEEPEST:
+        if depth > DEEPEST:
             raise InputError(f"{path} holds dicts within dicts, more than {DEEPEST} deep; save the state dict alone")
-        return {key: _as_arrays(path, member, torch, f"{name}.{key}".lstrip(".")) for key, member in value.items()}
+        if id(value) not in seen:
+            seen[id(value)] = {
+                key: _as_arrays(path, member, torch, f"{name}.{key}".lstrip("."), depth=depth + 1, seen=seen)
+                for key, member in value.items()
+            }
+        return seen[id(value)]
     return value
 
 
@@ -196,16 +217,50 @@ def _parse_safetensors(path: Path, data: bytes) -> dict[str, np.ndarray]:
     return {name: np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"]) for name, entry in entries}
 
 
-def _parse_npz(path: Path, data: bytes) -> dict[str, np.ndarray]:
+def _parse_npz(path: Path, data: bytes) -> dict[str, Any]:
     if not data.startswith(b"PK"):
         raise InputError(f"{path} is no npz file: write it with np.savez")
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"{path} is no npz file, or is cut short ({error})") from None
-    except ValueError as error:  # an array of Python objects is a pickle
-        raise InputError(f"{path} holds more than numbers ({error}). Nothing of it was run; save plain arrays alone") from None
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if locked := [entry.filename for entry in archive.infolist() if entry.flag_bits & ENCRYPTED]:
+                raise InputError(f"{path} is encrypted ({locked[0]}); write it with np.savez")
+            members = {entry.filename.removesuffix(".npy"): archive.read(entry) for entry in archive.infolist()}
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged file makes of zipfile and its decompressors
+        raise InputError(f"{path} is no npz file, or is cut short or damaged ({type(error).__name__}: {error})") from None
+    return {name: _parse_npy(path, name, member) for name, member in members.items()}
+
+
+def _parse_npy(path: Path, name: str, data: bytes) -> Any:
+    """One array of an .npz file; what is none is left as it is."""
+    if not data.startswith(np.lib.format.MAGIC_PREFIX):
+        return data
+    try:
+        with warnings.catch_warnings():  # about headers that Python 2 wrote
+            warnings.simplefilter("ignore")
+            shape, dtype, held = _npy_header(data)
+            if dtype.hasobject:  # an array of Python objects is a pickle
+                raise InputError(
+                    f"{path} holds more than numbers ({name} is of Python objects). Nothing of it was run; "
+                    "save plain arrays alone"
+                )
+            if (announced := math.prod(shape) * dtype.itemsize) > held:
+                raise InputError(f"{path} is cut short or damaged: {name} {shape} takes {announced:,} bytes, but has {held:,}")
+            return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged header makes of NumPy's reader
+        raise InputError(f"{path} is damaged: {name} is no array ({type(error).__name__}: {error})") from None
+
+
+def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype, int]:
+    """The shape and the type that a .npy file announces, and how many bytes follow."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(file)
+    return shape, dtype, len(data) - file.tell()
 
 
 def _arrays(value: Any) -> dict[str, np.ndarray]:

@@ -1,5 +1,7 @@
 import io
+import struct
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,32 @@ def test_types_without_a_meaning_here(tmp_path):
         sources.read(tmp_path / "a.safetensors")
 
 
+def npy(shape: str, data: bytes, kind: str = "<f4") -> bytes:
+    """An .npz file with one array that announces any shape."""
+    header = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return zipped(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+
+
+def zipped(member: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", member)
+    return buffer.getvalue()
+
+
+def patched(data: bytes, *, local: int, central: int, value: int) -> bytes:
+    """A zip file of one member with a 2-byte field of both its headers changed."""
+    changed, at = bytearray(data), data.index(b"PK\x01\x02")
+    for where in (local, at + central):
+        changed[where : where + 2] = value.to_bytes(2, "little")
+    return bytes(changed)
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+PLAIN = npy("(3,)", ONES.tobytes())
 SAFETENSORS, NPZ = save({"a": ONES}), npz(a=ONES)
 
 
@@ -51,9 +79,20 @@ SAFETENSORS, NPZ = save({"a": ONES}), npz(a=ONES)
         ("a.npz", b"some text", r"a\.npz is no npz file: write it with np\.savez"),
         ("a.npz", SAFETENSORS, r"a\.npz is no npz file"),
         ("a.npz", npz(), r"a\.npz holds no state dict"),
+        ("a.npz", flipped(PLAIN, 35), r"a\.npz is no npz file, or is cut short or damaged \(error: .*invalid"),  # zlib's
+        ("a.npz", flipped(NPZ, NPZ.index(ONES.tobytes())), r"a\.npz is no npz file, .* \(BadZipFile: Bad CRC"),
+        ("a.npz", patched(PLAIN, local=6, central=8, value=1), r"a\.npz is encrypted \(a\.npy\); write it with np\.savez"),
+        ("a.npz", patched(PLAIN, local=8, central=10, value=97), r"a\.npz is no npz file, .* \(NotImplementedError"),
+        ("a.npz", npy("(10000000000000,)", bytes(12)),
+         r"a\.npz is cut short or damaged: a \(10000000000000,\) takes 40,000,000,000,000 bytes, but has 12"),
+        ("a.npz", npy("(3,)", bytes(8)), r"a\.npz is cut short or damaged: a \(3,\) takes 12 bytes, but has 8"),
+        ("a.npz", npy("(-3,)", bytes(8)), r"a\.npz is damaged: a is no array \(ValueError"),
+        ("a.npz", npy("(3,", bytes(8)), r"a\.npz is damaged: a is no array"),
+        ("a.npz", npy("(" * 9000, bytes(8)), r"a\.npz is damaged: a is no array"),
+        ("a.npz", npy("(3,)", bytes(24), kind="|O"), r"a\.npz holds more than numbers \(a is of Python objects\)"),
         ("a.h5", b"data", r"a\.h5: is of no known kind; weights are read from \.pth, \.pt, .*\.npz files"),
     ],
-)
+)  # fmt: skip
 def test_files_that_are_no_weights(tmp_path, name, data, message):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match=message):

@@ -86,6 +86,43 @@ def test_a_bare_pickle_is_not_run(tmp_path):
     assert not (tmp_path / "created").exists()
 
 
+def test_numbers_beside_the_weights(call, module):
+    """As `torch.save` writes a loss or a PSNR that NumPy computed."""
+    beside = {"epoch": 3, "best_psnr": np.float64(3), "loss": np.float32(0.5), "seen": np.int64(7), "is_done": np.bool_(True)}
+    status, out, err = call({**beside, "model": module.state_dict()})
+    assert (status, err) == (0, "")
+    assert "model is taken; epoch, best_psnr, loss, seen, is_done ignored" in out
+
+
+def test_what_numpy_has_beyond_numbers_is_refused(call, module, tmp_path):
+    for value in (np.ones(3), np.array([Evil(tmp_path / "created")], object)):
+        status, _, err = call({"model": module.state_dict(), "losses": value})
+        assert status == 2
+        assert "theirs.pth holds NumPy arrays beside its tensors: it asks for numpy." in err
+        assert "torch.save(model.state_dict(), FILE)" in err
+    assert not (tmp_path / "created").exists()
+
+
+def test_numbers_are_let_in_for_the_reading_alone(call, module):
+    before = torch.serialization.get_safe_globals()
+    call({"model": module.state_dict(), "best_psnr": np.float64(3)})
+    assert torch.serialization.get_safe_globals() == before
+
+
+def test_dicts_in_themselves_and_in_each_other(call):
+    endless: dict = {}
+    endless[""] = endless
+    status, _, err = call(endless)
+    assert status == 2
+    assert "theirs.pth holds dicts within dicts, more than 20 deep; save the state dict alone" in err
+    shared: dict = {"a": 1}
+    for _ in range(20):
+        shared = {str(i): shared for i in range(10)}  # 10**20 ways to the innermost
+    status, _, err = call(shared)
+    assert status == 2
+    assert "theirs.pth holds no state dict" in err
+
+
 def test_a_whole_module(call, module):
     """As some public checkpoints are: it can be loaded with its own code alone."""
     status, _, err = call({"model": module})
