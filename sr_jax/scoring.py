@@ -197,7 +197,8 @@ def common_degradation(settings: Settings, networks: dict[str, Trained]) -> Conf
         )
     if settings.lr_source == "files":
         return None
-    ways = {name: _degraded_by(network.config, settings.degradation) for name, network in networks.items()}
+    of_runs = {name: network for name, network in networks.items() if not network.is_converted}  # of others it is not known
+    ways = {name: _degraded_by(network.config, settings.degradation) for name, network in of_runs.items()}
     titles = {name: ", ".join(stage.name for stage in by.stages) if by else "bicubic" for name, by in ways.items()}
     if len({str(by.stages) if by else "bicubic" for by in ways.values()}) > 1:
         lines = listing(f"{name}: {title}" for name, title in titles.items())

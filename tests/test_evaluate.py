@@ -349,6 +349,7 @@ def test_networks_are_compared_on_one_degradation():
     assert common(settings(degradation="bicubic"), {"a": blur, "b": bicubic}) is None
     config = dataclasses.replace(blur.config, eval=EvalConfig(degradation="bicubic"))
     on_bicubic = blur._replace(config=config)
+    assert common(settings(), {"a": bicubic._replace(is_converted=True), "b": blur}) == blur.config
     assert common(settings(), {"a": on_bicubic, "b": bicubic}) is None
     assert common(settings(degradation="training"), {"a": on_bicubic}) == config
     assert common(settings(lr_source="files"), {"a": blur, "b": bicubic}) is None
