@@ -15,6 +15,8 @@ from sr_jax.config.experiment import Config
 from sr_jax.config.groups import explain, nearest
 from sr_jax.errors import InputError
 
+PACKAGE = "sr_jax.config"
+
 
 def load(path: str | Path) -> Config:
     """Reads a config file: Python that defines `config`, or the `config.json` of a work directory.
@@ -43,13 +45,11 @@ def load(path: str | Path) -> Config:
 
 def _nearest_import(error: Exception) -> str:
     """What of `sr_jax.config` was meant by a name that Python did not find there."""
-    said = (
-        rf"(cannot import name|name|module '{__package__}' has no attribute) '(\w+)'( from '{__package__}'| is not defined|$)"
-    )
+    said = rf"(cannot import name|name|module '{PACKAGE}' has no attribute) '(\w+)'( from '{PACKAGE}'| is not defined|$)"
     found = re.match(said, str(error)) if isinstance(error, ImportError | NameError | AttributeError) else None
     if found is None:
         return ""
-    near = nearest(found[2], sys.modules[__package__].__all__, cutoff=0.6)
+    near = nearest(found[2], sys.modules[PACKAGE].__all__, cutoff=0.6)
     return f"; did you mean {near}?" if near else ""
 
 
