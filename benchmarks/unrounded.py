@@ -6,6 +6,7 @@ The mean Y-PSNR on Set5 of a network that reads Y: by the protocol `papers`, whi
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import jax
@@ -15,20 +16,37 @@ import numpy as np
 from sr_jax import metrics, trained
 from sr_jax.data import sources
 from sr_jax.data.pack import crop_to_multiple
+from sr_jax.errors import InputError, exit_status
 from sr_jax.ops.color import rgb_to_ycbcr, to_float
 from sr_jax.ops.resize import imresize_host
 from sr_jax.places import cache_folder
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Scores a network with and without rounding.")
     parser.add_argument("--model", required=True, help="work directory or weights file")
     parser.add_argument("--data", type=Path, required=True, help="folder with Set5")
     arguments = parser.parse_args()
-    network = trained.load(arguments.model, which="latest", parameters="ema")
+    return exit_status(lambda: score(arguments.model, arguments.data))
+
+
+def score(model: str, data: Path) -> None:
+    """Prints both scores.
+
+    Raises:
+      InputError: if there is no such network, or one that reads RGB or is told the blur, or no Set5.
+    """
+    if not Path(model).expanduser().exists():
+        raise InputError(f"--model {model}: no such work directory or weights file")
+    network = trained.load(model, which="latest", parameters="ema")
+    about = network.network.about
+    if about.channels != 1:
+        raise InputError(f"--model {model}: {about.name} reads RGB, which is 8-bit; give a network that reads Y")
+    if about.is_told:
+        raise InputError(f"--model {model}: {about.name} must be told the blur; give a network that reads LR alone")
     scale, apply = network.config.scale, jax.jit(network.network.apply)
     cache = cache_folder(None) / "prepared"
-    images = sources.open_hr("Set5", scale=scale, root=arguments.data, cache=cache, option="--data", root_option="--data")
+    images = sources.open_hr("Set5", scale=scale, root=data, cache=cache, option="--data", root_option="--data")
     for name, rounded in (("papers", True), ("nothing rounded", False)):
         scores = []
         for image in sources.usable(images, "refuse"):
@@ -42,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

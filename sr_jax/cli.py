@@ -6,7 +6,7 @@ import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import tyro
 import tyro.constructors
@@ -88,12 +88,12 @@ def parse(argv: Sequence[str] | None = None, *, prog: str, description: str, int
     return tyro.cli(
         into,
         prog=prog,
-        description=description,
+        description=f"{description} {NETWORK_KEY}=NAME chooses a network; with --help after it, its keys are listed.",
         args=argv,
         default=into(path, base),
         use_underscores=True,
         config=(tyro.conf.FlagConversionOff, tyro.conf.AvoidSubcommands),
-        registry=_REGISTRY,
+        registry=REGISTRY,
     )
 
 
@@ -114,10 +114,11 @@ def _with_network(base: configs.Config, argv: list[str], prog: str) -> configs.C
 
 
 _DEGRADATION: Any = get_args(configs.Degradation)[0]
-_REGISTRY = tyro.constructors.ConstructorRegistry()
+REGISTRY = tyro.constructors.ConstructorRegistry()
+"""How the keys of a config that tyro cannot read alone are read and shown."""
 
 
-@_REGISTRY.primitive_rule
+@REGISTRY.primitive_rule
 def _degradation(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec | None:
     """On the command line a degradation has a name; stages of one's own stand in a config file."""
     if info.type != _DEGRADATION:
@@ -129,6 +130,27 @@ def _degradation(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors
         is_instance=lambda value: isinstance(value, str | tuple),
         str_from_instance=_spelled,
         choices=tuple(configs.PRESETS),
+    )
+
+
+@REGISTRY.primitive_rule
+def _network_name(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec | None:
+    """The help shows all names of networks, though the keys are those of one, which is chosen before they are read."""
+    groups = [name for name in configs.NETWORK_GROUPS if info.type == Literal[name]]
+    if not groups:
+        return None
+
+    def chosen(words: list[str]) -> str:
+        if words != groups:
+            raise ValueError("the network is chosen with --model NAME alone; these are its keys")
+        return words[0]
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(configs.NETWORKS) + "}",
+        instance_from_str=chosen,
+        is_instance=lambda value: value in groups,
+        str_from_instance=lambda name: [name],
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from sr_jax import cli
 from sr_jax import config as configs
 from sr_jax.errors import InputError, exit_status
 
@@ -35,8 +36,8 @@ class Arguments:
     network: configs.NetworkConfig
     """Sizes in which the network differs from the published one that --model names."""
     model: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Whose weights they are, such as fsrcnn or edsr-baseline; any other name brings up the nearest right one. Not needed with
-    --to torch."""
+    """Whose weights they are, such as fsrcnn or edsr-baseline: one of those of `python -m sr_jax.models list`. Its sizes
+    are listed by --help after it. Not needed with --to torch."""
     scale: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Super-resolution factor they are for. Not needed with --to torch."""
     layout: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
@@ -60,12 +61,16 @@ def _convert(argv: Sequence[str] | None) -> None:
         args=argv,
         use_underscores=True,
         config=(tyro.conf.FlagConversionOff, tyro.conf.AvoidSubcommands),
+        registry=cli.REGISTRY,
     )
     source, out, model, scale = arguments.source.expanduser(), arguments.out.expanduser(), arguments.model, arguments.scale
     if arguments.to == "sr_jax" and (model is None or scale is None):
         raise InputError("give --model and --scale, for example --model fsrcnn --scale 2: no file says for sure what it is of")
     if model is None and any(word.startswith("--network.") for word in argv or sys.argv[1:]):
         raise InputError("--network.* are sizes of the network that --model names: give --model too, or leave them out")
+    if arguments.to == "torch" and not source.exists():
+        bicubic = "; bicubic interpolation has no weights" if str(source) == "bicubic" else ""
+        raise InputError(f"{source}: no such work directory or weights file{bicubic}")
     from sr_jax.conversion import commands  # slow to import: --help and wrong options are answered without it
 
     if arguments.to == "sr_jax" and scale is not None:

@@ -7,6 +7,7 @@ out is what that pixel matters for.
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -136,6 +137,14 @@ def _shape(variable: Any) -> tuple[int, ...]:
     return variable.aval.shape
 
 
+def _scales(name: str) -> tuple[int, ...]:
+    return MODELS[NETWORKS[name].name].about.scales
+
+
+def _several(scales: Sequence[int]) -> str:
+    return ", ".join(f"x{scale}" for scale in scales)
+
+
 def _square(side: int | None) -> str:
     return "whole image" if side is None else f"{side}x{side}"
 
@@ -144,18 +153,26 @@ def main(argv: list[str] | None = None) -> int:
     """`list`: prints the table; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sr_jax.models list", description="The published networks and their costs.")
     parser.add_argument("--model", nargs="+", metavar="NAME", help="only these networks")
-    parser.add_argument("--scale", nargs="+", type=int, default=[2, 3, 4], help="only these scales")
+    parser.add_argument("--scale", nargs="+", type=int, help="only these scales; by default 2 3 4")
     arguments = parser.parse_args(argv)
-    return exit_status(lambda: _list(arguments.model or list(NETWORKS), arguments.scale))
+    names, scales = arguments.model or list(NETWORKS), arguments.scale or [2, 3, 4]
+    asked_for_each = bool(arguments.model and arguments.scale)
+    return exit_status(lambda: _list(names, scales, says_what_is_missing=asked_for_each))
 
 
-def _list(names: list[str], scales: list[int]) -> int:
+def _list(names: list[str], scales: list[int], *, says_what_is_missing: bool) -> int:
     for name in names:
         if name not in NETWORKS:
             raise InputError(f"--model {name}: {no_such('network', name, list(NETWORKS))}")
-    pairs = [(name, scale) for name in names for scale in scales if scale in MODELS[NETWORKS[name].name].about.scales]
+    pairs = [(name, scale) for name in names for scale in scales if scale in _scales(name)]
     if not pairs:
-        raise InputError(f"--scale {' '.join(map(str, scales))}: none of {', '.join(names)} has that scale")
+        there_are = _several(sorted({scale for name in names for scale in _scales(name)}))
+        asked = " ".join(map(str, scales))
+        raise InputError(f"--scale {asked}: none of {', '.join(names)} has that scale; there are {there_are}")
+    for name in names if says_what_is_missing else ():
+        missing = [scale for scale in scales if scale not in _scales(name)]
+        if missing:
+            print(f"left out: {name} {_several(missing)}; it has {_several(_scales(name))}", file=sys.stderr)
     with tqdm(pairs, unit="network", leave=False, disable=None) as bar:
         print(table([costs(*pair) for pair in bar]))
     return 0

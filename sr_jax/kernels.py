@@ -30,7 +30,8 @@ class Arguments:
     image: Path
     """An LR image."""
     out: Path = Path("kernels")
-    """Folder for IMAGE-kernel.png, and IMAGE-kernel.npy, which data.degradation can take for a blur."""
+    """Folder for IMAGE-kernel.png and, unless the network has mode=literal, whose kernel G is no blur, IMAGE-kernel.npy, which
+    data.degradation can take for a blur."""
     cache_dir: Path | None = None
     """Compiled programs. By default sr_jax in the user's cache folder."""
 
@@ -47,30 +48,52 @@ def _draw(argv: Sequence[str] | None) -> None:
 
 
 def draw(model: str, image: Path, out: Path, cache: Path) -> None:
-    """Writes the picture and the kernel of an image.
+    """Writes the picture of an image's kernel, and the kernel itself if it is a blur.
 
     Raises:
       InputError: if the network predicts no kernel, or something cannot be read or written.
     """
     import numpy as np
 
-    from sr_jax import build, trained
+    from sr_jax import build
 
     build.use_compilation_cache(cache)
+    module = load(model)
+    kernel, log_lam = (np.asarray(values[0]) for values in module.predict(read(image, channels=module.about.channels)))
+    lambdas = np.exp(log_lam).tolist()
+    with writing(f"--out {out}"):
+        out.mkdir(parents=True, exist_ok=True)
+        if is_blur(module):
+            np.save(out / f"{image.stem}-kernel.npy", kernel)
+        picture(kernel, lambdas, scale=module.scale).savefig(out / f"{image.stem}-kernel.png", dpi=120)
+    files = f"{out / image.stem}-kernel.png{' and .npy' if is_blur(module) else ''}"
+    told = "".join(f", lambda {lam:.3g}" for lam in lambdas) if is_blur(module) else " of G, which is no blur: no .npy file"
+    print(f"{files}: {kernel.shape[0]}x{kernel.shape[1]} taps{told}")
+
+
+def load(model: str) -> Any:
+    """The module of a trained network that predicts kernels or has a static one, with its parameters.
+
+    Raises:
+      InputError: if it cannot be read, or is no such network.
+    """
+    from sr_jax import build, trained
+
+    if not Path(model).expanduser().exists():
+        bicubic = "; bicubic interpolation has no kernel to predict" if model == "bicubic" else ""
+        raise InputError(f"--model {model}: no such work directory or weights file{bicubic}")
     found = trained.load(model, which="latest", parameters="ema")
     module = with_parameters(build.make_module(found.config), found.params)
     if not hasattr(module, "predict"):
         raise InputError(f"--model {model}: {module.about.name} has no kernel; give a DeconvSR")
     if module.about.is_told:
         raise InputError(f"--model {model}: its kernels are given, it predicts none; give one with kernel=predicted or static")
-    kernel, log_lam = (np.asarray(values[0]) for values in module.predict(read(image, channels=module.about.channels)))
-    lambdas = np.exp(log_lam).tolist()
-    with writing(f"--out {out}"):
-        out.mkdir(parents=True, exist_ok=True)
-        np.save(out / f"{image.stem}-kernel.npy", kernel)
-        picture(kernel, lambdas, scale=found.config.scale).savefig(out / f"{image.stem}-kernel.png", dpi=120)
-    told = "".join(f", lambda {lam:.3g}" for lam in lambdas)
-    print(f"{out / image.stem}-kernel.png: {kernel.shape[0]}x{kernel.shape[1]} taps{told}")
+    return module
+
+
+def is_blur(module: Any) -> bool:
+    """Whether the kernel of a DeconvSR is a blur: positive, with the sum 1; the G of mode=literal is not."""
+    return module.mode == "regularised"
 
 
 def with_parameters(module: Any, params: Any) -> Any:
@@ -86,18 +109,25 @@ def read(image: Path, *, channels: int) -> Any:
     Raises:
       InputError: if it cannot be read.
     """
-    import jax.numpy as jnp
-
     from sr_jax.data.images import decode_image
-    from sr_jax.ops.color import rgb_to_y, to_float
 
     try:
-        pixels = to_float(decode_image(image.read_bytes(), f"--image {image}"))
+        pixels = decode_image(image.read_bytes(), f"--image {image}")
     except OSError as error:
         raise InputError(f"--image {image} cannot be read ({error.strerror or error})") from None
-    if channels == 1 and pixels.shape[-1] == 3:
-        pixels = rgb_to_y(pixels)
-    return jnp.broadcast_to(jnp.asarray(pixels, jnp.float32), (*pixels.shape[:2], channels))[None]
+    return as_read(pixels, channels=channels)[None]
+
+
+def as_read(pixels: "np.ndarray", *, channels: int) -> Any:
+    """8-bit pixels as a network of so many channels reads them: h w c, in [0, 1]; Y if it is one channel."""
+    import jax.numpy as jnp
+
+    from sr_jax.ops.color import rgb_to_y, to_float
+
+    values = to_float(pixels)
+    if channels == 1 and values.shape[-1] == 3:
+        values = rgb_to_y(values)
+    return jnp.broadcast_to(jnp.asarray(values, jnp.float32), (*values.shape[:2], channels))
 
 
 def transfer(kernel: "np.ndarray", *, scale: int) -> "np.ndarray":
@@ -128,7 +158,8 @@ def picture(kernel: "np.ndarray", lambdas: list[float], *, scale: int) -> Any:
     figure = Figure(figsize=(3.6 * (1 + len(spectra)), 3.4), layout="constrained")
     first, *others = figure.subplots(1, 1 + len(spectra))
     shown = first.imshow(kernel, cmap="gray", extent=(-half, half, half, -half))
-    first.set(title="k" if lambdas else "G", xlabel="HR pixels from the kept one")
+    origin = "HR pixels from the kept one" if lambdas else "HR pixels from the middle of the LR pixel"
+    first.set(title="k" if lambdas else "G", xlabel=origin)
     figure.colorbar(shown, ax=first, shrink=0.8)
     for axes, (title, values) in zip(others, spectra, strict=True):
         shown = axes.imshow(np.fft.fftshift(values), cmap="viridis", vmin=0, extent=(-0.5, 0.5, 0.5, -0.5))

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "trained": None,
     "scoring": None,
     "evaluate": {"errors", "places", "scoring"},
-    "convert": {"config", "conversion", "errors"},
+    "convert": {"cli", "config", "conversion", "errors"},
     "train": {"cli", "errors", "loop"},
     "__main__": {"subcommands"},
     "subcommands": set(),

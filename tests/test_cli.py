@@ -120,7 +120,27 @@ def test_a_published_network_is_chosen_by_name():
     assert parse("--config.model.d=8").config.model == configs.FSRCNNConfig(d=8)
 
 
+@pytest.mark.parametrize(("arguments", "key"), [((), "d"), (("--config.model.name=edsr-baseline",), "res_scale")])
+def test_help_names_all_networks_and_lists_the_keys_of_the_chosen_one(arguments, key, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        parse(*arguments, "--help")
+    text = re.sub(r"[│\s]+", "", capsys.readouterr().out)
+    assert "--config.model.name{" + ",".join(configs.NETWORKS) + "}" in text
+    assert f"--config.model.{key}" in text
+    assert "--config.model.name=NAMEchoosesanetwork;with--helpafterit,itskeysarelisted." in text
+
+
+def test_one_wrong_item_is_not_a_missing_one(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parse("--config.model.name=deconv-sr-small", "--config.model.lam_start", "0")
+    told = re.sub(r"[│\s]+", " ", capsys.readouterr().err)
+    assert "lam_start[0]=0.0: input should be greater than or equal to 0.000001 " in told
+    assert "at least 1 item" not in told
+
+
 def test_an_unknown_network_names_the_nearest():
+    with pytest.raises(InputError, match=r"--config.model.name EDSR: there is no network 'EDSR'; did you mean 'edsr'\?"):
+        parse("--config.model.name=EDSR")
     with pytest.raises(InputError, match=r"there is no network 'edsr-basline'; did you mean 'edsr-baseline'\?"):
         parse("--config.model.name=edsr-basline")
     with pytest.raises(InputError, match=r"--config.model.d: no such key"):

@@ -69,6 +69,8 @@ def write(tmp_path, text):
         ("config = KernelFile()", "KernelFile needs 'path'"),
         ("config = Order(resize=(0.5, 0.6, 0.0))", "probabilities must sum to 1, these sum to 1.1"),
         ("config = Order(plateau_beta=(1.5, 2))", "must hold 1 between its bounds"),
+        ("config = DeconvSRConfig(lam_start=(0,))", r"lam_start\[0\]=0: input should be greater than or equal to 0.000001$"),
+        ("config = DeconvSRConfig(lam_start=())", r"lam_start=\(\): tuple should have at least 1 item"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):
@@ -199,6 +201,47 @@ def test_json_with_a_wrong_stage(stage, message):
 def test_networks_in_config_files(model, message):
     with pytest.raises(InputError, match=re.escape(message)):
         configs.from_json(json.dumps({"model": model}))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("'edsr-baseline'", "model='edsr-baseline' is a name, not a network; write model=NETWORKS[\"edsr-baseline\"]"),
+        ("'vdsr'", "model='vdsr' is a name, not a network; write model=NETWORKS[\"vdsr\"] or VDSRConfig()"),
+        ("'EDSR'", "model='EDSR' is a name, not a network; did you mean model=NETWORKS[\"edsr\"] or EDSRConfig()?"),
+        ("'zzz'", "write model=NETWORKS[NAME], where there are srcnn, srcnn-955, "),
+        ("3", "model=3 is no network, such as FSRCNNConfig(d=56)"),
+        ("EDSRConfig", "is no network, such as FSRCNNConfig(d=56)"),
+    ],
+)
+def test_what_is_no_network_says_what_to_write(tmp_path, model, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        configs.load(write(tmp_path, f"config = Config(model={model})"))
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("from sr_jax.config import FSRCNConfig", "FSRCNNConfig"),
+        ("config = Config(model=EDSRconfig())", "EDSRConfig"),
+        ("import sr_jax.config as c\nc.OptmConfig()", "OptimConfig"),
+        ("import math\nmath.EDSRconfig", None),
+        ("config = zzz", None),
+    ],
+)
+def test_a_misspelt_import_names_the_nearest(tmp_path, text, nearest):
+    with pytest.raises(InputError, match=r"(Import|Name|Attribute)Error: ") as error:
+        configs.load(write(tmp_path, text))
+    assert str(error.value).partition("; did you mean ")[2] == (f"{nearest}?" if nearest else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("EDSR", "edsr"), ("Fsrcnn-S", "fsrcnn-s"), ("edsr-basline", "edsr-baseline"), ("edsrx", "edsr")]
+)
+def test_the_nearest_name_whatever_the_case(name, nearest):
+    assert configs.no_such("network", name, list(configs.NETWORKS)).endswith(f"did you mean {nearest!r}?")
+    upper = [known.upper() for known in configs.NETWORKS]  # as names of layouts have capitals
+    assert configs.no_such("network", name, upper).endswith(f"did you mean {nearest.upper()!r}?")
 
 
 def test_networks_come_back():

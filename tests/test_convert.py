@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from sr_jax import build, convert, trained, weights
+from sr_jax import config as configs
 from sr_jax.config import Config, FSRCNNConfig
 from tests import golden
 from tests.models.cases import CASES, inputs
@@ -198,6 +200,7 @@ def test_tensors_of_something_else(call):
         (("--model", "fsrcnn"), "give --model and --scale"),
         (("--scale", "2"), "give --model and --scale"),
         (("--model", "fsrnc", "--scale", "2"), "--model fsrnc: there is no network 'fsrnc'; did you mean 'fsrcnn'?"),
+        (("--model", "EDSR", "--scale", "2"), "--model EDSR: there is no network 'EDSR'; did you mean 'edsr'?"),
         (("--model", "fsrcnn", "--scale", "5"), "scale=5: FSRCNN knows the scales 2, 3, 4"),
         ((*MODEL, "--layout", "yjn870"), "there is no layout of fsrcnn 'yjn870'; did you mean 'yjn870/FSRCNN-pytorch'?"),
         ((*MODEL, "--layout", "Lornatang/FSRCNN-PyTorch"), "In the nearest layout, Lornatang/FSRCNN-PyTorch"),
@@ -213,6 +216,9 @@ def test_sizes_out_of_range(call, theirs, capsys):
     with pytest.raises(SystemExit, match="2"):
         call(theirs, *MODEL, "--network.d=0")
     assert "d=0: input should be greater than 0" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        call(theirs, *MODEL, "--network.name=edsr")
+    assert "the network is chosen with --model NAME alone" in capsys.readouterr().err
 
 
 def test_places_that_cannot_be_written(call, theirs, tmp_path):
@@ -316,6 +322,9 @@ def test_back_from_another_network_than_told(call, theirs, tmp_path, capsys):
     assert convert.main([*arguments, "--model", "fsrcnn"]) == 2
     assert convert.main([str(tmp_path / "nothing"), "--to", "torch", "--out", str(tmp_path / "x.safetensors")]) == 2
     assert "nothing: no such" in capsys.readouterr().err
+    assert convert.main(["bicubic", "--to", "torch", "--out", str(tmp_path / "x.safetensors")]) == 2
+    told = capsys.readouterr().err
+    assert told == "error: bicubic: no such work directory or weights file; bicubic interpolation has no weights\n"
 
 
 def test_our_own_weights_need_no_conversion(call, theirs, tmp_path):
@@ -338,6 +347,15 @@ def test_the_card_is_plain_json(call, theirs, tmp_path):
     card = json.loads((tmp_path / "ours.json").read_text())
     assert (card["model"], card["scale"], card["step"], card["table"]) == ("fsrcnn", 2, None, [])
     assert set(card["converted"]) == {"file", "sha256", "layout"}
+
+
+def test_help_names_all_networks_and_lists_the_sizes_of_the_chosen_one(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        convert.main(["--model", "edsr-baseline", "--help"])
+    text = re.sub(r"[│\s]+", "", capsys.readouterr().out)
+    assert "--network.name{" + ",".join(configs.NETWORKS) + "}" in text
+    assert "--network.res_scaleFLOAT" in text
+    assert "--network.d" not in text
 
 
 def test_help_is_quick_to_import():

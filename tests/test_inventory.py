@@ -51,11 +51,31 @@ def test_the_list(capsys):
     assert [cell.strip() for cell in lines[2].split("|")[1:4]] == ["fsrcnn-s", "2016", "x2"]
 
 
+def test_what_was_asked_for_and_is_not_there_is_named(capsys):
+    assert inventory.main(["--model", "fsrcnn-s", "lapsrn", "--scale", "3", "5"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split("|")[1].strip() for line in out.splitlines()[2:]] == ["fsrcnn-s"]
+    assert err.splitlines() == [
+        "left out: fsrcnn-s x5; it has x2, x3, x4",
+        "left out: lapsrn x3, x5; it has x2, x4, x8",
+    ]
+
+
+def test_scales_that_were_not_asked_for_are_no_loss(capsys, monkeypatch):
+    monkeypatch.setattr(inventory, "costs", lambda name, scale: inventory.Cost(name, 2017, scale, "", 0, 0, 1))
+    assert inventory.main(["--model", "lapsrn"]) == inventory.main(["--scale", "8"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert [line.split("|")[1].strip() for line in out.splitlines() if "2017" in line] == ["lapsrn"] * 3 + ["dbpn"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--model", "fsrcn"], "--model fsrcn: there is no network 'fsrcn'; did you mean 'fsrcnn'?"),
-        (["--model", "fsrcnn", "--scale", "8"], "--scale 8: none of fsrcnn has that scale"),
+        (["--model", "fsrcnn", "--scale", "8"], "--scale 8: none of fsrcnn has that scale; there are x2, x3, x4"),
+        (["--model", "vdsr", "lapsrn", "--scale", "5"], "none of vdsr, lapsrn has that scale; there are x2, x3, x4, x8"),
+        (["--model", "FSRCNN"], "--model FSRCNN: there is no network 'FSRCNN'; did you mean 'fsrcnn'?"),
     ],
 )
 def test_bad_input(arguments, message, capsys):

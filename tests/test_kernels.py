@@ -8,6 +8,7 @@ from PIL import Image
 
 from sr_jax import build, kernels, weights
 from sr_jax.config import Config, DeconvSRConfig, FSRCNNConfig
+from sr_jax.data.degrade.blurs import load_kernels
 from sr_jax.models import __main__ as models_main
 from sr_jax.ops.fourier import data_step
 
@@ -37,12 +38,35 @@ def test_the_picture_and_the_kernel(tmp_path, cache, image, capsys, model):
     out = tmp_path / "new" / "folder"
     argv = ["kernels", "--model", save(tmp_path, model), "--image", str(image), "--out", str(out), "--cache_dir", str(cache)]
     assert models_main.main(argv) == 0
-    assert re.search(r"lr-kernel\.png: 7x7 taps, lambda" if model is DECONV else "8x8 taps\n", capsys.readouterr().out)
-    module = build.make_module(Config(model=model))
-    expected, _ = module.predict(kernels.read(image, channels=model.channels))
-    np.testing.assert_allclose(np.load(out / "lr-kernel.npy"), expected[0], rtol=1e-5)
+    told = (
+        r"lr-kernel\.png and \.npy: 7x7 taps, lambda"
+        if model is DECONV
+        else r"\.png: 8x8 taps of G, which is no blur: no \.npy"
+    )
+    assert re.search(told, capsys.readouterr().out)
+    assert (out / "lr-kernel.npy").exists() == (model is DECONV)
+    if model is DECONV:
+        expected, _ = build.make_module(Config(model=model)).predict(kernels.read(image, channels=1))
+        np.testing.assert_allclose(np.load(out / "lr-kernel.npy"), expected[0], rtol=1e-5)
+        np.testing.assert_allclose(load_kernels(out / "lr-kernel.npy"), expected, rtol=1e-5)
     with Image.open(out / "lr-kernel.png") as drawn:
         assert drawn.width > drawn.height > 100
+
+
+def test_the_axes_of_a_blur_and_of_g():
+    """A blur has its middle tap on the pixel that is kept; G, of 8 taps at x2, its middle between two HR pixels."""
+    blur, g = (kernels.picture(np.ones((n, n)) / n**2, lam, scale=2).axes[0] for n, lam in ((7, [0.1]), (8, [])))
+    assert (blur.get_title(), blur.get_xlabel()) == ("k", "HR pixels from the kept one")
+    assert (g.get_title(), g.get_xlabel()) == ("G", "HR pixels from the middle of the LR pixel")
+
+
+def test_pixels_as_networks_read_them(rng):
+    rgb = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    np.testing.assert_allclose(kernels.as_read(rgb, channels=3), rgb / 255, rtol=1e-6)
+    gray = kernels.as_read(rgb[..., :1], channels=3)
+    np.testing.assert_allclose(gray, np.repeat(rgb[..., :1] / 255, 3, -1), rtol=1e-6)
+    white = kernels.as_read(np.full((2, 2, 3), 255, np.uint8), channels=1)
+    np.testing.assert_allclose(white, np.full((2, 2, 1), 235 / 255), rtol=1e-6)  # Y of BT.601 lies in [16, 235]
 
 
 def test_parameters_are_those_of_the_file():
@@ -77,6 +101,14 @@ def test_networks_without_a_kernel(tmp_path, cache, image, capsys, model, messag
     argv = ["kernels", "--model", save(tmp_path, model), "--image", str(image), "--cache_dir", str(cache)]
     assert models_main.main(argv) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "more"), [("bicubic", "; bicubic interpolation has no kernel to predict"), ("runs/nowhere", "")]
+)
+def test_places_that_are_not_there(cache, image, capsys, model, more):
+    assert models_main.main(["kernels", "--model", model, "--image", str(image), "--cache_dir", str(cache)]) == 2
+    assert capsys.readouterr().err == f"error: --model {model}: no such work directory or weights file{more}\n"
 
 
 def test_images_that_cannot_be_read(tmp_path, cache, capsys):

@@ -3,15 +3,19 @@
 import dataclasses
 import difflib
 import json
+import re
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from sr_jax.config.experiment import Config
-from sr_jax.config.groups import explain
+from sr_jax.config.groups import explain, nearest
 from sr_jax.errors import InputError
+
+PACKAGE = "sr_jax.config"
 
 
 def load(path: str | Path) -> Config:
@@ -33,10 +37,20 @@ def load(path: str | Path) -> Config:
         config = runpy.run_path(str(path)).get("config")
     except Exception as error:  # whatever the user's file raises
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        raise InputError(f"--config {path}: {kind}{error}") from error
+        raise InputError(f"--config {path}: {kind}{error}{_nearest_import(error)}") from error
     if not isinstance(config, Config):
         raise InputError(f"--config {path} must define `config = Config(...)`, but `config` is {config!r}")
     return config
+
+
+def _nearest_import(error: Exception) -> str:
+    """What of `sr_jax.config` was meant by a name that Python did not find there."""
+    said = rf"(cannot import name|name|module '{PACKAGE}' has no attribute) '(\w+)'( from '{PACKAGE}'| is not defined|$)"
+    found = re.match(said, str(error)) if isinstance(error, ImportError | NameError | AttributeError) else None
+    if found is None:
+        return ""
+    near = nearest(found[2], sys.modules[PACKAGE].__all__, cutoff=0.6)
+    return f"; did you mean {near}?" if near else ""
 
 
 def to_json(config: Config) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import functools
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import pydantic.dataclasses
@@ -17,6 +18,9 @@ STAGES: dict[str, Any] = {}
 
 NETWORK_GROUPS: dict[str, Any] = {}
 """The groups of which a model may be any, by their names: networks.py."""
+
+PUBLISHED: dict[str, Any] = {}
+"""The networks that have names of their own, by these: networks.py."""
 
 
 def _listed(value: Any) -> Any:
@@ -53,8 +57,13 @@ def group(cls: type[T]) -> type[T]:
 
 
 def explain(error: ValidationError, group: type) -> str:
-    """A pydantic error as one line: for each wrong key what would be right."""
-    return "; ".join(_explain_one(detail, group) for detail in error.errors())
+    """A pydantic error as one line: for each wrong key what would be right.
+
+    A tuple is also said to be too short when its items are wrong; then only these count.
+    """
+    details = error.errors()
+    around = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
+    return "; ".join(_explain_one(detail, group) for detail in details if detail["loc"] not in around)
 
 
 def _explain_one(detail: Any, group: Any) -> str:
@@ -80,7 +89,9 @@ def _explain_one(detail: Any, group: Any) -> str:
         case "union_tag_invalid":
             kind, members = ("network", NETWORK_GROUPS) if path == "model" else ("stage", STAGES)
             return f"{path}: {no_such(kind, detail['ctx']['tag'], list(members))}"
-        case "union_tag_not_found" | "dataclass_type" if path == "model":
+        case "model_attributes_type" if path == "model" and isinstance(detail["input"], str) and detail["input"]:
+            return f"{path}={detail['input']!r} is a name, not a network; {_written(detail['input'])}"
+        case "union_tag_not_found" | "dataclass_type" | "model_attributes_type" if path == "model":
             return f"{path}={detail['input']!r} is no network, such as FSRCNNConfig(d=56)"
         case "union_tag_not_found":
             return f"{path}={detail['input']!r} is no stage of a degradation, such as Jpeg(quality=(30, 95))"
@@ -88,9 +99,27 @@ def _explain_one(detail: Any, group: Any) -> str:
     return f"{path}={detail['input']!r}: {message[0].lower()}{message[1:]}" if path else message
 
 
+def _written(name: str) -> str:
+    """How a network is written in a config file that gives only its name."""
+    near = nearest(name, list(PUBLISHED))
+    if near is None:
+        return f"write model=NETWORKS[NAME], where there are {', '.join(PUBLISHED)}"
+    group = type(PUBLISHED[near])
+    made = f" or {group.__name__}()" if PUBLISHED[near] == group() else ""
+    wanted = "write" if name == near else "did you mean"
+    return f'{wanted} model=NETWORKS["{near}"]{made}{"" if name == near else "?"}'
+
+
+def nearest(name: str, names: Sequence[str], *, cutoff: float = 0.3) -> str | None:
+    """The known name that is most like an unknown one, whatever the case of either; None: none is like it."""
+    wanted, folded = name.lower(), {known.lower(): known for known in names}
+    misspelt, alike = (difflib.get_close_matches(wanted, folded, n=1, cutoff=least) for least in (max(0.8, cutoff), cutoff))
+    near = misspelt or [known for known in folded if wanted.startswith(known)] or alike  # edsr, of edsr-baseline
+    return folded[near[0]] if near else None
+
+
 def no_such(kind: str, name: str, names: list[str]) -> str:
     """What to say of an unknown name."""
-    misspelt, alike = (difflib.get_close_matches(name, names, n=1, cutoff=cutoff) for cutoff in (0.8, 0.3))
-    near = misspelt or [known for known in names if name.startswith(known)] or alike  # edsr, of edsr-baseline
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
     return f"there is no {kind} {name!r}; {hint}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 
 from sr_jax.config.degradations import odd
-from sr_jax.config.groups import NETWORK_GROUPS, group
+from sr_jax.config.groups import NETWORK_GROUPS, PUBLISHED, group
 
 
 @group
@@ -273,6 +273,7 @@ NETWORKS: dict[str, Any] = {
 }
 """The published networks and the founding system, by the names under which tables and command lines know them."""
 
+PUBLISHED.update(NETWORKS)
 NETWORK_GROUPS.update({network.name: type(network) for network in NETWORKS.values()})
 
 
