@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -176,9 +177,14 @@ def _refusal(found: sources.Source, best: Match, network: Any, scale: int) -> st
 
 
 def _has_other_sizes(best: Match, network: Any, scale: int) -> bool:
-    """Whether some of the tensors that match by name have another shape."""
-    expected = mapping.leaves(match.abstract(network, scale), best.layout)
-    return any(match.has_other_shape(best.state[leaf.key], leaf) for leaf in expected if leaf.key in best.state)
+    """Whether tensors that match by name have another shape, or whole layers are missing or more of their kind are there."""
+    expected = {leaf.key: leaf for leaf in mapping.leaves(match.abstract(network, scale), best.layout)}
+    kinds = {re.sub(r"\d+", "#", key) for key in expected}
+    return (
+        any(match.has_other_shape(best.state[key], leaf) for key, leaf in expected.items() if key in best.state)
+        or sum(key not in best.state for key in expected) > 1
+        or any(key not in expected and re.sub(r"\d+", "#", key) in kinds for key in best.state)
+    )
 
 
 def _say_doubts(best: Match, others: list[Match], network: Any, scale: int, layout: str | None) -> None:

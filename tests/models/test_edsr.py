@@ -8,8 +8,10 @@ from flax import nnx
 
 from sr_jax.build import build_network
 from sr_jax.config import Config, EDSRConfig
+from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.errors import InputError
 from sr_jax.models.edsr import EDSR
+from sr_jax.ops.resize import imresize
 
 
 def parameters(scale: int, **options) -> int:
@@ -61,3 +63,14 @@ def test_kernels_start_as_pytorchs():
 def test_unknown_scale_is_refused():
     with pytest.raises(InputError, match="scale=5: EDSR knows the scales 2, 3, 4"):
         EDSR(scale=5, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_with_an_image_skip_it_starts_as_bicubic_interpolation(rng, channels):
+    """And other code has no such network."""
+    lr = jnp.asarray(rng.random((1, 9, 8, channels), dtype=np.float32))
+    bicubic = imresize(lr, scale=2, kernel="bicubic", antialias=True)
+    model = EDSR(scale=2, blocks=1, width=4, channels=channels, image_skip=True, rngs=nnx.Rngs(0))
+    np.testing.assert_allclose(model(lr)[:, 4:-4, 4:-4], bicubic[:, 4:-4, 4:-4], atol=0.02)
+    with pytest.raises(InputError, match=r"image_skip=True is of sr_jax alone"):
+        LAYOUTS["edsr"](EDSRConfig(image_skip=True), 2)

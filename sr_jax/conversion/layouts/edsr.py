@@ -5,11 +5,18 @@ from typing import Any
 import numpy as np
 
 from sr_jax.conversion.mapping import Layout
+from sr_jax.errors import InputError
 from sr_jax.ops.color import DIV2K_MEAN
 
 
 def edsr(network: Any, scale: int) -> dict[str, Layout]:
-    """`head`, `body`, `tail`, and the mean as convolutions; or `conv_first`, `body`, `conv_last`, and the mean not stored."""
+    """`head`, `body`, `tail`, and the mean as convolutions; or `conv_first`, `body`, `conv_last`, and the mean not stored.
+
+    Raises:
+      InputError: if the network adds its result to the bicubic image, which no implementation does.
+    """
+    if network.image_skip:
+        raise InputError("model.image_skip=True is of sr_jax alone: no public implementation of EDSR adds to the bicubic image")
     authors = {"head": "head.0", "body_end": f"body.{network.blocks}", "tail": "tail.1"}
     basicsr = {"head": "conv_first", "body_end": "conv_after_body", "tail": "conv_last"}
     for i in range(network.blocks):
