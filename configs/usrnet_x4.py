@@ -10,8 +10,9 @@ each patch are drawn and told: 25 x 25 kernels, half of them anisotropic Gaussia
 
 The paper trains one network for all scales, with one of x1 to x4 drawn for each batch; a run here has one scale. Its patches
 are blurred as if they were periodic; ours are cut from the blurred image and extended until they are, as its test does with
-LR, and its kernels are centred on the kept pixel. Its batch of 48 patches of 96 pixels, Adam at 1e-4, halved every 100,000
-steps down to 0.0625e-4, and L1 are kept. USRNet-tiny: --config.model.name=usrnet-tiny.
+LR, and its kernels are centred on the kept pixel. Batches of 48 patches of 96 pixels, Adam at 1e-4,
+halved every 100,000 steps down to 0.0625e-4, and L1 are those of its authors' training code (cszn/KAIR). USRNet-tiny:
+--config.model.name=usrnet-tiny.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, USRNetConfig
