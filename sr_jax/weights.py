@@ -53,6 +53,7 @@ def write(path: Path, params: Any, card: Card) -> None:
     data = save(named(params), metadata={IDENTITY: json.dumps(_identity(card))})
     replace_bytes(path, data)
     config = json.loads(configs.to_json(card.config))
+    config["data"]["root"] = None  # a place of the machine that trained
     plain = {
         "model": card.config.model.name,
         "scale": card.config.scale,

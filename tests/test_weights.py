@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from sr_jax import build, trained, weights
-from sr_jax.config import Config, FSRCNNConfig
+from sr_jax.config import Config, DataConfig, FSRCNNConfig
 from sr_jax.errors import InputError
 
 CONFIG = Config(scale=3, model=FSRCNNConfig(d=8, s=4, m=2))
@@ -43,6 +44,13 @@ def test_others_can_read_it(file):
     assert "mapping.1.kernel" in tensors
     card = json.loads(file.with_suffix(".json").read_text())
     assert (card["model"], card["scale"], card["step"], card["commit"]) == ("fsrcnn", 3, 7, "abc")
+
+
+def test_the_card_names_no_folder_of_the_machine_that_trained(tmp_path, params):
+    config = dataclasses.replace(CONFIG, data=DataConfig(root="/somewhere"))
+    weights.write(tmp_path / "net.safetensors", params, CARD._replace(config=config))
+    assert "somewhere" not in (tmp_path / "net.json").read_text()
+    assert weights.read_card(tmp_path / "net.safetensors").config == dataclasses.replace(config, data=DataConfig())
 
 
 def change(file, edit):
