@@ -25,11 +25,14 @@ def test_multiply_adds_by_hand():
 
 
 def test_published_cost_of_fsrcnn():
-    """25 d + 2 d s + 9 m s^2 + 81 d multiply-adds an LR pixel (Section 3.2 of the paper), where the kernel fits the stride."""
+    """25 d + 2 d s + 9 m s^2 + 81 d multiply-adds an LR pixel (Section 3.2 of the paper), where the kernel fits the stride.
+
+    The deconvolution, whose middle is not that of the cell, is computed on one pixel more along both axes.
+    """
     cost = inventory.costs("fsrcnn", 3)
-    assert cost.multiply_adds == 427 * 240 * (25 * 56 + 2 * 56 * 12 + 9 * 4 * 12**2 + 81 * 56)
+    assert cost.multiply_adds == 427 * 240 * (25 * 56 + 2 * 56 * 12 + 9 * 4 * 12**2) + 428 * 241 * 81 * 56
     assert cost.parameters == 12_809
-    assert cost.field == 15  # 5x5, four times 3x3, and three taps of the deconvolution
+    assert cost.field == 17  # 5x5, four times 3x3, and up to two pixels on one side of the deconvolution's
     assert inventory.costs("fsrcnn", 2).field == 17
 
 
