@@ -180,6 +180,8 @@ def _has_other_sizes(best: Match, network: Any, scale: int) -> bool:
     """Whether tensors that match by name have another shape, or whole layers are missing or more of their kind are there."""
     expected = {leaf.key: leaf for leaf in mapping.leaves(match.abstract(network, scale), best.layout)}
     kinds = {re.sub(r"\d+", "#", key) for key in expected}
+    if not expected.keys() & best.state.keys():
+        return False  # of another kind altogether
     return (
         any(match.has_other_shape(best.state[key], leaf) for key, leaf in expected.items() if key in best.state)
         or sum(key not in best.state for key in expected) > 1
