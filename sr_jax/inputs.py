@@ -171,7 +171,7 @@ def make_evaluator(config: Config, about: About, cache: Path) -> Evaluator:
     Raises:
       InputError: if a set or the protocol cannot be used.
     """
-    by = config if config.eval.degradation == "training" and tasks.is_degraded(config) else None
+    by = tasks.degraded_by(config, "own")
     protocol = choose(config.eval.protocol, channels=[about.channels], rgb_lr=tasks.rgb_lr(by), option="eval.protocol=")
     prepared = [
         task

@@ -189,27 +189,20 @@ def common_degradation(settings: Settings, networks: dict[str, Trained]) -> Conf
     Raises:
       InputError: if theirs differ, or LR files do not say what a network must be told.
     """
-    told = [name for name, network in networks.items() if network.network.about.is_told]
-    if told and settings.lr_source == "files":
-        raise InputError(
-            f"--lr_source files: {', '.join(told)} must be told each image's kernel and noise, which LR files do not say; "
-            "leave the option out"
-        )
     if settings.lr_source == "files":
+        if told := [name for name, network in networks.items() if network.network.about.is_told]:
+            raise InputError(
+                f"--lr_source files: {', '.join(told)} must be told each image's kernel and noise, which LR files do not say; "
+                "leave the option out"
+            )
         return None
     of_runs = {name: network for name, network in networks.items() if not network.is_converted}  # of others it is not known
-    ways = {name: _degraded_by(network.config, settings.degradation) for name, network in of_runs.items()}
+    ways = {name: tasks.degraded_by(network.config, settings.degradation) for name, network in of_runs.items()}
     titles = {name: ", ".join(stage.name for stage in by.stages) if by else "bicubic" for name, by in ways.items()}
     if len({str(by.stages) if by else "bicubic" for by in ways.values()}) > 1:
         lines = listing(f"{name}: {title}" for name, title in titles.items())
         raise InputError(f"the networks are evaluated on different degradations; use --degradation bicubic:{lines}")
     return next(iter(ways.values()), None)
-
-
-def _degraded_by(config: Config, asked: str) -> Config | None:
-    """The config, if its network is evaluated on LR as it was trained on; None for bicubic."""
-    way = config.eval.degradation if asked == "own" else asked
-    return config if way == "training" and tasks.is_degraded(config) else None
 
 
 def method_names(networks: dict[str, Trained]) -> dict[str, str]:

@@ -28,9 +28,15 @@ def make(protocol: Protocol, images: Sequence[Image], *, set: str, scale: int, d
         yield _told(protocol.task(image, set=set, scale=scale, lr=lr), known)
 
 
-def is_degraded(config: Config) -> bool:
-    """Whether training makes LR otherwise than by bicubic reduction."""
-    return config.data.lr_source == "degrade" and config.data.degradation != "bicubic"
+def degraded_by(config: Config, way: str) -> Config | None:
+    """The config, if its network is evaluated on LR degraded as in training, and that is not by bicubic reduction; else None.
+
+    Args:
+      way: training, bicubic, or own: the config's.
+    """
+    way = config.eval.degradation if way == "own" else way
+    is_degraded = config.data.lr_source == "degrade" and config.data.degradation != "bicubic"
+    return config if way == "training" and is_degraded else None
 
 
 def lr_source(degraded_by: Config | None) -> str:

@@ -71,8 +71,8 @@ def to_torch(source: Path, *, network: Any | None, scale: int | None, layout: st
         work directory, or would replace weights of ours.
     """
     _check_out(out, source, (*sources.PYTORCH, sources.SAFETENSORS, sources.NPZ), "")
-    if _has_card(out):
-        raise InputError(f"--out {out}: holds weights of sr_jax with their card, {_card_of(out).name}; give another name")
+    if _card(out):
+        raise InputError(f"--out {out}: holds weights of sr_jax with their card, {_place_of_card(out).name}; give another name")
     if out.name.endswith(sources.PYTORCH):
         sources.torch_or_error(out)  # better found out now than after the work
     ours = trained.load(str(source), which="latest", parameters="ema")
@@ -134,7 +134,7 @@ def _check_out(out: Path, source: Path, suffixes: tuple[str, ...], hint: str) ->
 
 def _check_earlier(out: Path) -> None:
     """Of what is there, only the output of an earlier conversion may be replaced."""
-    there = [str(path) for path in (out, _card_of(out)) if path.exists()]
+    there = [str(path) for path in (out, _place_of_card(out)) if path.exists()]
     if there and not _is_converted(out):
         verb = "is" if len(there) == 1 else "are"
         raise InputError(f"--out {out}: {' and '.join(there)} {verb} there already, from no conversion; give another name")
@@ -142,21 +142,23 @@ def _check_earlier(out: Path) -> None:
 
 def _is_converted(out: Path) -> bool:
     """Whether a file's card says that it was converted, and the file, if it is there, is the card's."""
-    if not _has_card(out):
+    card = _card(out)
+    if card is None or card.converted is None:
         return False
-    card = weights.read_card(out)
-    return card.converted is not None and (not out.exists() or card.sha256 in (None, weights.sha256_of(out)))
+    return not out.exists() or card.sha256 in (None, weights.sha256_of(out))
 
 
-def _has_card(out: Path) -> bool:
+def _card(out: Path) -> weights.Card | None:
+    """That of a weights file of ours, if there is one that can be read."""
+    if out.suffix != weights.SUFFIX:
+        return None
     try:
-        weights.read_card(out)
+        return weights.read_card(out)
     except InputError:
-        return False
-    return out.suffix == weights.SUFFIX
+        return None
 
 
-def _card_of(out: Path) -> Path:
+def _place_of_card(out: Path) -> Path:
     return out.with_suffix(".json")
 
 
