@@ -18,12 +18,14 @@ import jax
 import platformdirs
 from tabulate import tabulate
 
-from sr_jax import build, inputs, state
 from sr_jax import config as configs
+from sr_jax.build import network as build
+from sr_jax.build import training_images as inputs
 from sr_jax.config import Config
 from sr_jax.data import pipelines
-from sr_jax.parallel import Spread
-from sr_jax.step import make_dispatch
+from sr_jax.training import state
+from sr_jax.training.devices import Spread
+from sr_jax.training.step import make_dispatch
 
 
 def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) -> Callable[[], float]:

@@ -27,9 +27,9 @@ def measure(way: str, data: Path, name: str, scale: int) -> None:
 
     from sr_jax.data.images import Image, decode_image
     from sr_jax.evaluation.protocol import PROTOCOLS
-    from sr_jax.evaluation.upscale import Upscaler
+    from sr_jax.evaluation.tiles import Upscaler
     from sr_jax.models import FSRCNN
-    from sr_jax.watch import CompileClock
+    from sr_jax.training.monitor import CompileClock
 
     graph, variables = nnx.split(FSRCNN(scale=scale, rngs=nnx.Rngs(0)), nnx.Param)
     params = nnx.to_pure_dict(variables)

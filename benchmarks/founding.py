@@ -22,8 +22,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from sr_jax import build, loop
-from sr_jax import state as states
+from sr_jax.build import network as build
 from sr_jax.config import (
     Config,
     DataConfig,
@@ -38,7 +37,9 @@ from sr_jax.config import (
     differences,
     load,
 )
-from sr_jax.places import cache_folder
+from sr_jax.runs import train as loop
+from sr_jax.system.places import cache_folder
+from sr_jax.training import state as states
 
 DEGRADATION = (GaussianBlur(size=21, sigma=(0.6, 2.4)), Subsample(), GaussianNoise(sigma=(0.0, 2.55)))
 

@@ -28,13 +28,14 @@ import numpy as np
 from PIL import Image as PILImage
 from tabulate import tabulate
 
-from sr_jax import build, state
+from sr_jax.build import network as build
 from sr_jax.config import Config, DataConfig, EvalConfig
 from sr_jax.data import pack, pipelines
 from sr_jax.data.images import SUFFIXES, Image, decode_image
 from sr_jax.data.plan import Plan, Sampler
-from sr_jax.parallel import Spread
-from sr_jax.step import make_dispatch
+from sr_jax.training import state
+from sr_jax.training.devices import Spread
+from sr_jax.training.step import make_dispatch
 
 torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 

@@ -22,7 +22,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from sr_jax import config as configs
-from sr_jax import loop
+from sr_jax.runs import train as loop
 
 FOLDER = Path(skimage.__file__).parent / "data"
 SCENES = ("camera.png", "coins.png", "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg")

@@ -18,14 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 from tabulate import tabulate
 
-from sr_jax import tasks
+from sr_jax.build import evaluation_sets as tasks
 from sr_jax.config import Config, GaussianBlur, GaussianNoise, Subsample
 from sr_jax.data import sources
 from sr_jax.data.images import Bad
 from sr_jax.errors import InputError, exit_status
 from sr_jax.evaluation.protocol import PROTOCOLS
-from sr_jax.kernels import as_read, is_blur, load
-from sr_jax.places import cache_folder
+from sr_jax.runs.kernels import as_read, is_blur, load
+from sr_jax.system.places import cache_folder
 
 SIGMAS = (0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.4)
 SIDE = 128

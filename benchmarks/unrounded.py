@@ -13,13 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sr_jax import metrics, trained
+from sr_jax import metrics
+from sr_jax.build import trained
 from sr_jax.data import sources
 from sr_jax.data.pack import crop_to_multiple
 from sr_jax.errors import InputError, exit_status
 from sr_jax.ops.color import rgb_to_ycbcr, to_float
 from sr_jax.ops.resize import imresize_host
-from sr_jax.places import cache_folder
+from sr_jax.system.places import cache_folder
 
 
 def main() -> int:

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sr_jax import cli
 from sr_jax import config as configs
+from sr_jax.cli import options as cli
 from sr_jax.errors import InputError, exit_status
 
 DESCRIPTION = """Converts weights of other implementations to a .safetensors file and its card, which all commands take.
@@ -71,7 +71,7 @@ def _convert(argv: Sequence[str] | None) -> None:
     if arguments.to == "torch" and not source.exists():
         bicubic = "; bicubic interpolation has no weights" if str(source) == "bicubic" else ""
         raise InputError(f"{source}: no such work directory or weights file{bicubic}")
-    from sr_jax.conversion import commands  # slow to import: --help and wrong options are answered without it
+    from sr_jax.runs import convert as commands  # slow to import: --help and wrong options are answered without it
 
     if arguments.to == "sr_jax" and scale is not None:
         commands.to_ours(source, network=arguments.network, scale=scale, layout=arguments.layout, out=out)

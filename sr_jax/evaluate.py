@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sr_jax.errors import InputError, exit_status
-from sr_jax.places import cache_folder, data_root
+from sr_jax.system.places import cache_folder, data_root
 
 DESCRIPTION = "Scores networks and bicubic interpolation on sets of images, to a published protocol."
 
@@ -83,7 +83,7 @@ def _evaluate(argv: Sequence[str] | None) -> int:
         raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
     if len(set(arguments.compare)) < len(arguments.compare):
         raise InputError(f"--compare {' '.join(arguments.compare)}: names one twice")
-    from sr_jax import scoring  # slow to import: --help and wrong options are answered without it
+    from sr_jax.runs import evaluate as scoring  # slow to import: --help and wrong options are answered without it
 
     return scoring.run(
         scoring.Settings(

@@ -5,7 +5,8 @@ The same command in the same work directory goes on where it stopped. This file 
 
 import sys
 
-from sr_jax import STARTED, cli
+from sr_jax import STARTED
+from sr_jax.cli import options as cli
 from sr_jax.errors import exit_status
 
 
@@ -16,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(argv: list[str] | None) -> None:
     arguments = cli.parse(argv, prog="python -m sr_jax.train", description="Trains a super-resolution network.")
-    from sr_jax import loop  # slow to import: --help and wrong options are answered without it
+    from sr_jax.runs import train as loop  # slow to import: --help and wrong options are answered without it
 
     loop.train(arguments.config, arguments.directory, cache=arguments.cache, began=STARTED)
 

@@ -21,7 +21,7 @@ from jaxtyping import Array, UInt8
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
 from sr_jax.errors import InputError, writing
-from sr_jax.files import replace_text
+from sr_jax.system.files import replace_text
 
 BLOCK = 2**20
 """Pixels in a block. An index in two parts needs only the 32 bits that devices compute in, for sets of any size."""

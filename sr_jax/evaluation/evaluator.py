@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from sr_jax.errors import InputError
 from sr_jax.evaluation.protocol import Picture, Protocol, Task
 from sr_jax.evaluation.rows import Row, Stamp, mean_rows, score
-from sr_jax.evaluation.upscale import Upscaler
+from sr_jax.evaluation.tiles import Upscaler
 
 BICUBIC = "bicubic"
 MAX_SAMPLES = 8

@@ -12,7 +12,7 @@ import numpy as np
 from tabulate import tabulate
 
 from sr_jax.evaluation.rows import MEAN, Row
-from sr_jax.files import replace_text, without_infinities
+from sr_jax.system.files import replace_text, without_infinities
 
 CONFIDENCE = 0.95
 

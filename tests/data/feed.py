@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sr_jax import build
+from sr_jax.build import network as build
 from sr_jax.data import pack, pipelines
 from sr_jax.data.degrade import Degrade
 from sr_jax.data.plan import Sampler
-from sr_jax.parallel import Spread
+from sr_jax.training.devices import Spread
 
 SCALE, PATCH, BATCH, STEPS = 2, 12, 8, 4
 CUT = {"patch": PATCH, "margin": 2 * SCALE, "scale": SCALE}

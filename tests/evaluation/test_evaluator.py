@@ -7,7 +7,7 @@ from sr_jax.errors import InputError
 from sr_jax.evaluation.evaluator import Evaluator
 from sr_jax.evaluation.protocol import PROTOCOLS
 from sr_jax.evaluation.rows import Stamp
-from sr_jax.evaluation.upscale import Upscaler
+from sr_jax.evaluation.tiles import Upscaler
 from sr_jax.ops.resize import bicubic_upsample
 
 STAMP = Stamp("papers", "computed", "float32", "", "abc")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from flax import nnx
 
-from sr_jax.conversion.mapping import shapes
+from sr_jax.weights.torch.mapping import shapes
 
 
 def count(make: Callable[[], nnx.Module]) -> dict[str, int]:

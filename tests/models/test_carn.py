@@ -4,10 +4,10 @@ import pytest
 from flax import nnx
 
 from sr_jax.config import CARNConfig
-from sr_jax.conversion import mapping
-from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.errors import InputError
 from sr_jax.models.carn import CARN
+from sr_jax.weights.torch import mapping
+from sr_jax.weights.torch.layouts import LAYOUTS
 
 ONE, ALL = "nmhkahn/CARN-pytorch, one scale", "nmhkahn/CARN-pytorch"
 

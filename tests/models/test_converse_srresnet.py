@@ -55,7 +55,7 @@ def test_bfloat16_stays(rng):
 
 
 def test_its_objective_has_gradients(rng):
-    from sr_jax.build import build_network
+    from sr_jax.build.network import build_network
 
     network = build_network(Config(scale=4, model=SMALL))
     lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (8, 32))

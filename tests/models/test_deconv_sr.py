@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax import build
+from sr_jax.build import network as build
 from sr_jax.config import NETWORKS, Config, DataConfig, DeconvSRConfig, GaussianBlur, GaussianNoise, Subsample
 from sr_jax.data.degrade import Batch
 from sr_jax.errors import InputError
 from sr_jax.layers import FourierDeconv
-from sr_jax.losses import l1
 from sr_jax.models import DeconvSR, Known
 from sr_jax.models.deconv_sr import with_size
 from sr_jax.ops.resize import imresize
+from sr_jax.training.losses import l1
 from tests.models.test_models import build as build_model
 
 SMALL = {"kernel_size": 7, "kernel_width": 4, "blocks": 1, "width": 5}

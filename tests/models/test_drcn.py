@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax import losses
-from sr_jax.conversion.mapping import shapes
 from sr_jax.errors import InputError
 from sr_jax.models.drcn import DRCN
 from sr_jax.ops.resize import bicubic_upsample
+from sr_jax.training import losses
+from sr_jax.weights.torch.mapping import shapes
 from tests.models.count import count
 
 

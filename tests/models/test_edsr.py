@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.build import build_network
+from sr_jax.build.network import build_network
 from sr_jax.config import Config, EDSRConfig
-from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.errors import InputError
 from sr_jax.models.edsr import EDSR
 from sr_jax.ops.resize import imresize
+from sr_jax.weights.torch.layouts import LAYOUTS
 
 
 def parameters(scale: int, **options) -> int:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.conversion.mapping import shapes
 from sr_jax.errors import InputError
 from sr_jax.models.espcn import ESPCN
+from sr_jax.weights.torch.mapping import shapes
 from tests.models.count import count
 
 

@@ -5,10 +5,10 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from sr_jax import losses
-from sr_jax.conversion.mapping import shapes
 from sr_jax.errors import InputError
 from sr_jax.models.lapsrn import LapSRN
+from sr_jax.training import losses
+from sr_jax.weights.torch.mapping import shapes
 from tests.models.count import count
 
 

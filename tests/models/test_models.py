@@ -9,9 +9,9 @@ import pytest
 from flax import nnx
 
 from sr_jax.config import NETWORK_GROUPS, NETWORKS
-from sr_jax.conversion import mapping
-from sr_jax.conversion.layouts import LAYOUTS
 from sr_jax.models import MODELS, Known, make
+from sr_jax.weights.torch import mapping
+from sr_jax.weights.torch.layouts import LAYOUTS
 from tests import golden
 from tests.models.cases import CASES, Case, inputs
 

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.conversion.mapping import shapes
 from sr_jax.errors import InputError
 from sr_jax.models.srcnn import SRCNN
 from sr_jax.ops.resize import bicubic_upsample
+from sr_jax.weights.torch.mapping import shapes
 from tests.models.count import count
 
 

@@ -110,7 +110,7 @@ def test_bfloat16_stays(rng):
 
 @pytest.mark.parametrize("degradation", ["classical", "bicubic"])
 def test_its_objective_has_gradients(rng, degradation):
-    from sr_jax.build import build_network
+    from sr_jax.build.network import build_network
 
     config = Config(scale=4, model=SMALL, data=DataConfig(degradation=degradation, patch=48))
     network = build_network(config)

@@ -9,10 +9,10 @@ from PIL import Image
 
 from sr_jax import convert, evaluate
 from sr_jax.config import FSRCNNConfig
-from sr_jax.conversion import sources
 from sr_jax.errors import InputError
 from sr_jax.evaluation.protocol import PROTOCOLS
-from tests.conversion.test_sources import Evil
+from sr_jax.weights.torch import files as sources
+from tests.weights.torch.test_files import Evil
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch

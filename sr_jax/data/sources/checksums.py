@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import catalog, layouts
-from sr_jax.files import replace_text
+from sr_jax.system.files import replace_text
 
 TABLE = Path(__file__).with_name("pixels.tsv")
 MEASURED = ("Set5", "Set14", "T91", "General-100", "BSDS200")

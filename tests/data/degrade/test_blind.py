@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import scipy.ndimage
 
-from sr_jax import build
 from sr_jax import config as c
+from sr_jax.build import network as build
 from sr_jax.data.degrade import Batch, Order, blind
 
 PATCH = 32

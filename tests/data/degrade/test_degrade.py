@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sr_jax import build
 from sr_jax import config as c
+from sr_jax.build import network as build
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.ops.blur import blur_downsample

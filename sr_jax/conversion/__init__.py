@@ -1,1 +1,0 @@
-"""Weights of other implementations: their files, their names, their arrangement of axes."""

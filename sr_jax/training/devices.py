@@ -1,0 +1,76 @@
+"""One per-device function on many devices: the same code under `jax.pmap` or under `jax.jit(jax.shard_map(...))`.
+
+State and images are replicated; the items of a dispatch are (steps, examples, ...), and their examples are spread.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from sr_jax.errors import InputError
+from sr_jax.training.step import AXIS
+
+
+class Spread:
+    """Spreads `dispatch(state, images, items) -> (state, metrics)` over devices.
+
+    Args:
+      kind: `shard_map` is JAX's present way; `pmap`, the older one, is in maintenance. They give equal results.
+      batch: examples in a global batch.
+      devices: all devices (`jax.Device`) of all processes.
+
+    Raises:
+      InputError: if the batch cannot be divided among the devices.
+    """
+
+    def __init__(
+        self,
+        dispatch: Callable[[Any, Any, Any], tuple[Any, Any]],
+        *,
+        kind: Literal["pmap", "shard_map"],
+        batch: int,
+        devices: Sequence[Any],
+    ):
+        if batch % len(devices):
+            below = batch // len(devices) * len(devices)
+            choices = [str(b) for b in (below, below + len(devices)) if b]
+            raise InputError(f"data.batch={batch} cannot be divided among {len(devices)} devices; use {' or '.join(choices)}")
+        self._kind = kind
+        mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))  # make_mesh could reorder the devices
+        self.replicated = NamedSharding(mesh, PartitionSpec())
+        self._examples = NamedSharding(mesh, PartitionSpec(None, AXIS))
+        self._local = [d for d in devices if d.process_index == jax.process_index()]
+        if kind == "pmap":
+            self._run = jax.pmap(
+                dispatch, axis_name=AXIS, in_axes=(None, None, 1), out_axes=None, donate_argnums=0, devices=devices
+            )
+        else:
+            # Without check_vma=False, gradients of replicated parameters would be summed over the devices before the step's
+            # own pmean: the step means per-device gradients, as under pmap.
+            mapped = jax.shard_map(
+                dispatch,
+                mesh=mesh,
+                in_specs=(PartitionSpec(), PartitionSpec(), PartitionSpec(None, AXIS)),
+                out_specs=PartitionSpec(),
+                check_vma=False,
+            )
+            self._run = jax.jit(mapped, donate_argnums=0)
+
+    def replicate(self, tree: Any) -> Any:
+        """Copies arrays to every device. A dispatch may consume the copy: it shares no memory with a JAX array given here."""
+        host = jax.tree.map(lambda a: np.array(a) if isinstance(a, jax.Array) else a, tree)
+        return jax.device_put(host, self.replicated)
+
+    def put(self, items: Any) -> Any:
+        """Sends this process's part of a dispatch's items (steps, examples, ...) to its devices."""
+        if self._kind == "pmap":
+            n = len(self._local)
+            return jax.tree.map(lambda a: a.reshape(a.shape[0], n, a.shape[1] // n, *a.shape[2:]), items)
+        return jax.tree.map(lambda a: jax.make_array_from_process_local_data(self._examples, np.asarray(a)), items)
+
+    def __call__(self, state: Any, images: Any, items: Any) -> tuple[Any, Any]:
+        """Runs a dispatch. `state` is consumed."""
+        return self._run(state, images, items)

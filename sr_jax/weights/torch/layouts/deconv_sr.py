@@ -1,0 +1,31 @@
+"""DeconvSR's layout: no public implementation but this one's, in PyTorch, of the tests."""
+
+from typing import Any
+
+import numpy as np
+
+from sr_jax.weights.torch.mapping import Layout, Special
+
+
+def deconv_sr(network: Any, scale: int) -> dict[str, Layout]:
+    """`reader`, `kernel` and `lam`; `head`, `body`, `tail`."""
+    del scale
+    modules = {
+        "reader.summary": "reader.summary.0",
+        "reader.summary_activation": "reader.summary.1",
+        "to_kernel": "kernel",
+        "to_lam": "lam",
+        "entry": "head.0",
+        "entry_activation": "head.1",
+        "upsampling.conv": "tail",
+    }
+    for i in range(network.kernel_depth):
+        modules |= {f"reader.convs.{i}": f"reader.features.{2 * i}", f"reader.activations.{i}": f"reader.features.{2 * i + 1}"}
+    for i in range(network.blocks):
+        parts = {"first": 0, "activation": 1, "second": 2}
+        modules |= {f"blocks.{i}.{part}": f"body.{i}.body.{place}" for part, place in parts.items()}
+    specials = {
+        "static_kernel": Special("logits", np.asarray, np.asarray),
+        "log_lam": Special("log_lambda", np.asarray, np.asarray),
+    }
+    return {"sr_jax": Layout(modules, specials)}

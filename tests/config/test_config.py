@@ -1,0 +1,260 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sr_jax import config as configs
+from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig
+from sr_jax.errors import InputError
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda path: path.stem)
+def test_shipped_configs_load_and_survive_json(path):
+    config = configs.load(path)
+    assert configs.from_json(configs.to_json(config)) == config
+    assert path.stem not in ("x2", "x3", "x4") or path.stem == f"x{config.scale}"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "experiment.py"
+    path.write_text(f"from sr_jax.config import *\n{text}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("config = Config(optim=OptimConfig(lrr=1e-3))", "OptimConfig has no key 'lrr'; did you mean 'lr'"),
+        ("config = Config(setps=3)", "Config has no key 'setps'; did you mean 'steps'"),
+        ("config = Config(optim=OptimConfig(lr='fast'))", "lr='fast': input should be a valid number"),
+        ("config = Config(steps=10.5)", r"steps=10\.5: input should be a valid integer"),
+        ("config = Config(parallel='pmpa')", "parallel='pmpa': input should be 'pmap' or 'shard_map'"),
+        ("config = Config(data=DataConfig(batch=0))", "batch=0: input should be greater than 0"),
+        ("config = Config(scale=3, data=DataConfig(patch=50))", r"data\.patch=50 is not a multiple of scale=3; use 48 or 51"),
+        ("config = Config(scale=4, data=DataConfig(patch=4))", r"data\.patch=4 is too small for scale=4; use at least 8"),
+        ("config = Config(data=DataConfig(name='folder'))", r"data\.name=folder needs data\.dir"),
+        ("config = Config(data=DataConfig(dir='/x'))", r"data\.dir=/x is used with data\.name=folder alone"),
+        ("config = Config(data=DataConfig(name='folder', dir=3))", r"dir=3: input should be a valid tuple"),
+        ("config = Config(data=DataConfig(name='T19'))", r"name='T19': input should be 'photographs', 'folder', 'T91'"),
+        ("config = Config(data=DataConfig(leaks='yes'))", r"leaks='yes': input should be 'refuse' or 'allow'"),
+        ("config = Config(steps=50)", r"optim\.warmup_steps=100 must be below steps=50"),
+        ("config = Config(steps_per_dispatch=30)", "steps=1000 is not a multiple of steps_per_dispatch=30"),
+        ("config = Config(seed=2**32)", "seed=4294967296: input should be less than 4294967296"),
+        ("config = Config(optim=OptimConfig(lr=float('inf')))", "lr=inf: input should be a finite number"),
+        ("config = Config(optim=OptimConfig(lr=1e-6))", r"optim\.final_lr=1e-05 must not be above optim\.lr=1e-06"),
+        ("config = 1 / 0", "ZeroDivisionError"),
+        ("config = 3", "must define `config = Config"),
+        ("confg = Config()", "must define `config = Config"),
+        ("config = Config(", "SyntaxError"),
+        ("config = Config(data=DataConfig(degradation='clasical'))", "degradation='clasical': input should be 'bicubic', 'cl"),
+        *(
+            (
+                f"config = Config(data=DataConfig(degradation={value}))",
+                r"degradation=.*: use a name \(bicubic, classical, real-esrgan\) or a tuple of stages, such as \(Subsample\(",
+            )
+            for value in ("None", "Subsample()", "(3,)", "[Subsample]", "3")
+        ),
+        ("config = Config(data=DataConfig(degradation=(Jpeg(),)))", "no stage that reduces by scale=2; add Bicubic"),
+        ("config = Config(data=DataConfig(degradation=(Bicubic(), Subsample())))", "reduces more than once, by bicubic and su"),
+        ("config = GaussianBlur(sgima=(1, 2))", "GaussianBlur has no key 'sgima'; did you mean 'sigma'"),
+        ("config = GaussianBlur(sigma=(-1, 2))", r"sigma\[0\]=-1: input should be greater than or equal to 0.1"),
+        ("config = GaussianBlur(sigma=(2, 1))", r"must not be above the second; did you mean \(1.0, 2.0\)"),
+        ("config = GaussianBlur(size=8)", "size=8: a kernel needs a middle tap, so an odd size; use 7 or 9"),
+        ("config = DiskBlur(radius=(1, 20))", "radius: 20 does not fit a kernel of this size; use at most 8"),
+        ("config = Jpeg(quality=(0, 50))", r"quality\[0\]=0: input should be greater than or equal to 1"),
+        ("config = Jpeg(quality=(50, 101))", r"quality\[1\]=101: input should be less than or equal to 100"),
+        ("config = KernelFile()", "KernelFile needs 'path'"),
+        ("config = Order(resize=(0.5, 0.6, 0.0))", "probabilities must sum to 1, these sum to 1.1"),
+        ("config = Order(plateau_beta=(1.5, 2))", "must hold 1 between its bounds"),
+        ("config = DeconvSRConfig(lam_start=(0,))", r"lam_start\[0\]=0: input should be greater than or equal to 0.000001$"),
+        ("config = DeconvSRConfig(lam_start=())", r"lam_start=\(\): tuple should have at least 1 item"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        configs.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("scale", "stage", "message"),
+    [
+        (4, "GaussianBlur(size=3, sigma=(0.5, 0.5))", r"\[0\]\.size=3 is too small: .* reach 1 pixels by sigma.* use size=7,"),
+        (4, "GaussianBlur(size=1, sigma=(0.2, 0.2))", r"size=1 is too small: .* scale=4 moves them by 1.5; use size=5,"),
+        (8, "MotionBlur(size=5, length=(1, 1))", r"size=5 is too small: .* by length=\(1.0, 1.0\).* use size=9,"),
+        (8, "ShakeBlur(size=25)", r"size=25 is too small: .* reach 10 pixels by extent=.* use size=29,"),
+        (8, "DiskBlur(size=21)", r"size=21 is too small: .* reach 8 pixels by radius.* use size=25,"),
+        (2, "ClassicalBlur(size=25, variance=(1, 49))", r"size=25 is too .* reach 14 pixels by variance.* use size=31,"),
+    ],
+)
+def test_kernels_too_small_to_be_moved_are_named(tmp_path, scale, stage, message):
+    text = f"config = Config(scale={scale}, data=DataConfig(degradation=({stage}, Subsample())))"
+    with pytest.raises(InputError, match=message):
+        configs.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_default_kernels_hold_their_blurs_when_moved(scale):
+    blurs = (configs.GaussianBlur, configs.MotionBlur, configs.ShakeBlur, configs.DiskBlur, configs.ClassicalBlur)
+    for blur in blurs:
+        Config(scale=scale, data=DataConfig(degradation=(blur(), configs.Subsample())))
+    small = configs.GaussianBlur(size=1)  # not moved
+    Config(scale=scale, data=DataConfig(degradation=(small, configs.Subsample(aligned=False))))
+    Config(scale=scale, data=DataConfig(degradation=(small, configs.GaussianBlur(), configs.Subsample(), small)))
+
+
+def test_missing_file_names_the_nearest(tmp_path):
+    path = write(tmp_path, "config = Config()")
+    with pytest.raises(InputError, match=r"experimnet\.py: no such file; did you mean .*experiment\.py"):
+        configs.load(path.with_name("experimnet.py"))
+
+
+def test_json_with_an_unknown_key(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"optim": {"lrr": 1}}')
+    with pytest.raises(InputError, match=r"OptimConfig has no key 'optim\.lrr'; did you mean 'lr'"):
+        configs.load(path)
+
+
+@pytest.mark.parametrize("written", ['"/x"', '["/x"]'])
+def test_one_folder_needs_no_list(tmp_path, written):
+    path = tmp_path / "config.json"
+    path.write_text(f'{{"data": {{"name": "folder", "dir": {written}}}}}')
+    assert configs.load(path).data.dir == ("/x",)
+    assert configs.load(write(tmp_path, f"config = Config(data=DataConfig(name='folder', dir={written}))")).data.dir == ("/x",)
+
+
+def test_no_folder_as_older_files_say_it(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"data": {"dir": null}}')
+    assert configs.load(path) == Config()
+
+
+@pytest.mark.parametrize("sets", ["", ("Set5", "")])
+def test_an_empty_name(sets):
+    with pytest.raises(InputError, match=r"sets\[\d\]='': an empty name"):
+        EvalConfig(sets=sets)
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Config().steps = 3
+
+
+def test_differences_name_the_keys():
+    ours = Config(data=DataConfig(batch=8), optim=OptimConfig(lr=0.1))
+    assert configs.differences(ours, Config()) == ["data.batch: 8, 16", "optim.lr: 0.1, 0.001"]
+    assert configs.differences(ours, ours) == []
+
+
+STAGES = (
+    configs.GaussianBlur(sigma=(0.6, 2.4), anisotropic=True),
+    configs.KernelFile(path="k.npy"),
+    configs.Subsample(),
+    configs.PoissonNoise(),
+    configs.Jpeg(quality=(30, 95)),
+)
+
+
+@pytest.mark.parametrize("degradation", ["classical", STAGES, (configs.SecondOrder(final_sinc=0.5),)])
+def test_degradations_survive_json(degradation):
+    config = Config(data=DataConfig(degradation=degradation))
+    assert configs.from_json(configs.to_json(config)) == config
+    assert len(configs.differences(config, Config())) == 1
+
+
+def test_a_list_of_stages_is_a_tuple():
+    assert DataConfig(degradation=list(STAGES)) == DataConfig(degradation=STAGES)
+
+
+def test_presets_are_valid_degradations():
+    for name, stages in configs.PRESETS.items():
+        assert Config(data=DataConfig(degradation=name)).stages == Config(data=DataConfig(degradation=stages)).stages
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ('{"name": "gaussianblur"}', r"data.degradation\[0\]: there is no stage 'gaussianblur'; did you mean 'gaussian-blur'"),
+        ('{"name": "jpeg", "qualty": 3}', r"Jpeg has no key 'data.degradation\[0\].qualty'; did you mean 'quality'"),
+        ('{"name": "second-order", "first": {"blur": 3}}', r"data.degradation\[0\].first.blur=3: input should be less than"),
+    ],
+)
+def test_json_with_a_wrong_stage(stage, message):
+    with pytest.raises(InputError, match=message):
+        configs.from_json(f'{{"data": {{"degradation": [{stage}]}}}}')
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"name": "edsrr"}, "model: there is no network 'edsrr'; did you mean 'edsr'?"),
+        ({"name": "edsr-baseline"}, "model: there is no network 'edsr-baseline'; did you mean 'edsr'?"),
+        ({"name": "edsr", "widht": 3}, "EDSRConfig has no key 'model.widht'; did you mean 'width'?"),
+        ({"name": "edsr", "width": -3}, "model.width=-3: input should be greater than 0"),
+        ({"d": 3}, "model={'d': 3} is no network, such as FSRCNNConfig(d=56)"),
+        ("edsr", "model='edsr': input should be an object"),
+    ],
+)
+def test_networks_in_config_files(model, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        configs.from_json(json.dumps({"model": model}))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("'edsr-baseline'", "model='edsr-baseline' is a name, not a network; write model=NETWORKS[\"edsr-baseline\"]"),
+        ("'vdsr'", "model='vdsr' is a name, not a network; write model=NETWORKS[\"vdsr\"] or VDSRConfig()"),
+        ("'EDSR'", "model='EDSR' is a name, not a network; did you mean model=NETWORKS[\"edsr\"] or EDSRConfig()?"),
+        ("'zzz'", "write model=NETWORKS[NAME], where there are srcnn, srcnn-955, "),
+        ("3", "model=3 is no network, such as FSRCNNConfig(d=56)"),
+        ("EDSRConfig", "is no network, such as FSRCNNConfig(d=56)"),
+    ],
+)
+def test_what_is_no_network_says_what_to_write(tmp_path, model, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        configs.load(write(tmp_path, f"config = Config(model={model})"))
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("from sr_jax.config import FSRCNConfig", "FSRCNNConfig"),
+        ("config = Config(model=EDSRconfig())", "EDSRConfig"),
+        ("import sr_jax.config as c\nc.OptmConfig()", "OptimConfig"),
+        ("import math\nmath.EDSRconfig", None),
+        ("config = zzz", None),
+    ],
+)
+def test_a_misspelt_import_names_the_nearest(tmp_path, text, nearest):
+    with pytest.raises(InputError, match=r"(Import|Name|Attribute)Error: ") as error:
+        configs.load(write(tmp_path, text))
+    assert str(error.value).partition("; did you mean ")[2] == (f"{nearest}?" if nearest else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("EDSR", "edsr"), ("Fsrcnn-S", "fsrcnn-s"), ("edsr-basline", "edsr-baseline"), ("edsrx", "edsr")]
+)
+def test_the_nearest_name_whatever_the_case(name, nearest):
+    assert configs.no_such("network", name, list(configs.NETWORKS)).endswith(f"did you mean {nearest!r}?")
+    upper = [known.upper() for known in configs.NETWORKS]  # as names of layouts have capitals
+    assert configs.no_such("network", name, upper).endswith(f"did you mean {nearest.upper()!r}?")
+
+
+def test_networks_come_back():
+    for name, network in configs.NETWORKS.items():
+        assert configs.from_json(configs.to_json(Config(model=network))).model == network
+        assert configs.title(network) == name
+    assert configs.title(configs.FSRCNNConfig(d=8)) == "fsrcnn(d=8)"
+
+
+def test_an_older_run_was_evaluated_on_bicubic_lr():
+    """Its config.json lacks the key; a config that is written today has it, or its default."""
+    old = json.loads(to_json_of_today := configs.to_json(Config()))
+    del old["eval"]["degradation"]
+    assert configs.from_json(json.dumps(old)).eval.degradation == "bicubic"
+    assert configs.from_json(to_json_of_today).eval.degradation == "training"
+    assert configs.from_json("{}").eval.degradation == "training"
