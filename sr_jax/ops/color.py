@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Num, UInt, UInt8
+from jaxtyping import Array, Float, Float32, Num, UInt, UInt8
 
 from sr_jax.ops.ycbcr import OFFSET, STANDARDS, Standard
 
@@ -65,6 +65,20 @@ def to_float(image: UInt[A, "*b h w c"]) -> Float[A, "*b h w c"]:
 def to_uint8(image: Float[A, "*b h w c"]) -> UInt8[A, "*b h w c"]:
     """Float in [0, 1] to uint8, rounded half up as MATLAB's `uint8`, and clipped."""
     return _to_levels(image * 255, _namespace(image))
+
+
+def network_input(image: UInt[A, "*b h w _c"], *, channels: int) -> Float32[A, "*b h w {channels}"]:
+    """An image as a network reads it, in [0, 1]: its Y channel, or RGB. A gray image is its own Y, and R, G and B alike.
+
+    Args:
+      image: gray or RGB, uint8 or uint16.
+      channels: 1 for Y, 3 for RGB.
+    """
+    values = to_float(image)
+    if channels == 1 and values.shape[-1] == 3:
+        values = rgb_to_y(values)
+    xp = _namespace(image)
+    return xp.broadcast_to(values.astype(np.float32), (*values.shape[:-1], channels))
 
 
 def _forward(rgb: Any, standard: Standard, *, rows: int) -> Any:

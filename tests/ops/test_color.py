@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -140,3 +141,18 @@ def test_bad_input():
         color.rgb_to_ycbcr(np.zeros((2, 2, 3), np.uint16))
     with pytest.raises(ValueError, match="a int32 image"):
         color.ycbcr_to_rgb(jnp.zeros((2, 2, 3), jnp.int32))
+
+
+@pytest.mark.parametrize("xp", [np, jnp])
+def test_what_a_network_reads(rng, xp):
+    """Y is scikit-image's; NumPy's arrays stay on the host."""
+    rgb = rng.integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
+    read = {channels: color.network_input(xp.asarray(rgb), channels=channels) for channels in (1, 3)}
+    gray = {channels: color.network_input(xp.asarray(rgb[..., :1]), channels=channels) for channels in (1, 3)}
+    for image in (*read.values(), *gray.values()):
+        assert isinstance(image, np.ndarray if xp is np else jax.Array)
+        assert image.dtype == np.float32
+    np.testing.assert_allclose(read[1], reference.rgb2ycbcr(rgb)[..., :1] / 255, rtol=2e-6)
+    np.testing.assert_allclose(read[3], rgb / 255, rtol=1e-6)
+    np.testing.assert_allclose(gray[1], rgb[..., :1] / 255, rtol=1e-6)
+    np.testing.assert_allclose(gray[3], np.repeat(rgb[..., :1] / 255, 3, -1), rtol=1e-6)
