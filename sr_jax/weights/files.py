@@ -1,9 +1,9 @@
-"""Trained weights as files: `NAME.safetensors`, and beside it the card `NAME.json` that says what they are."""
+"""Weights files: the tensors of a trained network in `NAME.safetensors`, with a card beside them."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,178 +11,79 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from sr_jax import config as configs
-from sr_jax.config import Config
 from sr_jax.errors import InputError
-from sr_jax.system.files import replace_bytes, replace_text
+from sr_jax.system.files import replace_bytes
+from sr_jax.weights.card import CONVERT, Card, card_path, identity, write_card
 
 SUFFIX = ".safetensors"
 IDENTITY = "sr_jax"
-"""Under this name the file says of which card it is. One entry: safetensors writes several in any order."""
-CONVERT = "python -m sr_jax.convert --help"
-
-
-class Converted(NamedTuple):
-    """Where converted weights are from."""
-
-    file: str
-    """Its name."""
-    sha256: str
-    layout: str
-
-
-class Card(NamedTuple):
-    """What weights are."""
-
-    config: Config
-    """With which they were trained; of converted ones only the model and the scale are known."""
-    step: int | None
-    """After how many steps; None if it is not known."""
-    commit: str
-    """Of the code that trained or converted them."""
-    table: list[dict[str, Any]]
-    """Rows of the evaluation at the end of training."""
-    converted: Converted | None = None
-    """None: they were trained here."""
-    sha256: str | None = None
-    """Of the weights file's bytes; `write` finds it out. None in older cards."""
+"""The one entry of the file's metadata. It is only one because safetensors writes several in any order."""
+MOST_COMPLAINTS = 5
 
 
 def write(path: Path, params: Any, card: Card) -> None:
-    """Writes the weights, named by attribute with dots, and their card."""
-    data = save(named(params), metadata={IDENTITY: json.dumps(_identity(card))})
+    """Writes the weights, named by attribute with dots, and their card, which gets the file's hash."""
+    data = save(named(params), metadata={IDENTITY: json.dumps(identity(card))})
     replace_bytes(path, data)
-    config = json.loads(configs.to_json(card.config))
-    config["data"]["root"] = None  # a place of the machine that trained
-    plain = {
-        "model": card.config.model.name,
-        "scale": card.config.scale,
-        "step": card.step,
-        "commit": card.commit,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "table": card.table,
-        "converted": card.converted._asdict() if card.converted else None,
-        "config": {key: config[key] for key in ("scale", "model")} if card.converted else config,
-    }
-    replace_text(path.with_suffix(".json"), json.dumps(plain, indent=1) + "\n")
+    write_card(path, card._replace(sha256=hashlib.sha256(data).hexdigest()))
 
 
 def named(params: Any) -> dict[str, np.ndarray]:
-    """The parameters by their names: attributes, with dots."""
+    """The parameters by name: their attributes, joined with dots."""
     leaves, _ = jax.tree.flatten_with_path(params)
-    return {_name(where): np.ascontiguousarray(jax.device_get(leaf)) for where, leaf in leaves}
-
-
-def read_card(path: Path) -> Card:
-    """The card of a weights file.
-
-    Raises:
-      InputError: naming the file, if there is none, or it is not a card.
-    """
-    place = path.with_suffix(".json")
-    try:
-        plain = json.loads(place.read_text())
-        config, converted = configs.from_json(json.dumps(plain["config"])), plain.get("converted")
-        origin = Converted(**converted) if converted else None
-        card = Card(config, plain["step"], plain["commit"], plain["table"], origin, plain.get("sha256"))
-        said = {"model": plain["model"], "scale": plain["scale"]}
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: its card, {place.name}, which says what they are for, is not beside it; "
-            f"weights of other implementations are converted first: {CONVERT}"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{place} is not the card of a weights file ({type(error).__name__}: {error})") from None
-    meant = {"model": config.model.name, "scale": config.scale}
-    if differing := [
-        f"its {key} is {said[key]}, but that of its config {meant[key]}" for key in said if said[key] != meant[key]
-    ]:
-        raise InputError(f"{place} contradicts itself: {'; '.join(differing)}; take the card as it was written")
-    return card
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return {_name(path): np.ascontiguousarray(jax.device_get(leaf)) for path, leaf in leaves}
 
 
 def read(path: Path, *, like: Any, card: Card) -> Any:
-    """The weights in float32, as a tree like `like`, the parameters of the network that the card names, or their shapes.
+    """Reads the weights in float32.
+
+    Args:
+      like: a tree of the parameters of the card's network, or of their shapes. The result has the same structure.
 
     Raises:
-      InputError: naming what is wrong: the file, another card, missing or superfluous names, shapes, types, values that are
-        not finite.
+      InputError: naming what is wrong: the file cannot be read, it has another card, names are missing or superfluous, or
+        tensors have a wrong shape or type, or values that are not finite.
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            noted = _noted(path, file.metadata() or {})
-            tensors = {name: _tensor(path, file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            in_file = _identity_in(path, file.metadata() or {})
+            tensors = {name: _tensor(path, file, name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
         sha256 = sha256_of(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read as safetensors ({error})") from None
-    differing = [f"{key} {noted[key]}, not {value}" for key, value in _identity(card).items() if noted.get(key, value) != value]
-    if differing:
-        raise InputError(f"{path} has another card than {path.with_suffix('.json').name}: it is of {'; '.join(differing)}")
-    if card.sha256 not in (None, sha256):
+    on_card = {**identity(card), "sha256": card.sha256}
+    differences = [
+        f"{key} {value}, not {on_card[key]}"
+        for key, value in {**in_file, "sha256": sha256}.items()
+        if key in on_card and value != on_card[key]
+    ]
+    if differences:
         raise InputError(
-            f"{path} has another card than {path.with_suffix('.json').name}: its sha256 is {sha256}, not {card.sha256}; "
+            f"{path} does not belong to the card {card_path(path).name}: it has {'; '.join(differences)}; "
             "take the file and the card of one run"
         )
     leaves, structure = jax.tree.flatten_with_path(like)
-    expected = {_name(where): leaf.shape for where, leaf in leaves}
-    complaints = [
-        *(f"{name} is missing" for name in expected if name not in tensors),
-        *(f"{name} is not of this network" for name in tensors if name not in expected),
-        *(
-            f"{name} is {tensors[name].shape}, not {shape}"
-            for name, shape in expected.items()
-            if name in tensors and tensors[name].shape != shape
-        ),
-        *(f"{name} {wrong}" for name, value in tensors.items() if (wrong := wrong_values(value))),
-    ]
-    if complaints:
-        more = f"; and {len(complaints) - 5} more" if len(complaints) > 5 else ""
-        hint = "" if tensors.keys() & expected.keys() else f"; weights of other implementations are converted first: {CONVERT}"
-        raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:5])}{more}{hint}")
-    return jax.tree.unflatten(structure, [tensors[name].astype(np.float32) for name in expected])
+    shapes = {_name(leaf_path): leaf.shape for leaf_path, leaf in leaves}
+    if complaints := _complaints(tensors, shapes):
+        hidden = len(complaints) - MOST_COMPLAINTS
+        more = f"; and {hidden} more" if hidden > 0 else ""
+        hint = "" if tensors.keys() & shapes.keys() else f"; weights of other implementations are converted first: {CONVERT}"
+        raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:MOST_COMPLAINTS])}{more}{hint}")
+    return jax.tree.unflatten(structure, [tensors[name].astype(np.float32) for name in shapes])
 
 
-def _identity(card: Card) -> dict[str, str]:
-    """What the weights themselves say of which card is theirs."""
-    of = {"model": card.config.model.name, "scale": str(card.config.scale), "step": str(card.step)}
-    return {**of, "converted from": card.converted.sha256} if card.converted else of
-
-
-def _noted(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    """What a file says of its card; older ones have an entry for each part."""
-    if IDENTITY not in metadata:
-        return metadata
-    try:
-        noted = json.loads(metadata[IDENTITY])
-    except (ValueError, RecursionError):
-        noted = None
-    if not isinstance(noted, dict):
-        raise InputError(
-            f"{path}: what its metadata say of its card, {metadata[IDENTITY]:.80}, is no JSON object; take the file as written"
-        )
-    return noted
-
-
-def _tensor(path: Path, file: Any, name: str) -> np.ndarray:
-    try:
-        return file.get_tensor(name)
-    except (AttributeError, TypeError, KeyError):  # safetensors asks NumPy for the type by name
-        kind = file.get_slice(name).get_dtype()
-        raise InputError(f"{path}: {name} is of the type {kind}, which NumPy lacks; save it as F32") from None
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def is_floating(values: np.ndarray) -> bool:
-    """Whether values are real numbers, of bfloat16 too."""
+    """Whether values are floating point numbers, bfloat16 included."""
     return jnp.issubdtype(values.dtype, jnp.floating)
 
 
 def wrong_values(values: np.ndarray) -> str:
-    """What makes values unfit to be weights in float32, or nothing."""
+    """What makes values unfit to be weights in float32; empty if they are fit."""
     if not is_floating(values):
         return f"is {values.dtype}, not floating point"
     if not np.isfinite(values).all():
@@ -192,5 +93,41 @@ def wrong_values(values: np.ndarray) -> str:
     return "" if is_representable else f"holds values beyond float32, up to {np.abs(values).max():.3g}"
 
 
-def _name(where: Any) -> str:
-    return ".".join(str(getattr(key, "key", key)) for key in where)
+def _complaints(tensors: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]]) -> list[str]:
+    """How the tensors of a file differ from those of the network."""
+    return [
+        *(f"{name} is missing" for name in shapes if name not in tensors),
+        *(f"{name} is not of this network" for name in tensors if name not in shapes),
+        *(
+            f"{name} is {tensors[name].shape}, not {shape}"
+            for name, shape in shapes.items()
+            if name in tensors and tensors[name].shape != shape
+        ),
+        *(f"{name} {wrong}" for name, value in tensors.items() if (wrong := wrong_values(value))),
+    ]
+
+
+def _identity_in(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """What a file repeats of its card; nothing if other software wrote it."""
+    text = metadata.get(IDENTITY, "{}")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: the entry {IDENTITY} of its metadata, {text:.80}, is not a JSON object; take the file as written"
+        )
+    return content
+
+
+def _tensor(path: Path, file: Any, name: str) -> np.ndarray:
+    try:
+        return file.get_tensor(name)
+    except (AttributeError, TypeError, KeyError):  # safetensors asks NumPy for the type by name
+        kind = file.get_slice(name).get_dtype()
+        raise InputError(f"{path}: {name} has the type {kind}, which NumPy lacks; save it as F32") from None
+
+
+def _name(path: Any) -> str:
+    return ".".join(str(getattr(key, "key", key)) for key in path)

@@ -1,0 +1,96 @@
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from sr_jax.build import network as build
+from sr_jax.build import trained
+from sr_jax.config import Config, DataConfig
+from sr_jax.errors import InputError
+from sr_jax.weights import files as weights
+from sr_jax.weights.card import Converted, read_card
+
+KEPT = Path(__file__).parents[2] / "weights"
+
+
+def edit_card(file, edit):
+    path = file.with_suffix(".json")
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def test_what_is_written_is_read(file, card):
+    assert read_card(file) == card._replace(sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def test_the_card_is_plain_json(file):
+    content = json.loads(file.with_suffix(".json").read_text())
+    assert (content["model"], content["scale"], content["step"], content["commit"]) == ("fsrcnn", 3, 7, "abc")
+
+
+def test_the_card_names_no_folder_of_the_machine_that_trained(tmp_path, params, card):
+    config = dataclasses.replace(card.config, data=DataConfig(root="/somewhere"))
+    weights.write(tmp_path / "net.safetensors", params, card._replace(config=config))
+    assert "somewhere" not in (tmp_path / "net.json").read_text()
+    assert read_card(tmp_path / "net.safetensors").config == dataclasses.replace(config, data=DataConfig())
+
+
+def test_the_card_of_converted_weights_claims_no_training(file, params, card):
+    converted = card._replace(
+        step=None, converted=Converted("a.pth", "12", "x/y"), config=Config(scale=3, model=card.config.model)
+    )
+    assert not trained.load(str(file), which="latest", parameters="ema").is_converted
+    weights.write(file, params, converted)
+    assert json.loads(file.with_suffix(".json").read_text())["config"].keys() == {"scale", "model"}
+    assert read_card(file).config == converted.config
+    assert trained.load(str(file), which="latest", parameters="ema").is_converted
+
+
+def test_a_missing_card(file):
+    file.with_suffix(".json").unlink()
+    with pytest.raises(InputError, match=r"its card, net\.json, is not beside it; .* python -m sr_jax\.convert"):
+        read_card(file)
+
+
+@pytest.mark.parametrize("key", ["config", "sha256"])
+def test_a_card_without_a_key(file, key):
+    edit_card(file, lambda content: content.pop(key))
+    with pytest.raises(InputError, match=rf"net\.json is not the card of a weights file: it has no '{key}'"):
+        read_card(file)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "[" * 100_000], ids=["empty", "list", "nested too deep"])
+def test_what_is_not_a_card(file, text):
+    file.with_suffix(".json").write_text(text)
+    with pytest.raises(InputError, match=r"net\.json is not the card of a weights file \(\w+Error: .+\)"):
+        read_card(file)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda content: content.update(scale=2), "its scale is 2, but its config says 3"),
+        (lambda content: content.update(model="edsr"), "its model is edsr, but its config says fsrcnn"),
+        (lambda content: content["config"].update(scale=4), "its scale is 3, but its config says 4"),
+    ],
+)
+def test_a_card_that_contradicts_itself(file, edit, message):
+    edit_card(file, edit)
+    with pytest.raises(InputError, match=rf"net\.json contradicts itself: {message}"):
+        read_card(file)
+
+
+def test_a_card_that_claims_too_large_a_network(file, monkeypatch):
+    """It claims five gigabytes. They must not be allocated before the file is seen to be smaller."""
+    edit_card(file, lambda content: content["config"]["model"].update(d=10_000_000))
+    monkeypatch.setattr(build, "build_network", lambda config: pytest.fail("initialised"))
+    with pytest.raises(InputError, match=r"deconvolution\.kernel is \(9, 9, 8, 1\), not \(9, 9, 10000000, 1\)"):
+        trained.load(str(file), which="latest", parameters="ema")
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*.safetensors")), ids=lambda path: path.name)
+def test_the_cards_of_kept_weights(path):
+    assert read_card(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
