@@ -16,9 +16,7 @@ import numpy as np
 import problems
 from tabulate import tabulate
 
-from sr_jax.ops.boundary import MODES
-from sr_jax.ops.fourier import data_step, tikhonov
-from sr_jax.ops.spectra import inverse_support
+from sr_jax.ops import BOUNDARIES, data_step, inverse_support, tikhonov
 
 KERNELS = {
     "Gaussian 1.2": problems.gaussian(9, 1.2),
@@ -55,10 +53,10 @@ def main() -> None:
 
     observed = {name: problems.observe(photographs, k, noise=options.noise) for name, k in KERNELS.items()}
     results = {(BLURRED, name): y for name, (y, _) in observed.items()}
-    for (name, k), mode in itertools.product(KERNELS.items(), MODES):
+    for (name, k), mode in itertools.product(KERNELS.items(), BOUNDARIES):
         margin = inverse_support(k, options.lam) if mode != "circular" else 0
         results[mode, name] = np.asarray(deconvolve(observed[name][0], k, options.lam, boundary=mode, margin=margin))
-    rows = (BLURRED, *MODES)
+    rows = (BLURRED, *BOUNDARIES)
     scores = {row: [both(results[row, name], observed[name][1]) for name in KERNELS] for row in rows}
     print(f"{len(photographs)} images of {problems.SIDE}x{problems.SIDE}, lambda {options.lam:g}, noise {options.noise:g}")
     print(f"Mean PSNR [dB] of the border, {options.band} pixels wide, and of the interior\n")
@@ -87,12 +85,12 @@ def main() -> None:
     y, truth = problems.observe(photographs, SR_KERNEL, scale=SCALE, noise=options.noise)
     x0 = y.repeat(SCALE, 1).repeat(SCALE, 2)
     scores_sr = [both(x0, truth)]
-    for mode in MODES:
+    for mode in BOUNDARIES:
         margin = inverse_support(SR_KERNEL, options.lam, scale=SCALE) if mode != "circular" else 0
         x = super_resolve(y, SR_KERNEL, x0, options.lam, scale=SCALE, boundary=mode, margin=margin)
         scores_sr.append(both(np.asarray(x), truth))
     print(f"\nSuper-resolution x{SCALE} by the data step from repeated pixels, Gaussian 1.6 (8x8), else as above\n")
-    lines = [(row, *score) for row, score in zip(("(repeated pixels)", *MODES), scores_sr, strict=True)]
+    lines = [(row, *score) for row, score in zip(("(repeated pixels)", *BOUNDARIES), scores_sr, strict=True)]
     print(tabulate(lines, ["boundary", "border", "interior"], "github", floatfmt=("", ".2f", ".2f")))
 
     if options.figure:

@@ -21,9 +21,15 @@ import problems
 from skimage.restoration import richardson_lucy, unsupervised_wiener
 from tabulate import tabulate
 
-from sr_jax.ops.boundary import MODES, extend
-from sr_jax.ops.fourier import constrained_least_squares, data_step, tikhonov, wiener
-from sr_jax.ops.resize import bicubic_upsample
+from sr_jax.ops import (
+    BOUNDARIES,
+    bicubic_upsample,
+    constrained_least_squares,
+    data_step,
+    extend_border,
+    tikhonov,
+    wiener,
+)
 
 NOISE = (0.0, 0.01, 0.02, 0.05)  # standard deviation, of full range
 KERNELS = {"Gaussian 1.6": problems.gaussian(11, 1.6), "shake": problems.shake(21, seed=1)}
@@ -94,7 +100,7 @@ def single(x: np.ndarray, truth: np.ndarray) -> Curve:
 def scikit_image(y: np.ndarray, k: jax.Array, truth: np.ndarray, boundary: str) -> dict[str, Curve]:
     """On images extended as for our methods."""
     kernel = np.asarray(k)
-    extended = np.asarray(extend(jnp.asarray(y), MARGIN, boundary, psf=k[None, :, :, None]))
+    extended = np.asarray(extend_border(jnp.asarray(y), MARGIN, boundary, psf=k[None, :, :, None]))
 
     def solve(image: np.ndarray) -> list[np.ndarray]:
         results = [richardson_lucy(image.clip(0), kernel, num_iter=int(n)) for n in ITERATIONS]
@@ -174,7 +180,7 @@ def draw(path: Path, deblurred: dict[str, list[dict[str, Curve]]], enlarged: lis
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     problems.add_data_option(parser)
-    parser.add_argument("--boundary", choices=MODES[1:], default="symmetric")
+    parser.add_argument("--boundary", choices=BOUNDARIES[1:], default="symmetric")
     parser.add_argument("--figure", type=Path, default=None)
     options = parser.parse_args()
     photographs = problems.load(options.data)

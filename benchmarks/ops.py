@@ -34,8 +34,7 @@ from flax import nnx
 from tabulate import tabulate
 
 from sr_jax.layers import Converse2D
-from sr_jax.ops.conv import conv_transpose2d
-from sr_jax.ops.fourier import data_step
+from sr_jax.ops import conv_transpose2d, data_step
 
 torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, Num, UInt8
 from scipy.ndimage import correlate1d
 
-from sr_jax.ops.ycbcr import OFFSET, STANDARDS
-
 PEAK = 255.0
+LUMA_WEIGHTS = np.array([65481, 128553, 24966]) / 1000 / 255
+LUMA_OFFSET = 16
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 SSIM_C1 = (0.01 * PEAK) ** 2
@@ -22,8 +22,7 @@ def luma(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 1"]:
     """The Y channel (BT.601, as MATLAB's `rgb2ycbcr`) in grey levels, not rounded. A gray image is its own Y."""
     if image.shape[-1] == 1:
         return image.astype(np.float64)
-    weights = STANDARDS["bt601"].matrix[0] / 255
-    return (image.astype(np.float64) @ weights + OFFSET[0])[..., None]
+    return (image.astype(np.float64) @ LUMA_WEIGHTS + LUMA_OFFSET)[..., None]
 
 
 def shave(image: Num[np.ndarray, "h w c"], border: int) -> Num[np.ndarray, "h2 w2 c"]:

@@ -9,11 +9,13 @@ from jaxtyping import Array, Complex, Float
 
 from sr_jax.layers.initializers import Initializer
 from sr_jax.ops.blur import Pair, check_scale, find_centre
-from sr_jax.ops.boundary import check_mode, crop, extend
+from sr_jax.ops.boundary import check_mode, crop_border, extend_border
+from sr_jax.ops.circular_conv import fourier_product
 from sr_jax.ops.conv import conv_transpose2d
-from sr_jax.ops.fourier import data_step, data_step_mixed, fourier_product
+from sr_jax.ops.data_steps import data_step, data_step_mixed
 from sr_jax.ops.interpolate import METHODS, enlarge
-from sr_jax.ops.spectra import channels_first, channels_last, inverse_support, kernel_taps, phase_spectra, reciprocal
+from sr_jax.ops.margins import inverse_support
+from sr_jax.ops.spectra import channels_first, channels_last, kernel_taps, phase_spectra, reciprocal
 from sr_jax.ops.subpixel import interleave
 
 FIRST_GUESSES = ("zero", *METHODS)
@@ -264,9 +266,9 @@ class Converse2D(nnx.Module):
         if self.kernel_size == self.scale:
             return self._by_stencil(y)
         single = y.astype(jnp.promote_types(y.dtype, jnp.float32))
-        extended = extend(single, self.padding, self.boundary)
+        extended = extend_border(single, self.padding, self.boundary)
         x = self._on_torus(extended) if transfer is None else self._by_transfer(extended, transfer)
-        return crop(x, self.padding * self.scale).astype(y.dtype)
+        return crop_border(x, self.padding * self.scale).astype(y.dtype)
 
     def _on_torus(self, y: Array) -> Array:
         x0 = enlarge(y, scale=self.scale, method="nearest", boundary="circular")
@@ -352,7 +354,7 @@ class Materialised(nnx.Module):
             pads = ((0, 0), (self.radius, self.radius), (self.radius, self.radius), (0, 0))
             extended = jnp.pad(y, pads, mode="wrap")
         else:
-            extended = extend(y, self.radius, self.boundary)
+            extended = extend_border(y, self.radius, self.boundary)
         kernel = self.kernel[...].astype(y.dtype)[:, :, :, None]
         padding = 2 * self.radius * self.scale
         return conv_transpose2d(extended, kernel, stride=self.scale, padding=padding, groups=y.shape[3])

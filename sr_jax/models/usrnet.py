@@ -7,7 +7,7 @@ One network for every kernel k, noise level sigma and scale s, all of which it i
     x_j = P(z_j, beta_j)                  ResUNet: a denoiser that gets beta_j as a fourth channel
     [alpha, beta] = H(sigma, s)           1x1 convolutions, softplus, + 1e-6
 
-alpha_j, the paper's mu_j sigma^2, is the lambda of `sr_jax.ops.fourier.data_step`. That computes D in residual form, without
+alpha_j, the paper's mu_j sigma^2, is the lambda of `sr_jax.ops.data_step`. That computes D in residual form, without
 the published form's division by alpha, which costs float32 some digits where alpha is small.
 
 Parameters: 17,016,016 (published: 17.02M); USRNet-tiny 590,332 (published: 0.59M). Iterations share P, and the same weights
@@ -23,8 +23,8 @@ from jaxtyping import Array, Float
 
 from sr_jax.layers import Deconvolution
 from sr_jax.models.about import About, Known
-from sr_jax.ops.boundary import crop, extend
-from sr_jax.ops.fourier import data_step
+from sr_jax.ops.boundary import crop_border, extend_border
+from sr_jax.ops.data_steps import data_step
 from sr_jax.ops.interpolate import enlarge
 
 LEAST = 1e-6  # alpha and beta
@@ -77,7 +77,7 @@ class USRNet(nnx.Module):
         if self.boundary == "circular":
             return self._restore(lr, known)
         margin = -(-MARGIN // self.scale)
-        return crop(self._restore(extend(lr, margin, self.boundary), known), margin * self.scale)
+        return crop_border(self._restore(extend_border(lr, margin, self.boundary), known), margin * self.scale)
 
     def _restore(self, lr: Float[Array, "b h w 3"], known: Known) -> Float[Array, "b h_out w_out 3"]:
         kernel = known.kernel[..., None]

@@ -23,11 +23,11 @@ from jaxtyping import Array, Float
 
 from sr_jax.ops.subpixel import Pair, interleave
 
-Kernel = Float[Array, "kh kw"] | Float[Array, "kh kw c_or_1"] | Float[Array, "b_or_1 kh kw c_or_1"]
+BlurKernel = Float[Array, "kh kw"] | Float[Array, "kh kw c_or_1"] | Float[Array, "b_or_1 kh kw c_or_1"]
 
 
 def blur_downsample(
-    x: Float[Array, "b sh sw c"], k: Kernel, *, scale: int, centre: int | Pair | None = None
+    x: Float[Array, "b sh sw c"], k: BlurKernel, *, scale: int, centre: int | Pair | None = None
 ) -> Float[Array, "b h w c"]:
     """A x = S(k * x), circular; values in any range.
 
@@ -58,7 +58,7 @@ def _blur_downsample(x: Array, k: Array, scale: int, centres: Pair) -> Array:
 
 
 def blur_downsample_adjoint(
-    r: Float[Array, "b h w c"], k: Kernel, *, scale: int, centre: int | Pair | None = None
+    r: Float[Array, "b h w c"], k: BlurKernel, *, scale: int, centre: int | Pair | None = None
 ) -> Float[Array, "b sh sw c"]:
     """A^T r, the transpose of `blur_downsample`: `<A x, r> = <x, A^T r>`. A transposed convolution with k flipped.
 

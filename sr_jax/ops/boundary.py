@@ -20,17 +20,17 @@ from jaxtyping import Array, Float
 
 from sr_jax.ops.blur import blur_downsample, check_image_shape
 
-MODES = ("circular", "zero", "reflect", "symmetric", "replicate", "edgetaper", "smooth")
+BOUNDARIES = ("circular", "zero", "reflect", "symmetric", "replicate", "edgetaper", "smooth")
 _NUMPY = {"zero": "constant", "reflect": "reflect", "symmetric": "symmetric", "replicate": "edge", "edgetaper": "edge"}
 
 
 def check_mode(mode: str) -> None:
-    """Raises ValueError unless `mode` is one of `MODES`."""
-    if mode not in MODES:
-        raise ValueError(f"boundary={mode!r} is none of {', '.join(MODES)}")
+    """Raises ValueError unless `mode` is one of `BOUNDARIES`."""
+    if mode not in BOUNDARIES:
+        raise ValueError(f"boundary={mode!r} is none of {', '.join(BOUNDARIES)}")
 
 
-def extend(
+def extend_border(
     x: Float[Array, "b h w c"], margin: int, mode: str, *, psf: Float[Array, "b2 kh kw c2"] | None = None
 ) -> Float[Array, "b h2 w2 c"]:
     """The image with `margin` pixels more on every side; "circular" extends nothing.
@@ -62,7 +62,7 @@ def _extend(x: Array, psf: Array | None, margin: int, mode: str) -> Array:
     return x if mode != "edgetaper" or psf is None else edgetaper(x, psf)
 
 
-def crop(x: Float[Array, "b h w c"], margin: int) -> Float[Array, "b h2 w2 c"]:
+def crop_border(x: Float[Array, "b h w c"], margin: int) -> Float[Array, "b h2 w2 c"]:
     """Cuts `margin` pixels from every side."""
     return x[:, margin : x.shape[1] - margin, margin : x.shape[2] - margin]
 
@@ -90,6 +90,13 @@ def _taper(projection: Float[Array, "b k c"], n: int) -> Float[Array, "b n c"]:
     ends = jnp.zeros((projection.shape[0], n, projection.shape[2]), projection.dtype)
     ends = ends.at[:, : falling.shape[1]].max(falling)
     return 1 - jnp.maximum(ends, ends[:, ::-1])
+
+
+def cell_sums(k: Float[Array, "b kh kw c"], scale: int) -> Float[Array, "b kh2 kw2 c"]:
+    """The kernel as it looks on the LR grid, near enough for a taper."""
+    pads = [(0, -n % scale) for n in k.shape[1:3]]
+    k = jnp.pad(k, ((0, 0), *pads, (0, 0)))
+    return k.reshape(k.shape[0], k.shape[1] // scale, scale, k.shape[2] // scale, scale, k.shape[3]).sum((2, 4))
 
 
 def _smooth(x: Float[Array, "b h w c"], margin: int) -> Float[Array, "b h2 w2 c"]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from sr_jax.ops.blur import check_image_shape, check_scale
-from sr_jax.ops.boundary import crop, extend
+from sr_jax.ops.boundary import crop_border, extend_border
 
 METHODS = ("nearest", "bilinear", "bicubic")
 
@@ -20,7 +20,7 @@ def enlarge(
 
     Args:
       method: nearest, bilinear, or bicubic (Keys 1981, a = -0.5).
-      boundary: one of `sr_jax.ops.boundary.MODES`; edgetaper, which is none for interpolation, counts as replicate.
+      boundary: one of `sr_jax.ops.boundary.BOUNDARIES`; edgetaper, which is none for interpolation, counts as replicate.
       offset: the output pixel (row, column; fractions allowed) on which input pixel 0 lies. By default
         `(scale - 1) / 2` for both: half-pixel centres.
 
@@ -43,7 +43,7 @@ def _enlarge(x: Array, scale: int, method: str, boundary: str, offset: tuple[flo
     positions = [[(phase - o) / scale for phase in range(scale)] for o in offset]
     reach = max(abs(shift) for axis in positions for position in axis for shift, _ in _weights(position, method))
     margin = 0 if boundary == "circular" else reach
-    x = extend(x, margin, "replicate" if boundary == "edgetaper" else boundary)
+    x = extend_border(x, margin, "replicate" if boundary == "edgetaper" else boundary)
     for axis in (1, 2):
         phases = []
         for position in positions[axis - 1]:  # on the input grid, from the input pixel of the phase's own cell
@@ -53,7 +53,7 @@ def _enlarge(x: Array, scale: int, method: str, boundary: str, offset: tuple[flo
             phases.append(total)
         shape = tuple(n * scale if a == axis else n for a, n in enumerate(x.shape))
         x = jnp.stack(phases, axis + 1).reshape(shape)
-    return crop(x, margin * scale)
+    return crop_border(x, margin * scale)
 
 
 def _weights(position: float, method: str) -> list[tuple[int, float]]:

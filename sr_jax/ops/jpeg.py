@@ -64,7 +64,7 @@ def _dct_matrix() -> np.ndarray:
 _DCT = _dct_matrix()
 
 
-def jpeg(image: Float[Array, "h w 3"], quality: Int[Array, ""] | int, *, subsampling: str) -> Float[Array, "h w 3"]:
+def apply_jpeg(image: Float[Array, "h w 3"], quality: Int[Array, ""] | int, *, subsampling: str) -> Float[Array, "h w 3"]:
     """What an image is after it was saved as JPEG and read again.
 
     Args:

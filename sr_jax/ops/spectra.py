@@ -1,15 +1,20 @@
 """What the Fourier operators share: spectra of kernels, layouts, types, and how far an inverse reaches."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Complex, Float, Num
 
-from sr_jax.ops.blur import Kernel, Pair, find_centre, phase_taps
+from sr_jax.ops.blur import (
+    BlurKernel,
+    Pair,
+    as_batch,
+    find_centre,
+    phase_taps,
+)
 
 PerChannel = float | Num[Array, "*b_c"]
 
@@ -53,11 +58,41 @@ def phase_spectra(k: Array, taps: list[list[list[Pair]]], size: Sequence[int]) -
     return out
 
 
-def cell_sums(k: Float[Array, "b kh kw c"], scale: int) -> Float[Array, "b kh2 kw2 c"]:
-    """The kernel as it looks on the LR grid, near enough for a taper."""
-    pads = [(0, -n % scale) for n in k.shape[1:3]]
-    k = jnp.pad(k, ((0, 0), *pads, (0, 0)))
-    return k.reshape(k.shape[0], k.shape[1] // scale, scale, k.shape[2] // scale, scale, k.shape[3]).sum((2, 4))
+def psf_to_otf(
+    k: BlurKernel, size: Sequence[int], *, scale: int = 1, centre: int | Pair | None = None
+) -> Complex[Array, "*spectrum"]:
+    """The transfer function of a kernel on a torus of `size` pixels: its half-spectrum, with `centre` moved to pixel (0, 0).
+
+    Multiplying `rfft2(x)` by it convolves x with k, circularly. Axes as those of k, with (h, w // 2 + 1) for (kh, kw).
+
+    Raises:
+      ValueError: if the kernel is larger than `size`, or its centre undefined.
+    """
+    h, w = size
+    full = as_batch(k, (k.shape[0] if k.ndim == 4 else 1, h, w, k.shape[-1] if k.ndim > 2 else 1), scale=1)
+    cy, cx = find_centre(full.shape[1:3], scale, centre)
+    torus = jnp.zeros((full.shape[0], h, w, full.shape[3]), working_type(k)).at[:, : full.shape[1], : full.shape[2]].set(full)
+    otf = jnp.fft.rfft2(jnp.roll(torus, (-cy, -cx), (1, 2)), axes=(1, 2))
+    return otf[0, ..., 0] if k.ndim == 2 else otf[0] if k.ndim == 3 else otf
+
+
+def otf_to_psf(
+    otf: Complex[Array, "*spectrum"], size: Pair, kernel_size: Pair, *, scale: int = 1, centre: int | Pair | None = None
+) -> Float[Array, "*kernel"]:
+    """The inverse of `psf_to_otf`: the `kernel_size` pixels around pixel (0, 0) of the torus of `size` pixels.
+
+    Raises:
+      ValueError: if the spectrum is not that of `size`, or its kernel would be larger than `size`.
+    """
+    axis = 0 if otf.ndim < 4 else 1
+    if otf.shape[axis : axis + 2] != (size[0], size[1] // 2 + 1):
+        raise ValueError(f"a spectrum of shape {otf.shape} is not that of {size[0]}x{size[1]} pixels")
+    if kernel_size[0] > size[0] or kernel_size[1] > size[1]:
+        raise ValueError(f"a {kernel_size[0]}x{kernel_size[1]} kernel is larger than the {size[0]}x{size[1]} image")
+    torus = jnp.fft.irfft2(otf, size, axes=(axis, axis + 1))
+    torus = jnp.roll(torus, find_centre(kernel_size, scale, centre), (axis, axis + 1))
+    rows = lax.slice_in_dim(torus, 0, kernel_size[0], axis=axis)
+    return lax.slice_in_dim(rows, 0, kernel_size[1], axis=axis + 1)
 
 
 def channels_first(x: Float[Array, "b h w c"]) -> Float[Array, "b c h w"]:
@@ -111,82 +146,3 @@ def check_not_negative(name: str, value, *, positive: bool = False) -> None:
 def working_type(*arrays) -> jnp.dtype:
     """float32 at least: an FFT takes no bfloat16, and the inverse of a blur would not bear it."""
     return jnp.promote_types(jnp.float32, jnp.result_type(*arrays))
-
-
-def inverse_support(
-    k: Kernel | np.ndarray,
-    lam: PerChannel | Callable[..., Any],
-    *,
-    scale: int = 1,
-    centre: int | Pair | None = None,
-    penalty: Array | np.ndarray | None = None,
-    tail: float = 1e-4,
-    largest: int = 256,
-) -> int:
-    """The radius [LR pixels] outside of which the regularised inverse's response to one LR pixel has `tail` of its energy.
-
-    About so far a wrong guess about the pixels beyond the border is felt inside: the margin that `data_step`, `tikhonov`
-    and so on take. (Errors of a whole border that add up, as under a motion blur with a mirrored border, are felt
-    further.) For several kernels it is the largest of theirs. Computed on the host in float64, from concrete arrays.
-
-    Args:
-      penalty: the high-pass of constrained least squares; without it, the identity.
-      largest: the radius at which the search ends.
-
-    Raises:
-      ValueError: if k or lam are traced.
-    """
-    check_not_negative("lam", lam)
-    try:
-        return _inverse_support(k, lam, scale, centre, penalty, tail, largest)
-    except jax.errors.TracerArrayConversionError:
-        raise ValueError(
-            "the kernel or lambda is traced (jit, grad, vmap), so the reach of its inverse cannot be known here: give "
-            "margin=..., for example that of `inverse_support(k, lam, scale=...)` outside"
-        ) from None
-
-
-def _inverse_support(k, lam, scale, centre, penalty, tail, largest) -> int:
-    kernels = np.asarray(k, np.float64)
-    if not np.isfinite(kernels).all():
-        raise ValueError("the kernel is not finite")
-    weight = lam if callable(lam) else float(np.min(np.asarray(lam, np.float64)))
-    penalty = None if penalty is None else np.asarray(penalty, np.float64)
-    kernels = kernels[None, :, :, None] if kernels.ndim == 2 else kernels[None] if kernels.ndim == 3 else kernels
-    centres = find_centre(kernels.shape[1:3], scale, centre)
-    images = kernels.transpose(0, 3, 1, 2).reshape(-1, *kernels.shape[1:3])
-    n = 32
-    while n * scale < 2 * max(images.shape[1:]):
-        n *= 2
-    while True:
-        radius = max(_radius(image, weight, scale, centres, penalty, tail, n) for image in images)
-        if radius <= n // 4 or n >= 2 * largest:
-            return min(radius, largest)
-        n *= 2
-
-
-def _radius(k, lam, scale: int, centre: Sequence[int], penalty, tail: float, n: int) -> int:
-    """`inverse_support` of one kernel on a torus of n LR pixels a side."""
-
-    def otf(kernel: np.ndarray, centre: Sequence[int], size: int) -> np.ndarray:
-        torus = np.zeros((size, size))
-        torus[: kernel.shape[0], : kernel.shape[1]] = kernel
-        return np.fft.fft2(np.roll(torus, (-centre[0], -centre[1]), (0, 1)))
-
-    size = n * scale
-    transfer = otf(k, centre, size)
-    power = np.mean(np.abs(transfer.reshape(scale, n, scale, n)) ** 2, (0, 2))
-    frequencies = np.fft.fftfreq(n)
-    weight = np.asarray(lam(frequencies[:, None], frequencies[None])) if callable(lam) else lam
-    weight = weight.min(-1) if np.ndim(weight) == 3 else weight
-    if penalty is not None:
-        weight = weight * np.abs(otf(np.asarray(penalty), ((penalty.shape[0] - 1) // 2, (penalty.shape[1] - 1) // 2), n)) ** 2
-    total = np.broadcast_to(power + weight, power.shape)
-    inverse = np.where(total > 1e-12 * total.max(), 1 / np.where(total > 0, total, 1), 0)
-    response = np.fft.ifft2(np.conj(transfer) * np.tile(inverse, (scale, scale))).real
-    distance = np.abs(np.fft.fftfreq(size) * size) / scale
-    rings = np.ceil(np.maximum(distance[:, None], distance[None])).astype(int)
-    energy = np.bincount(rings.ravel(), (response**2).ravel())
-    if not energy.sum():
-        return 0
-    return int(np.searchsorted(np.cumsum(energy) / energy.sum(), 1 - tail))

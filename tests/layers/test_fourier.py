@@ -6,7 +6,7 @@ from flax import nnx
 
 from sr_jax.layers import Converse2D, FourierDeconv
 from sr_jax.ops.blur import blur_downsample
-from sr_jax.ops.fourier import data_step
+from sr_jax.ops.data_steps import data_step
 from sr_jax.ops.interpolate import enlarge
 
 

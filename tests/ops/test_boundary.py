@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sr_jax.ops.boundary import MODES, crop, edgetaper, extend
+from sr_jax.ops.boundary import BOUNDARIES, crop_border, edgetaper, extend_border
 
 
 def gaussian(size, sigma):
@@ -13,15 +13,15 @@ def gaussian(size, sigma):
     return k / k.sum()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BOUNDARIES)
 def test_the_image_itself_is_kept(rng, mode):
     x = jnp.asarray(rng.uniform(size=(2, 9, 7, 3)), jnp.float32)
     psf = jnp.asarray(gaussian(3, 1.0), jnp.float32)[None, :, :, None]
-    extended = extend(x, 5, mode, psf=psf)
+    extended = extend_border(x, 5, mode, psf=psf)
     assert extended.shape == ((2, 9, 7, 3) if mode == "circular" else (2, 19, 17, 3))
     if mode != "circular":
-        np.testing.assert_array_equal(crop(extended, 5), x)
-    assert np.array_equal(extend(x, 0, mode, psf=psf), x) == (mode != "edgetaper")
+        np.testing.assert_array_equal(crop_border(extended, 5), x)
+    assert np.array_equal(extend_border(x, 0, mode, psf=psf), x) == (mode != "edgetaper")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_simple_modes_as_scipy(rng, mode, scipy_mode):
     """Filtering the extended image gives SciPy's filter with its mode of that meaning."""
     x, k = rng.normal(size=(8, 9)), rng.normal(size=(5, 5))
     with jax.enable_x64(True):
-        extended = np.asarray(extend(jnp.asarray(x)[None, :, :, None], 4, mode))[0, :, :, 0]
+        extended = np.asarray(extend_border(jnp.asarray(x)[None, :, :, None], 4, mode))[0, :, :, 0]
     inside = ndimage.convolve(extended, k)[4:-4, 4:-4]
     np.testing.assert_allclose(inside, ndimage.convolve(x, k, mode=scipy_mode), atol=1e-12)
 
@@ -40,13 +40,13 @@ def test_smooth_is_harmonic_and_periodic(rng):
     """Around the image, Laplace's equation holds inside of each of the three blocks, across the torus' seam too."""
     x = rng.uniform(size=(1, 12, 10, 2))
     with jax.enable_x64(True):
-        extended = np.asarray(extend(jnp.asarray(x), 4, "smooth"))
+        extended = np.asarray(extend_border(jnp.asarray(x), 4, "smooth"))
     torus = np.roll(extended, (-4, -4), (1, 2))  # the image first
     np.testing.assert_allclose(torus[:, :12, :10], x, atol=1e-12)
     laplacian = sum(np.roll(torus, shift, axis) for shift in (-1, 1) for axis in (1, 2)) - 4 * torus
     for block in (np.s_[:, 12:, 1:9], np.s_[:, 1:11, 10:], np.s_[:, 12:, 10:]):
         assert np.abs(laplacian[block]).max() < 1e-12
-    constant = extend(jnp.full((1, 6, 5, 1), 0.3), 3, "smooth")
+    constant = extend_border(jnp.full((1, 6, 5, 1), 0.3), 3, "smooth")
     np.testing.assert_allclose(constant, 0.3, atol=1e-6)
 
 
@@ -78,4 +78,4 @@ def test_edgetaper(rng):
 )
 def test_bad_input(mode, margin, message):
     with pytest.raises(ValueError, match=message):
-        extend(jnp.zeros((1, 1, 4, 1)), margin, mode)
+        extend_border(jnp.zeros((1, 1, 4, 1)), margin, mode)

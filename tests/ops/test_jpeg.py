@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from sr_jax.ops.jpeg import jpeg, quantisation_tables
+from sr_jax.ops.jpeg import apply_jpeg, quantisation_tables
 
 SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 PHOTOGRAPH = skimage.data.astronaut()
@@ -23,7 +23,7 @@ def libjpeg(pixels, quality, subsampling):
         return np.asarray(image), tables
 
 
-compiled = jax.jit(jpeg, static_argnames="subsampling")
+compiled = jax.jit(apply_jpeg, static_argnames="subsampling")
 
 
 def ours(pixels, quality, subsampling):
@@ -67,11 +67,11 @@ def test_saturated_noise_with_all_its_chroma(rng, quality):
 
 def test_quality_may_be_traced_and_batched():
     x = jnp.asarray(PHOTOGRAPH[:48, :48], jnp.float32) / 255
-    together = jax.jit(jax.vmap(lambda q: jpeg(x, q, subsampling="4:2:0")))(jnp.array([10, 50, 90]))
+    together = jax.jit(jax.vmap(lambda q: apply_jpeg(x, q, subsampling="4:2:0")))(jnp.array([10, 50, 90]))
     for q, one in zip((10, 50, 90), together, strict=True):
         np.testing.assert_array_equal(one, compiled(x, q, subsampling="4:2:0"))
 
 
 def test_unknown_subsampling_is_named():
     with pytest.raises(ValueError, match="subsampling='4:1:1' is none of 4:2:0, 4:4:4"):
-        jpeg(jnp.zeros((8, 8, 3)), 50, subsampling="4:1:1")
+        apply_jpeg(jnp.zeros((8, 8, 3)), 50, subsampling="4:1:1")

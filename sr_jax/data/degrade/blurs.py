@@ -15,7 +15,7 @@ from PIL import Image as PILImage
 
 from sr_jax.data.degrade.stages import Drawn, Range, Stage, chance, uniform
 from sr_jax.errors import InputError
-from sr_jax.ops import kernels
+from sr_jax.ops import blur_kernels
 
 MAX_SIZE = 101
 """Of kernels in files: a larger one is more likely a photograph, and its margin would exceed most training images."""
@@ -75,7 +75,7 @@ def gaussian(*, size: int, sigma: Range, anisotropic: bool, shift: float) -> Ker
         along = uniform(first, sigma)
         across = uniform(second, sigma) if anisotropic else along
         angle = uniform(turn, (0.0, 180.0)) if anisotropic else jnp.float32(0)
-        kernel = kernels.gaussian(size, sigma=(along, across), angle=angle, shift=shift)
+        kernel = blur_kernels.gaussian(size, sigma=(along, across), angle=angle, shift=shift)
         return {"kernel": kernel, "blur_sigma": jnp.stack([along, across]), "blur_angle": angle}
 
     return Kernels(size, draw)
@@ -87,7 +87,7 @@ def motion(*, size: int, length: Range, angle: Range, shift: float) -> Kernels:
     def draw(key: Key[Array, ""]) -> Drawn:
         first, second = jax.random.split(key)
         drawn = {"blur_length": uniform(first, length), "blur_angle": uniform(second, angle)}
-        kernel = kernels.motion(size, length=drawn["blur_length"], angle=drawn["blur_angle"], shift=shift)
+        kernel = blur_kernels.motion(size, length=drawn["blur_length"], angle=drawn["blur_angle"], shift=shift)
         return {"kernel": kernel, **drawn}
 
     return Kernels(size, draw)
@@ -108,7 +108,7 @@ def shake(*, size: int, extent: Range, shift: float) -> Kernels:
         where = where * (widest / jnp.max(where.max(0) - where.min(0)))
         reach = (size - 1) / 2 - abs(shift)  # what would leave the kernel stays at its edge
         where = jnp.clip(where, -reach, reach)
-        return {"kernel": kernels.path(size, where[:, 0], where[:, 1], shift=shift), "blur_extent": widest}
+        return {"kernel": blur_kernels.path(size, where[:, 0], where[:, 1], shift=shift), "blur_extent": widest}
 
     return Kernels(size, draw)
 
@@ -123,7 +123,7 @@ def disk(*, size: int, radius: Range, shift: float) -> Kernels:
 
     def draw(key: Key[Array, ""]) -> Drawn:
         drawn = uniform(key, radius)
-        return {"kernel": kernels.disk(size, radius=drawn, shift=shift), "blur_radius": drawn}
+        return {"kernel": blur_kernels.disk(size, radius=drawn, shift=shift), "blur_radius": drawn}
 
     return Kernels(size, draw)
 
@@ -140,7 +140,7 @@ def classical(*, size: int, variance: Range, extent: Range, shake_probability: f
         sigma = jnp.sqrt(jnp.stack([uniform(first, variance), uniform(second, variance)]))
         angle = uniform(turn, (0.0, 180.0))
         shaken, drawn = chance(kind, shake_probability), shakes.draw(path)
-        smooth = kernels.gaussian(size, sigma=(sigma[0], sigma[1]), angle=angle, shift=shift)
+        smooth = blur_kernels.gaussian(size, sigma=(sigma[0], sigma[1]), angle=angle, shift=shift)
         return {
             "kernel": jnp.where(shaken, drawn["kernel"], smooth),
             "blur_is_shake": shaken,

@@ -10,7 +10,7 @@ from jax.scipy.special import ndtr
 from jaxtyping import Array, Bool, Float, Key
 
 from sr_jax.data.degrade.stages import Drawn, Range, Stage, chance, clip, uniform
-from sr_jax.ops import jpeg as codec
+from sr_jax.ops.jpeg import apply_jpeg
 
 _FEW = 10  # photons, up to which their distribution is summed
 _TERMS = 32  # of that sum; as many photons or more have a probability of 1e-8
@@ -55,7 +55,7 @@ def jpeg(*, quality: tuple[int, int], subsampling: str) -> Stage:
 
     def apply(key: Key[Array, ""], image: Float[Array, "h w 3"]) -> tuple[Float[Array, "h w 3"], Drawn]:
         drawn = jax.random.randint(key, (), quality[0], quality[1] + 1)
-        return codec.jpeg(image, drawn, subsampling=subsampling), {"jpeg_quality": drawn}
+        return apply_jpeg(image, drawn, subsampling=subsampling), {"jpeg_quality": drawn}
 
     return Stage(apply)
 

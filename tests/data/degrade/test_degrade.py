@@ -34,7 +34,7 @@ def run(made, batch):
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("which", [0, 5])
 def test_drawn_kernels_in_the_model_give_the_same_lr(scale, which):
-    """So the operators of `ops.fourier`, which invert S(k * x), invert this degradation."""
+    """So the operators of `sr_jax.ops`, which invert S(k * x), invert this degradation."""
     made = make(c.GaussianBlur(size=13, sigma=(0.5, 2.0), anisotropic=True), c.Subsample(), scale=scale)
     batch = make_batch(made.margin, which=which)
     lr, _, drawn = run(made, batch)

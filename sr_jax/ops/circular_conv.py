@@ -1,0 +1,95 @@
+"""Deconvolution in the Fourier domain; `docs/deconvolution.md` tells the theory.
+
+Conventions of kernels, scale and centre: `sr_jax.ops.blur`. Spectra are half-spectra, as of `jnp.fft.rfft2` over height and
+width, unnormalised. Images are NHWC with values in any range. Everything is computed in float32 (or float64, where an argument
+is), also for bfloat16 images, and returned in the image's own type.
+
+Boundaries: the operators are circular. `boundary` (see `sr_jax.ops.boundary`) first extends the images by `margin` pixels
+of the LR image, and crops the result. What happens beyond the border reaches as far inwards as the *inverse* reaches, which
+is more than the kernel's size: `inverse_support` measures it, and `margin=None` means just that. As the margin is a shape, it
+cannot depend on traced values: where `jax.jit` or `jax.grad` traces the kernel or lambda, give a `margin`.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from sr_jax.ops.blur import (
+    BlurKernel,
+    Pair,
+    as_batch,
+    check_centre,
+    check_image_shape,
+    check_scale,
+    find_centre,
+)
+from sr_jax.ops.boundary import cell_sums, crop_border, extend_border
+from sr_jax.ops.margins import choose_margin, extended_shape
+from sr_jax.ops.spectra import (
+    channels_first,
+    channels_last,
+    phase_spectra,
+    working_type,
+)
+from sr_jax.ops.subpixel import interleave
+
+
+def fourier_product(
+    lr: Float[Array, "b h w i"],
+    g: BlurKernel | Float[Array, "b_or_1 kh kw i2 o"],
+    *,
+    scale: int,
+    boundary: str = "circular",
+    margin: int | None = None,
+    centre: int | Pair | None = None,
+) -> Float[Array, "b sh sw o"]:
+    """The literal `H = F^-1{ F{LR} F{G} }`, with LR zero-inserted to the HR grid: a circular transposed convolution with G.
+
+    H[n] is the sum of `lr[i] g[n - scale * i + centre]` over i: tap `centre` of G lies on HR pixel s i. By default that is
+    `(k - s) / 2` (the mirror image of the rule for blurs), which puts the middle of G into the middle of the pixel's cell.
+    Nothing is inverted here: it deconvolves only where G is an inverse itself. A kernel of five axes (b is 1 or that of
+    lr) mixes the channels; any other acts on each channel by itself. `margin=None` means the reach of G.
+
+    Raises:
+      ValueError: if the kernel does not fit, or is larger than the HR image, or an option is out of range.
+    """
+    check_scale(scale)
+    check_image_shape(lr.shape)
+    dtype = working_type(lr, g)
+    full = g.ndim == 5
+    if full and (g.shape[0] not in (1, lr.shape[0]) or g.shape[3] != lr.shape[3]):
+        raise ValueError(f"a kernel of shape {g.shape}, (b, kh, kw, in, out), does not fit an input of shape {lr.shape}")
+    roomy = extended_shape(lr.shape, boundary, max(g.shape))
+    k = g if full else as_batch(g, roomy, scale=scale)[..., None]  # b kh kw i o
+    margin = choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
+    h, w = extended_shape(lr.shape, boundary, margin)[1:3]
+    if k.shape[1] > h * scale or k.shape[2] > w * scale:
+        raise ValueError(f"a kernel of shape {g.shape} is larger than the image of {scale} x {(h, w)} pixels")
+    if centre is None:
+        cy, cx = find_centre(k.shape[1:3], scale, None)
+        centre = (k.shape[1] - 1 - cy, k.shape[2] - 1 - cx)
+    centres = check_centre(k.shape[1:3], centre, beyond=(scale - 1, 0))
+    y = extend_border(lr.astype(dtype), margin, boundary, psf=cell_sums(jnp.mean(k, -1), scale))
+    return crop_border(_product(y, k.astype(dtype), scale, centres, full), margin * scale).astype(lr.dtype)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _product(y: Array, k: Array, scale: int, centres: Pair, full: bool) -> Array:
+    """`fourier_product` on a torus; k is b kh kw i o, summed over i if it is full."""
+    size = y.shape[1:3]
+    spectrum = jnp.fft.rfft2(channels_first(y))[:, :, None]  # b i 1 h w2
+    # Phase p takes tap t from `shift` LR pixels before it, t - p - centre = scale * shift.
+    taps = [
+        [[(t, (t - p - c) // scale) for t in range(n) if (t - p - c) % scale == 0] for p in range(scale)]
+        for n, c in zip(k.shape[1:3], centres, strict=True)
+    ]
+    spectra = phase_spectra(k.transpose(0, 3, 4, 1, 2), taps, size)
+    rows = []
+    for row in spectra:
+        products = (lax.complex(*part) * spectrum for part in row)
+        products = (jnp.sum(p, 1) if full else p[:, :, 0] for p in products)
+        rows.append([channels_last(jnp.fft.irfft2(p, size)) for p in products])
+    return interleave(rows)

@@ -1,0 +1,183 @@
+"""Deconvolution in the Fourier domain; `docs/deconvolution.md` tells the theory.
+
+Conventions of kernels, scale and centre: `sr_jax.ops.blur`. Spectra are half-spectra, as of `jnp.fft.rfft2` over height and
+width, unnormalised. Images are NHWC with values in any range. Everything is computed in float32 (or float64, where an argument
+is), also for bfloat16 images, and returned in the image's own type.
+
+Boundaries: the operators are circular. `boundary` (see `sr_jax.ops.boundary`) first extends the images by `margin` pixels
+of the LR image, and crops the result. What happens beyond the border reaches as far inwards as the *inverse* reaches, which
+is more than the kernel's size: `inverse_support` measures it, and `margin=None` means just that. As the margin is a shape, it
+cannot depend on traced values: where `jax.jit` or `jax.grad` traces the kernel or lambda, give a `margin`.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from sr_jax.ops.blur import (
+    BlurKernel,
+    Pair,
+    as_batch,
+    blur_downsample,
+    blur_downsample_adjoint,
+    check_image_shape,
+    check_scale,
+    find_centre,
+)
+from sr_jax.ops.boundary import cell_sums, crop_border, extend_border
+from sr_jax.ops.margins import choose_margin, extended_shape, inverse_support
+from sr_jax.ops.spectra import (
+    PerChannel,
+    channels_first,
+    channels_last,
+    check_not_negative,
+    kernel_taps,
+    per_channel,
+    phase_spectra,
+    reciprocal,
+    working_type,
+)
+from sr_jax.ops.subpixel import interleave, space_to_depth
+
+MAX_TAPS = 17 * 17  # up to so many, the blur of the data step is summed tap by tap; beyond, it goes through the transform
+
+
+def data_step(
+    y: Float[Array, "b h w c"],
+    k: BlurKernel,
+    x0: Float[Array, "b sh sw c"],
+    lam: PerChannel,
+    *,
+    scale: int,
+    boundary: str = "circular",
+    margin: int | None = None,
+    centre: int | Pair | None = None,
+) -> Float[Array, "b sh sw c"]:
+    """The x that minimises `||y - S(k * x)||^2 + lam ||x - x0||^2`, in closed form, channel by channel.
+
+    Zhao et al. 2016 ("Fast Single Image Super-Resolution Using a New Analytical Solution for l2-l2 Problems"), in residual
+    form. With A x = S(k * x), on the LR grid:
+
+        x = x0 + A^T F^-1{ F{y - A x0} / (D|K|^2 + lam) }
+
+    where D|K|^2, the mean of |K|^2 over the frequencies that alias onto one another, is the sum of the power spectra of
+    the kernel's s^2 phases. Nothing is divided by lam: the form is exact in float32, and finite at lam = 0 (frequencies that
+    k removes altogether then keep their x0).
+
+    Args:
+      lam: >= 0; one number, or one for each channel (c), or for each image and channel (b c).
+
+    Raises:
+      ValueError: if x0 is not `scale` times y, the kernel does not fit or has no tap at its centre, lam is negative, or
+        the margin cannot be known (see above).
+    """
+    check_scale(scale)
+    check_image_shape(y.shape)
+    dtype = working_type(y, k, x0, lam)
+    expected = (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, y.shape[3])
+    if x0.shape != expected:
+        raise ValueError(f"x0 of shape {x0.shape} does not fit y of shape {y.shape} at scale={scale}: it must be {expected}")
+    kernel = as_batch(k, extended_shape(y.shape, boundary, margin or 0), scale=scale).astype(dtype)
+    centres = find_centre(kernel.shape[1:3], scale, centre)
+    check_not_negative("lam", lam)
+    weights = per_channel("lam", lam, y.shape).astype(dtype)
+    margin = choose_margin(boundary, margin, lambda: inverse_support(k, lam, scale=scale, centre=centres))
+    out_type = jnp.result_type(y, x0)
+    y = extend_border(y.astype(dtype), margin, boundary, psf=cell_sums(kernel, scale))
+    x0 = extend_border(x0.astype(dtype), margin * scale, boundary, psf=kernel)
+    x = _solve(y, kernel, x0, weights, scale, centres)
+    return crop_border(x, margin * scale).astype(out_type)
+
+
+@functools.partial(jax.jit, static_argnums=(4, 5))
+def _solve(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: Pair) -> Array:
+    """`data_step` on a torus; k is b kh kw c, lam b c 1 1."""
+    size = y.shape[1:3]
+    taps = kernel_taps(k, scale, centre)
+    few = k.shape[1] * k.shape[2] <= MAX_TAPS
+    if few and len({shift for phases in taps for phase in phases for _, shift in phase}) == 1:
+        # The kernel stays within one cell of s x s pixels: A A^T is a multiple of the identity, and nothing needs a transform.
+        power = jnp.sum(k * k, (1, 2), keepdims=True).transpose(0, 3, 1, 2)
+        residual = y - blur_downsample(x0, k, scale=scale, centre=centre)
+        filtered = residual * channels_last(reciprocal(power + lam, k))
+        return x0 + blur_downsample_adjoint(filtered, k, scale=scale, centre=centre)
+    spectra = phase_spectra(k.transpose(0, 3, 1, 2), taps, size)
+    inverse = reciprocal(sum(re * re + im * im for row in spectra for re, im in row) + lam, k)
+    if few:
+        residual = y - blur_downsample(x0, k, scale=scale, centre=centre)
+        filtered = jnp.fft.rfft2(channels_first(residual)) * inverse
+        return x0 + blur_downsample_adjoint(channels_last(jnp.fft.irfft2(filtered, size)), k, scale=scale, centre=centre)
+    otfs = jnp.stack([jnp.stack([lax.complex(*part) for part in row], 1) for row in spectra], 1)  # b s s c h w2
+    phases = space_to_depth(x0, scale).reshape(*y.shape[:3], scale, scale, y.shape[3]).transpose(0, 3, 4, 5, 1, 2)
+    residual = jnp.fft.rfft2(channels_first(y)) - jnp.sum(otfs * jnp.fft.rfft2(phases), (1, 2))
+    filtered = (residual * inverse)[:, None, None]
+    phases = jnp.fft.irfft2(jnp.conj(otfs) * filtered, size).transpose(1, 2, 0, 4, 5, 3)
+    return x0 + interleave([list(row) for row in phases])
+
+
+def data_step_mixed(
+    y: Float[Array, "b h w i"],
+    k: Float[Array, "kh kw o i"],
+    x0: Float[Array, "b sh sw o"],
+    lam: PerChannel,
+    *,
+    scale: int,
+    boundary: str = "circular",
+    margin: int | None = None,
+    centre: int | Pair | None = None,
+) -> Float[Array, "b sh sw o"]:
+    """`data_step` where every channel of y is a sum of all channels of x, each blurred by a kernel of its own.
+
+    At every frequency of the LR grid this solves an i x i system, (A A^H + lam) z = F{y - A x0}. `margin=None` means twice the
+    reach of the kernel. lam is one number.
+
+    Raises:
+      ValueError: as `data_step`; lam must be positive here.
+    """
+    check_scale(scale)
+    check_image_shape(y.shape)
+    if jnp.ndim(lam):
+        raise ValueError(f"lam of shape {jnp.shape(lam)} must be one number: channels that mix share it")
+    dtype = working_type(y, k, x0, lam)
+    if x0.shape != (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, k.shape[2]) or k.shape[3] != y.shape[3]:
+        raise ValueError(
+            f"y {y.shape}, x0 {x0.shape} and a kernel {k.shape}, (kh, kw, channels of x, channels of y), do not fit at "
+            f"scale={scale}"
+        )
+    if k.shape[0] > x0.shape[1] or k.shape[1] > x0.shape[2]:
+        raise ValueError(f"a {k.shape[0]}x{k.shape[1]} kernel is larger than the {x0.shape[1]}x{x0.shape[2]} image")
+    check_not_negative("lam", lam, positive=True)
+    margin = choose_margin(boundary, margin, lambda: 2 * -(-max(k.shape[:2]) // scale))
+    centres = find_centre(k.shape[:2], scale, centre)
+    kernel = k.astype(dtype)
+    mean = jnp.mean(kernel, (2, 3))[None, :, :, None]
+    out_type = jnp.result_type(y, x0)
+    y = extend_border(y.astype(dtype), margin, boundary, psf=cell_sums(mean, scale))
+    x0 = extend_border(x0.astype(dtype), margin * scale, boundary, psf=mean)
+    x = _solve_mixed(y, kernel, x0, jnp.asarray(lam, dtype), scale, centres)
+    return crop_border(x, margin * scale).astype(out_type)
+
+
+@functools.partial(jax.jit, static_argnums=(4, 5))
+def _solve_mixed(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: Pair) -> Array:
+    """`data_step_mixed` on a torus; k is kh kw o i."""
+    size, channels, dtype = y.shape[1:3], y.shape[3], y.dtype
+    spectra = phase_spectra(k.transpose(2, 3, 0, 1), kernel_taps(k[None], scale, centre), size)
+    otfs = jnp.stack([jnp.stack([lax.complex(*part) for part in row]) for row in spectra])  # s s o i h w2
+    phases = space_to_depth(x0, scale).reshape(*y.shape[:3], scale, scale, x0.shape[3]).transpose(0, 3, 4, 5, 1, 2)
+    highest = lax.Precision.HIGHEST
+    blurred = jnp.einsum("stoihw,bstohw->bihw", otfs, jnp.fft.rfft2(phases), precision=highest)
+    residual = jnp.fft.rfft2(channels_first(y)) - blurred
+    gram = jnp.einsum("stoihw,stojhw->hwij", otfs, jnp.conj(otfs), precision=highest)
+    # A Hermitian system as a real symmetric one of twice the size, which every accelerator can factorise.
+    real = jnp.concatenate([jnp.concatenate([gram.real, -gram.imag], -1), jnp.concatenate([gram.imag, gram.real], -1)], -2)
+    real += (lam * jnp.eye(2 * channels, dtype=dtype))[None, None]
+    right = residual.transpose(2, 3, 1, 0)  # h w2 i b
+    right = jnp.concatenate([right.real, right.imag], 2)
+    solved = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(real), right)
+    solved = lax.complex(solved[:, :, :channels], solved[:, :, channels:])
+    spread = jnp.einsum("stoihw,hwib->stbhwo", jnp.conj(otfs), solved, precision=highest)
+    return x0 + interleave([list(row) for row in jnp.fft.irfft2(spread, size, axes=(3, 4))])

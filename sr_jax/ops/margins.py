@@ -1,0 +1,113 @@
+"""Margins"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from sr_jax.ops.blur import (
+    BlurKernel,
+    Pair,
+    find_centre,
+)
+from sr_jax.ops.boundary import check_mode
+from sr_jax.ops.spectra import (
+    PerChannel,
+    check_not_negative,
+)
+
+
+def extended_shape(shape: tuple[int, ...], boundary: str, margin: int) -> tuple[int, ...]:
+    """The image's shape on the torus."""
+    b, h, w, c = shape
+    more = 0 if boundary == "circular" else 2 * margin
+    return b, h + more, w + more, c
+
+
+def choose_margin(boundary: str, margin: int | None, default: Callable[[], int]) -> int:
+    """The circular boundary extends nothing; otherwise what was given, or else the default."""
+    check_mode(boundary)
+    if boundary == "circular":
+        return 0
+    return default() if margin is None else margin
+
+
+def inverse_support(
+    k: BlurKernel | np.ndarray,
+    lam: PerChannel | Callable[..., Any],
+    *,
+    scale: int = 1,
+    centre: int | Pair | None = None,
+    penalty: Array | np.ndarray | None = None,
+    tail: float = 1e-4,
+    largest: int = 256,
+) -> int:
+    """The radius [LR pixels] outside of which the regularised inverse's response to one LR pixel has `tail` of its energy.
+
+    About so far a wrong guess about the pixels beyond the border is felt inside: the margin that `data_step`, `tikhonov`
+    and so on take. (Errors of a whole border that add up, as under a motion blur with a mirrored border, are felt
+    further.) For several kernels it is the largest of theirs. Computed on the host in float64, from concrete arrays.
+
+    Args:
+      penalty: the high-pass of constrained least squares; without it, the identity.
+      largest: the radius at which the search ends.
+
+    Raises:
+      ValueError: if k or lam are traced.
+    """
+    check_not_negative("lam", lam)
+    try:
+        return _inverse_support(k, lam, scale, centre, penalty, tail, largest)
+    except jax.errors.TracerArrayConversionError:
+        raise ValueError(
+            "the kernel or lambda is traced (jit, grad, vmap), so the reach of its inverse cannot be known here: give "
+            "margin=..., for example that of `inverse_support(k, lam, scale=...)` outside"
+        ) from None
+
+
+def _inverse_support(k, lam, scale, centre, penalty, tail, largest) -> int:
+    kernels = np.asarray(k, np.float64)
+    if not np.isfinite(kernels).all():
+        raise ValueError("the kernel is not finite")
+    weight = lam if callable(lam) else float(np.min(np.asarray(lam, np.float64)))
+    penalty = None if penalty is None else np.asarray(penalty, np.float64)
+    kernels = kernels[None, :, :, None] if kernels.ndim == 2 else kernels[None] if kernels.ndim == 3 else kernels
+    centres = find_centre(kernels.shape[1:3], scale, centre)
+    images = kernels.transpose(0, 3, 1, 2).reshape(-1, *kernels.shape[1:3])
+    n = 32
+    while n * scale < 2 * max(images.shape[1:]):
+        n *= 2
+    while True:
+        radius = max(_radius(image, weight, scale, centres, penalty, tail, n) for image in images)
+        if radius <= n // 4 or n >= 2 * largest:
+            return min(radius, largest)
+        n *= 2
+
+
+def _radius(k, lam, scale: int, centre: Sequence[int], penalty, tail: float, n: int) -> int:
+    """`inverse_support` of one kernel on a torus of n LR pixels a side."""
+
+    def otf(kernel: np.ndarray, centre: Sequence[int], size: int) -> np.ndarray:
+        torus = np.zeros((size, size))
+        torus[: kernel.shape[0], : kernel.shape[1]] = kernel
+        return np.fft.fft2(np.roll(torus, (-centre[0], -centre[1]), (0, 1)))
+
+    size = n * scale
+    transfer = otf(k, centre, size)
+    power = np.mean(np.abs(transfer.reshape(scale, n, scale, n)) ** 2, (0, 2))
+    frequencies = np.fft.fftfreq(n)
+    weight = np.asarray(lam(frequencies[:, None], frequencies[None])) if callable(lam) else lam
+    weight = weight.min(-1) if np.ndim(weight) == 3 else weight
+    if penalty is not None:
+        weight = weight * np.abs(otf(np.asarray(penalty), ((penalty.shape[0] - 1) // 2, (penalty.shape[1] - 1) // 2), n)) ** 2
+    total = np.broadcast_to(power + weight, power.shape)
+    inverse = np.where(total > 1e-12 * total.max(), 1 / np.where(total > 0, total, 1), 0)
+    response = np.fft.ifft2(np.conj(transfer) * np.tile(inverse, (scale, scale))).real
+    distance = np.abs(np.fft.fftfreq(size) * size) / scale
+    rings = np.ceil(np.maximum(distance[:, None], distance[None])).astype(int)
+    energy = np.bincount(rings.ravel(), (response**2).ravel())
+    if not energy.sum():
+        return 0
+    return int(np.searchsorted(np.cumsum(energy) / energy.sum(), 1 - tail))

@@ -1,0 +1,104 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sr_jax.ops.blur import blur_downsample
+from sr_jax.ops.boundary import BOUNDARIES
+from sr_jax.ops.circular_conv import fourier_product
+from sr_jax.ops.data_steps import data_step, data_step_mixed
+from sr_jax.ops.inverse_filters import constrained_least_squares, tikhonov, wiener
+from sr_jax.ops.spectra import psf_to_otf
+from tests.ops.dense import problem
+
+
+def test_half_precision_is_computed_in_single(rng):
+    """All of it in bfloat16 gives the float32 result of the same values, rounded once."""
+    half = [jnp.asarray(v, jnp.bfloat16) for v in problem(rng, 2, 4, channels=4)]
+    single = [v.astype(jnp.float32) for v in half]
+    for call in (
+        lambda y, k, x0: data_step(y, k, x0, 1e-3, scale=2),
+        lambda y, k, x0: data_step(y, k, x0, 1e-3, scale=2, boundary="smooth"),
+        lambda y, k, x0: data_step_mixed(y, k[:, :, None, None] * jnp.ones((1, 1, 4, 4), k.dtype), x0, 1e-3, scale=2),
+        lambda y, k, x0: fourier_product(y, k, scale=2),
+        lambda y, k, x0: tikhonov(y, k[:3, :3], 1e-2),
+    ):
+        assert call(*half).dtype == jnp.bfloat16
+        np.testing.assert_array_equal(call(*half), call(*single).astype(jnp.bfloat16))
+
+
+@pytest.mark.parametrize("boundary", ["zero", "reflect", "symmetric", "replicate", "edgetaper", "smooth"])
+def test_boundaries_keep_the_interior(rng, boundary):
+    """Inside, all agree with the same inverse of an image that really goes on; at the border they beat the circular one."""
+    whole = np.cumsum(np.cumsum(rng.normal(size=(1, 160, 160, 1)), 1), 2)  # a random surface, not periodic
+    whole = jnp.asarray((whole - whole.min()) / (whole.max() - whole.min()), jnp.float32)
+    t = np.arange(5) - 2
+    k = np.exp(-(t[:, None] ** 2 + t[None] ** 2) / 2)
+    k = jnp.asarray(k / k.sum(), jnp.float32)
+    blurred = blur_downsample(whole, k, scale=1)
+    inside = (slice(None), slice(48, 112), slice(48, 112))
+    expected = tikhonov(blurred, k, 1e-3)[inside]
+    errors = [
+        np.abs(np.asarray(tikhonov(blurred[inside], k, 1e-3, boundary=mode) - expected))[0, :, :, 0]
+        for mode in (boundary, "circular")
+    ]
+    assert errors[0][16:-16, 16:-16].max() < 1e-3
+    if boundary != "zero":
+        assert errors[0].max() < errors[1].max() / 3
+
+
+def test_a_margin_changes_nothing_for_the_circular_boundary(rng):
+    y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4))
+    mixed = k[:, :, None, None]
+    for call in (
+        lambda **m: data_step(y, k, x0, 1e-2, scale=2, **m),
+        lambda **m: data_step_mixed(y, mixed, x0, 1e-2, scale=2, **m),
+        lambda **m: fourier_product(y, k, scale=2, **m),
+        lambda **m: tikhonov(y, k[:3, :3], 1e-2, **m),
+        lambda **m: wiener(y, k[:3, :3], 1e-2, **m),
+        lambda **m: constrained_least_squares(y, k[:3, :3], 1e-2, **m),
+    ):
+        np.testing.assert_array_equal(call(margin=4), call())
+
+
+def test_every_operator_takes_every_boundary(rng):
+    y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4, channels=2))
+    for mode in BOUNDARIES:
+        assert data_step(y, k, x0, 1e-2, scale=2, boundary=mode).shape == x0.shape
+        assert (
+            data_step_mixed(y, k[:, :, None, None] * jnp.ones((1, 1, 2, 2)), x0, 1e-2, scale=2, boundary=mode).shape == x0.shape
+        )
+        assert fourier_product(y, k, scale=2, boundary=mode).shape == x0.shape
+        assert wiener(y, k[:3, :3], lambda fy, fx: jnp.asarray(0.01 + fy**2 + fx**2), boundary=mode).shape == y.shape
+        assert constrained_least_squares(y, k[:3, :3], 1e-2, boundary=mode).shape == y.shape
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda y, k, x: data_step(y, k, x, -1e-3, scale=2), "lam=-0.001 must not be negative"),
+        (lambda y, k, x: data_step(y, k, x[:, 1:], 1e-3, scale=2), r"must be \(1, 12, 12, 2\)"),
+        (lambda y, k, x: data_step(y, k, x, jnp.ones(3), scale=2), r"lam of shape \(1, 3\) is none of"),
+        (lambda y, k, x: data_step(y, k, x, 1e-3, scale=2, boundary="mirror"), "boundary='mirror' is none of circular, zero"),
+        (lambda y, k, x: data_step(y, k, x, 1e-3, scale=2, boundary="zero", margin=-1), "margin=-1"),
+        (lambda y, k, x: data_step(y, jnp.ones((5, 5)), x, 1e-3, scale=2), "use a kernel of even size"),
+        (lambda y, k, x: data_step(y, jnp.ones((14, 14)), x, 1e-3, scale=2), "14x14 kernel is larger than the 12x12 image"),
+        (lambda y, k, x: data_step_mixed(y, jnp.ones((4, 4, 2, 2)), x, 0.0, scale=2), "lam=0 must be a positive number"),
+        (lambda y, k, x: tikhonov(y, k, 1e-3), "no tap at the centre"),
+        (lambda y, k, x: data_step(y, k, x, float("nan"), scale=2), "lam=nan must not be negative, but a number"),
+        (lambda y, k, x: fourier_product(y, k, scale=2, centre=100), "centre=100 is no tap of a 4x4 kernel"),
+        (lambda y, k, x: data_step_mixed(y, jnp.ones((4, 4, 2, 2)), x, jnp.ones(2), scale=2), "must be one number"),
+        (lambda y, k, x: wiener(y, jnp.ones((3, 3)), jnp.ones((5, 5))), r"half-spectrum .* \(6, 4\)"),
+        (lambda y, k, x: wiener(y, jnp.ones((3, 3)), lambda fy, fx: fx - 1.0), "nsr=-1 must not be negative"),
+        (lambda y, k, x: fourier_product(y, jnp.ones((1, 4, 4, 3, 1)), scale=2), "does not fit an input"),
+        (lambda y, k, x: fourier_product(y, jnp.ones((13, 13)), scale=2, centre=6), "larger than the"),
+        (lambda y, k, x: psf_to_otf(k, (3, 3), centre=1), "larger than the 3x3 image"),
+        (
+            lambda y, k, x: jax.jit(lambda k: data_step(y, k, x, 1e-3, scale=2, boundary="zero"))(k),
+            "traced .* give margin=",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(jnp.ones((1, 6, 6, 2)), jnp.ones((4, 4)) / 16, jnp.ones((1, 12, 12, 2)))
