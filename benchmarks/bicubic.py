@@ -13,7 +13,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from sr_jax.data.images import Image
-from sr_jax.data.sources import open_hr
+from sr_jax.data.sources import open_hr, split_usable
 from sr_jax.evaluation.protocol import PROTOCOLS, Protocol
 from sr_jax.evaluation.rows import Row, Stamp, mean_rows, score
 
@@ -42,9 +42,8 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = []
     for (name, scale), (psnr, ssim) in PUBLISHED.items():
-        where = {"root": Path(arguments.data), "root_option": "--data", "cache": arguments.cache_dir}
-        images = list(open_hr(name, scale=scale, option="", **where))
-        readable = [image for image in images if isinstance(image, Image)]
+        images = open_hr(name, scale=scale, root=Path(arguments.data), cache=arguments.cache_dir)
+        readable, _ = split_usable(images)
         papers, rgb = (mean(PROTOCOLS[key], readable, scale) for key in ("papers", "rgb-uint8"))
         lines.append((name, f"x{scale}", psnr, papers.psnr_y, ssim, papers.ssim_y, rgb.psnr_y, rgb.ssim_y))
     header = ["set", "", "published [dB]", "papers [dB]", "published SSIM", "papers SSIM", "rgb-uint8 [dB]", "rgb-uint8 SSIM"]

@@ -21,8 +21,7 @@ from tabulate import tabulate
 from sr_jax.build import evaluation_sets as tasks
 from sr_jax.config import Config, GaussianBlur, GaussianNoise, Subsample
 from sr_jax.data import sources
-from sr_jax.data.images import Bad
-from sr_jax.errors import InputError, exit_status
+from sr_jax.errors import InputError, exit_status, option
 from sr_jax.evaluation.protocol import PROTOCOLS
 from sr_jax.runs.kernels import as_read, is_blur, load
 from sr_jax.system.places import cache_folder
@@ -94,9 +93,9 @@ def blur_predictor(name: str) -> Any:
 
 
 def opened(folder: str, scale: int) -> list:
-    where = {"option": "--images", "root_option": "--images"}
-    found = sources.open_hr(folder, scale=scale, root=Path(folder), cache=cache_folder(None) / "prepared", **where)
-    return [image for image in found if not isinstance(image, Bad)]
+    with option("--images"):
+        images = sources.open_hr(folder, scale=scale, root=Path(folder), cache=cache_folder(None) / "prepared")
+    return sources.split_usable(images)[0]
 
 
 def middle(lr: np.ndarray) -> np.ndarray:

@@ -47,10 +47,12 @@ def score(model: str, data: Path) -> None:
         raise InputError(f"--model {model}: {about.name} must be told the blur; give a network that reads LR alone")
     scale, apply = network.config.scale, jax.jit(network.network.apply)
     cache = cache_folder(None) / "prepared"
-    images = sources.open_hr("Set5", scale=scale, root=data, cache=cache, option="--data", root_option="--data")
+    images = sources.open_hr("Set5", scale=scale, root=data, cache=cache)
+    readable, reasons = sources.split_usable(images)
+    sources.handle_bad_images(reasons, "refuse")
     for name, rounded in (("papers", True), ("nothing rounded", False)):
         scores = []
-        for image in sources.usable(images, "refuse"):
+        for image in readable:
             hr = 255 * rgb_to_ycbcr(to_float(crop_to_multiple(image.pixels, scale)))[..., :1]
             hr = np.round(hr) if rounded else hr
             lr = imresize_host(hr, scale=1 / scale, kernel="bicubic", antialias=True) / 255

@@ -50,6 +50,19 @@ def writing(what: str) -> Iterator[None]:
         raise InputError(f"{what} cannot be written ({error.strerror or error}); give another folder") from error
 
 
+@contextlib.contextmanager
+def option(name: str) -> Iterator[None]:
+    """Puts the name of an option before the message of an InputError, for parts that do not know which option they serve.
+
+    Args:
+      name: without the value, which the message names: `--sets`, `data.dir`. Do not nest: the names would add up.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
 def listing(lines: Iterable[str], *, most: int | None = None) -> str:
     """The lines, indented, each on a line of its own; at most `most` of them, and how many more there are."""
     lines = list(lines)

@@ -1,1 +1,1 @@
-"""From image files to batches: sources (TFDS), the sampling plan, the two pipelines, degradations. Knows nothing of models."""
+"""From image files to batches: sets of images, packs, the sampling plan, the two pipelines, and degradations."""

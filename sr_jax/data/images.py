@@ -1,4 +1,4 @@
-"""Image files to uint8 arrays."""
+"""Decodes image files to uint8 arrays."""
 
 import io
 from typing import NamedTuple
@@ -13,34 +13,37 @@ from sr_jax.errors import InputError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 MAX_PIXELS = 2**28
-"""A file that claims to have more is refused before it is decoded: a few hundred bytes can ask for all of the memory."""
-PILImage.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit would warn of what we accept
+"""A file that claims more pixels is refused before it is decoded: a few hundred bytes can claim all memory."""
+PILImage.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit warns about images that we accept
 
 
 class Image(NamedTuple):
-    """A decoded image: `pixels` is h w 1 (gray) or h w 3 (RGB)."""
+    """A decoded image, with pixels of shape (h, w, 1) for gray or (h, w, 3) for RGB."""
 
     name: str
     pixels: UInt8[np.ndarray, "h w c"]
 
 
 class Bad(NamedTuple):
-    """An image that cannot be used; `reason` names it."""
+    """An image that cannot be used. The reason contains its name."""
 
     name: str
     reason: str
 
 
 def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
-    """Decodes an image file of any usual format to uint8: h w 1 for gray, h w 3 for RGB.
+    """Decodes an image file of any usual format to uint8, with shape (h, w, 1) for gray and (h, w, 3) for RGB.
 
     The camera's orientation tag is applied, palettes are expanded, an opaque alpha channel is dropped, 16-bit gray is
-    rounded to 8 bits, and CMYK goes to sRGB through the colour profile that the file carries.
+    rounded to 8 bits, and CMYK is converted to sRGB with the colour profile in the file.
+
+    Args:
+      name: the image's name, for error messages.
 
     Raises:
-      InputError: naming the image, if it is no image, is damaged, or cannot be read *properly*: truly transparent pixels
-        (what colour they have is anybody's guess), CMYK without a profile, 16-bit colour (Pillow drops the low byte),
-        floating point, animations, more than MAX_PIXELS.
+      InputError: if this is not an image, is damaged, or cannot be read *properly*. That holds for transparent pixels, whose
+        colour is undefined, CMYK without a profile, 16-bit colour, of which Pillow drops the low byte, floating point,
+        animations, and more than MAX_PIXELS.
     """
     try:
         with PILImage.open(io.BytesIO(data)) as image:
@@ -56,7 +59,7 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
         raise InputError(f"{name}: {error}") from None
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning):
         raise InputError(f"{name}: claims more than the {MAX_PIXELS:,} pixels that are decoded at most") from None
-    except Exception as error:  # Pillow's decoders raise all kinds for a damaged file
+    except Exception as error:  # Pillow's decoders raise exceptions of all kinds
         raise InputError(f"{name}: damaged image ({error})") from None
 
 
@@ -91,9 +94,9 @@ def _to_uint8(image: PILImage.Image) -> np.ndarray:
 
 
 def _is_16_bit_colour(image: PILImage.Image) -> bool:
-    """Whether Pillow is about to read 16-bit colour as 8 bits; only an image that is not yet loaded tells."""
-    layouts = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in getattr(image, "tile", []) if tile[3]]
-    return image.mode in ("RGB", "RGBA") and any(";16" in str(layout) for layout in layouts)
+    """Whether Pillow is about to read 16-bit colour as 8 bits. This can only be seen before the image is loaded."""
+    formats = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in getattr(image, "tile", []) if tile[3]]
+    return image.mode in ("RGB", "RGBA") and any(";16" in str(raw) for raw in formats)
 
 
 def _cmyk_to_srgb(image: PILImage.Image) -> PILImage.Image:

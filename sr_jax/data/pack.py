@@ -1,7 +1,7 @@
-"""Decoded images in one file of pixels, mapped into memory, and windows cut from it: on the host or on a device.
+"""Packs: the decoded images of a set in one file of pixels, mapped into memory, and windows cut from them.
 
-Images are decoded once, when their pack is made, and stored uncropped, so that one pack serves all scales. Their pixels lie
-row by row, so that a window inside an image is one slice; from tiles it would have to be put together.
+Images are decoded once, when their pack is made. They are stored uncropped, so that one pack serves all scales. Their pixels
+lie row by row, so that a window inside an image is one slice. Windows are cut on the host or on a device.
 """
 
 import errno
@@ -24,71 +24,71 @@ from sr_jax.errors import InputError, writing
 from sr_jax.system.files import replace_text
 
 BLOCK = 2**20
-"""Pixels in a block. An index in two parts needs only the 32 bits that devices compute in, for sets of any size."""
+"""Pixels in a block. With an index in two parts, 32 bits, in which devices compute, are enough for sets of any size."""
 
 VERSION = 1
 PIXELS, INDEX = "pixels", "index.json"
 
 
 class Pack(NamedTuple):
-    """Images one after another, row by row. A pytree of NumPy arrays, or of JAX arrays once it is on a device."""
+    """Images one after another, row by row. A pytree of NumPy arrays, or of JAX arrays when it is on a device."""
 
     pixels: Any  # UInt8 "blocks within 3"
-    """The pixels of all images, cut into blocks; the last one is filled up."""
+    """The pixels of all images in blocks. The last block is filled up."""
     block: Any  # Int32 " images"
-    """Block of each image's first pixel."""
+    """The block of each image's first pixel."""
     within: Any  # Int32 " images"
-    """Its place within the block."""
+    """The place of that pixel within the block."""
     height: Any  # Int32 " images"
     width: Any  # Int32 " images"
     pitch: Any  # Int32 " images"
-    """Pixels from one row to the next: the width as it is stored."""
+    """Pixels from one row to the next, which is the width of the stored image."""
 
 
 class Index(NamedTuple):
-    """What a pack holds, in the order in which the images came."""
+    """The contents of a pack, in the order in which the images came."""
 
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
     """Height and width of each image; 0 and 0 if it cannot be used."""
     bad: dict[str, str]
-    """Name -> reason, of those that cannot be used."""
+    """Maps the name of each image that cannot be used to the reason."""
     digest: str
-    """A fingerprint of names and decoded pixels, by which a resumed run knows its images again."""
+    """A digest of names and decoded pixels, with which a resumed run recognises its images."""
 
 
 def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tuple[Pack, Index]:
-    """Opens a pack. If it is not there, not whole, changed, or not of these images, they are decoded into it first.
+    """Opens a pack. If it is missing, incomplete, changed, or made of other images, the images are decoded into it first.
 
     Args:
-      images: looked at only if they must be decoded; gray ones get three equal channels.
-      place: the pack's folder.
-      fingerprint: by which the images are known again before they are decoded.
+      images: read only if they must be decoded. Gray images get three equal channels.
+      place: the pack's folder, in the cache folder.
+      fingerprint: identifies the images before they are decoded.
 
     Returns:
-      the pack, its pixels mapped into memory, and what it holds.
+      the pack, with its pixels mapped into memory, and its index.
 
     Raises:
       InputError: if the folder cannot be written, or its disk is full.
     """
-    found = _open(place, fingerprint)
-    if found:
-        return found
-    with writing(f"--cache_dir: {place}"):
+    opened = _open(place, fingerprint)
+    if opened:
+        return opened
+    with writing(f"the cache folder {place}"):
         place.mkdir(parents=True, exist_ok=True)
         with FileLock(place / ".lock"):
-            found = _open(place, fingerprint)  # another run may have made it meanwhile
-            if found:
-                return found
+            opened = _open(place, fingerprint)  # another run may have made it meanwhile
+            if opened:
+                return opened
             _make(images, place, fingerprint)
-    found = _open(place, fingerprint)
-    if not found:
-        raise InputError(f"--cache_dir: {place} was changed by someone else while it was written; start again")
-    return found
+    opened = _open(place, fingerprint)
+    if not opened:
+        raise InputError(f"the cache folder {place} was changed by another program while it was written; start again")
+    return opened
 
 
 def _open(place: Path, fingerprint: str) -> tuple[Pack, Index] | None:
-    """The pack in a folder, if it is there and whole."""
+    """The pack in a folder; None if it is missing, incomplete, changed, or made of other images."""
     try:
         note = json.loads((place / INDEX).read_text())
         with (place / PIXELS).open("rb") as file:
@@ -102,7 +102,7 @@ def _open(place: Path, fingerprint: str) -> tuple[Pack, Index] | None:
 
 
 def _identity(file: BinaryIO, fingerprint: str) -> dict[str, Any]:
-    """By which a pack is known: whose it is, and that nobody wrote into its pixels."""
+    """Identifies a pack: the images that it was made of, and the state of its pixels, which no other program may change."""
     status = os.stat(file.fileno())
     return {"version": VERSION, "of": fingerprint, "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
 
@@ -114,7 +114,7 @@ def _lay_out(pixels: np.ndarray, sizes: tuple[tuple[int, int], ...]) -> Pack:
 
 
 def _make(images: Iterable[Image | Bad], place: Path, fingerprint: str) -> None:
-    """Writes the pixels, and last of all the index, without which they do not count."""
+    """Writes the pixels and then the index. A pack without its index does not count."""
     (place / INDEX).unlink(missing_ok=True)
     partial = place / f"{PIXELS}.partial"
     try:
@@ -150,49 +150,50 @@ def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, place: Path) ->
             raise
         needed = 3 * sum(h * w for h, w in sizes) * max(1, operator.length_hint(images) / len(sizes))
         raise InputError(
-            f"--cache_dir: no room in {place}: the decoded images take about {needed / 2**30:.1f} GiB; give another folder"
+            f"no space left in the cache folder {place}: the decoded images take about {needed / 2**30:.1f} GiB; "
+            "give another folder"
         ) from None
     return Index(tuple(names), tuple(sizes), bad, digest.hexdigest())
 
 
 def crop_to_multiple(pixels: np.ndarray, scale: int) -> np.ndarray:
-    """MATLAB code's `modcrop`: height and width cut to multiples of `scale`, from the top left."""
+    """The top left part whose height and width are multiples of `scale`. MATLAB code calls this `modcrop`."""
     h, w = pixels.shape[:2]
     return pixels[: h - h % scale, : w - w % scale]
 
 
 def crop(images: Pack, *, scale: int) -> Pack:
-    """The same images, each cropped as by `crop_to_multiple`. No pixel is copied."""
+    """The same images, each cropped as `crop_to_multiple` does. No pixel is copied."""
     return images._replace(height=images.height - images.height % scale, width=images.width - images.width % scale)
 
 
 def select(images: Pack, which: list[int]) -> Pack:
-    """Some of the images, by their indices. No pixel is copied."""
+    """The images with these indices. No pixel is copied."""
     return Pack(images.pixels, *(a[which] for a in images[1:]))
 
 
 def reorder(images: Pack, index: Index, *, names: Sequence[str]) -> tuple[Pack, Index]:
-    """The images of these names, in this order. No pixel is copied.
+    """The images with these names, in this order. No pixel is copied.
 
     Raises:
-      InputError: naming those that are not there.
+      InputError: if images are missing, with their names.
     """
     place = {name: i for i, name in enumerate(index.names)}
     missing = [name for name in names if name not in place]
     if missing:
-        raise InputError(f"data.lr_source=files: {len(missing)} image(s) have no LR file: {', '.join(missing[:10])}")
+        raise InputError(f"{len(missing)} image(s) have no LR file: {', '.join(missing[:10])}")
     which = [place[name] for name in names]
     return select(images, which), index._replace(names=tuple(names), sizes=tuple(index.sizes[i] for i in which))
 
 
 def mismatches(hr: Index, lr: Index, *, scale: int) -> dict[str, str]:
-    """HR name -> reason, of the pairs that cannot be used for the sake of the LR image: it is bad, or not of the right size.
+    """Maps the names of HR images whose LR image cannot be used to the reason: it is bad, or its size does not fit.
 
     Raises:
-      InputError: if there are not as many LR images as HR images.
+      InputError: if the number of LR images differs from that of HR images.
     """
     if len(hr.names) != len(lr.names):
-        raise InputError(f"data.lr_source=files: there are {len(lr.names)} LR images for {len(hr.names)} HR images")
+        raise InputError(f"there are {len(lr.names)} LR images for {len(hr.names)} HR images")
     reasons = {}
     for name, lr_name, size, lr_size in zip(hr.names, lr.names, hr.sizes, lr.sizes, strict=True):
         if lr_name in lr.bad:
@@ -203,7 +204,12 @@ def mismatches(hr: Index, lr: Index, *, scale: int) -> dict[str, str]:
 
 
 def wrong_lr_size(name: str, size: tuple[int, int], lr_size: tuple[int, int], *, scale: int) -> str | None:
-    """Why an LR image is not of the size of its HR image, as `crop_to_multiple` leaves that; None if it is."""
+    """The reason why the size of an LR image does not fit its HR image, cropped to multiples of the scale; None if it does.
+
+    Args:
+      name: the name of the HR image.
+      size, lr_size: height and width of the HR image, uncropped, and of the LR image.
+    """
     (height, width), (h, w) = size, lr_size
     if (h, w) == (height // scale, width // scale):
         return None
@@ -214,7 +220,10 @@ def wrong_lr_size(name: str, size: tuple[int, int], lr_size: tuple[int, int], *,
 
 
 def cut_on_host(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8[np.ndarray, "*n w w 3"]:
-    """The planned patches with `margin` more pixels on every side; beyond the image stands its symmetric reflection."""
+    """Cuts the planned patches, with `margin` more pixels on every side. Beyond its border an image is reflected.
+
+    The reflection is symmetric: it repeats the border pixel.
+    """
     pixels = images.pixels.reshape(-1, 3)
     size = patch + 2 * margin
     windows = np.empty((*plan.image.shape, size, size, 3), np.uint8)
@@ -232,7 +241,7 @@ def cut_on_host(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8[n
 
 
 def cut_on_device(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8[Array, "b w w 3"]:
-    """As `cut_on_host`, of JAX arrays, to be compiled."""
+    """The same as `cut_on_host` for JAX arrays, inside a compiled function."""
     block, within, height, width, pitch = (a[plan.image][:, None] for a in images[1:])
     steps = jnp.arange(-margin, patch + margin)[None]
     rows = within + _reflect(plan.top[:, None] + steps, height) * pitch
@@ -241,20 +250,22 @@ def cut_on_device(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8
 
 
 def _reflect(index: Any, size: Any) -> Any:
-    """Symmetric reflection, the border pixel repeated, of indices however far beyond either end."""
+    """Reflects indices that lie beyond either end, at any distance. The border pixel is repeated."""
     index = index % (2 * size)
     return index + (index >= size) * (2 * (size - index) - 1)
 
 
 def check_device_memory(packs: Iterable[Pack], *, memory: int) -> None:
-    """Refuses packs that do not fit into the bytes that one device may give to them.
+    """Checks that packs fit into the memory of one device.
+
+    Args:
+      memory: bytes that a device has for them.
 
     Raises:
-      InputError: naming both sizes.
+      InputError: if they do not fit, with both sizes.
     """
     size = sum(pack.pixels.nbytes for pack in packs)
     if size > memory:
         raise InputError(
-            f"data.pipeline=resident: the images take {size / 2**30:.1f} GiB, a device has {memory / 2**30:.1f} GiB for them; "
-            "use data.pipeline=host"
+            f"the images take {size / 2**30:.1f} GiB, and a device has {memory / 2**30:.1f} GiB for them; use the host pipeline"
         )

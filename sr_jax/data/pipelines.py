@@ -1,7 +1,7 @@
-"""The two ways from plan to batch. They give byte-identical batches.
+"""The two pipelines from plan to batch. Their batches are identical, byte for byte.
 
-`host`: windows are cut on the host, in Grain's threads, and sent to the devices.
-`resident`: the images live on the devices; only the plan is sent, and windows are cut inside the compiled step.
+`host`: Grain's threads cut windows on the host, and these are sent to the devices.
+`resident`: the images lie in the devices' memory. Only the plan is sent, and the compiled step cuts the windows.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,16 +15,16 @@ from sr_jax.data.plan import Plan, Sampler
 
 
 class Images(NamedTuple):
-    """What patches are cut from."""
+    """The images from which patches are cut."""
 
     hr: Pack
-    """Images cropped to multiples of the scale."""
+    """HR images, cropped to multiples of the scale."""
     lr: Pack | None
-    """Their LR images, where those come from files; None where LR patches are made of the HR ones."""
+    """Their LR images, if these come from files; None if LR patches are made from HR patches."""
 
 
 def host_batch(images: Images, plan: Plan, *, patch: int, margin: int, scale: int) -> Batch:
-    """The batch of a plan, cut by NumPy. The plan may be that of one step or of several."""
+    """The batch of a plan, cut on the host. The plan may be that of one step or of several."""
     return _batch(cut_on_host, images, plan, patch, margin, scale)
 
 
@@ -52,13 +52,14 @@ def dispatches(
     threads: int,
     prefetch: int,
 ) -> Iterator[Any]:
-    """What each dispatch from step `start` to `stop` consumes: `fetch(plan)`, the plan's arrays being (steps, examples, ...).
+    """Yields `fetch(plan)` for each dispatch from step `start` to `stop`.
 
     Args:
-      fetch: runs in the host threads, so that what it does is done ahead: cutting windows, sending them to the devices.
+      fetch: runs in the host threads, ahead of time: it cuts windows and sends them to the devices. The arrays of its plan
+        have the shape (steps, examples, ...).
       rows: the part of the global batch that this process feeds.
-      threads: host threads that prepare.
-      prefetch: how many dispatches are prepared ahead.
+      threads: number of host threads.
+      prefetch: number of dispatches that are prepared ahead.
     """
 
     def prepare(index: int) -> Any:

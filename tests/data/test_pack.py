@@ -25,12 +25,12 @@ def images(rng):
 
 
 def never():
-    raise AssertionError("decoded, though the pack is there")
+    raise AssertionError("decoded although there is a pack")
     yield
 
 
 def stored(packed):
-    """Every image that a pack holds, cut pixel by pixel."""
+    """All images of a pack, cut row by row."""
     flat = packed.pixels.reshape(-1, 3)
     start = packed.block.astype(int) * pack.BLOCK + packed.within
     return [
@@ -40,8 +40,8 @@ def stored(packed):
 
 
 def assert_holds(packed, images):
-    for got, image in zip(stored(packed), images, strict=True):
-        np.testing.assert_array_equal(got, np.broadcast_to(image.pixels, (*image.pixels.shape[:2], 3)))
+    for actual, image in zip(stored(packed), images, strict=True):
+        np.testing.assert_array_equal(actual, np.broadcast_to(image.pixels, (*image.pixels.shape[:2], 3)))
 
 
 def test_images_are_decoded_once(images, tmp_path):
@@ -79,11 +79,11 @@ def test_a_pack_in_use_survives_its_replacement(images, tmp_path):
         lambda place: (place / "index.json").write_text('{"pack": '),
         lambda place: (place / "index.json").write_text("{}"),
         lambda place: (place / "index.json").unlink(),
-        lambda place: (place / "pixels.partial").write_bytes(b"of a run that was killed"),
+        lambda place: (place / "pixels.partial").write_bytes(b"from a run that was killed"),
     ],
     ids=["cut short", "empty", "overwritten", "no pixels", "half an index", "strange index", "no index", "killed run"],
 )
-def test_what_is_not_whole_is_made_again(images, tmp_path, harm):
+def test_an_incomplete_pack_is_made_again(images, tmp_path, harm):
     pack.build(images, place=tmp_path / "p", fingerprint="1")
     harm(tmp_path / "p")
     packed, _ = pack.build(images, place=tmp_path / "p", fingerprint="1")
@@ -92,7 +92,7 @@ def test_what_is_not_whole_is_made_again(images, tmp_path, harm):
 
 
 def test_a_killed_run_leaves_no_pack(images, tmp_path):
-    """Killed in the middle, without any chance to clean up; its lock ends with it."""
+    """The run is killed in the middle, without a chance to clean up. Its lock ends with it."""
     code = (
         "import os, signal, sys, pathlib, numpy as np; from sr_jax.data import pack, images\n"
         "def some():\n"
@@ -107,7 +107,7 @@ def test_a_killed_run_leaves_no_pack(images, tmp_path):
 
 
 def test_two_runs_at_once_decode_once(tmp_path):
-    """The second waits for the first, and then finds the pack."""
+    """The second run waits for the first, and then opens its pack."""
     code = (
         "import sys, pathlib, numpy as np; from sr_jax.data import pack, images\n"
         "def some():\n"
@@ -138,7 +138,7 @@ def test_bad_images_have_no_pixels(images, tmp_path):
 
 
 def test_the_digest_is_of_names_shapes_and_pixels(images, tmp_path):
-    """By which runs that were begun earlier know their images again."""
+    """Runs that began with an earlier version recognise their images by it."""
     expected = hashlib.sha256()
     for name, pixels in images:
         expected.update(f"{name}\0{pixels.shape}\n".encode() + pixels.tobytes())
@@ -148,7 +148,7 @@ def test_the_digest_is_of_names_shapes_and_pixels(images, tmp_path):
 
 def test_folder_that_cannot_be_written(images, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--cache_dir: .*file/p cannot be written \(Not a directory\)"):
+    with pytest.raises(InputError, match=r"the cache folder .*file/p cannot be written \(Not a directory\)"):
         pack.build(images, place=tmp_path / "file" / "p", fingerprint="1")
 
 
@@ -157,7 +157,9 @@ def test_full_disk(tmp_path):
     (tmp_path / "p").mkdir()
     (tmp_path / "p/pixels.partial").symlink_to("/dev/full")
     images = [Image(name, np.zeros((5000, 3000, 3), np.uint8)) for name in "abcd"]
-    with pytest.raises(InputError, match=rf"no room in {re.escape(str(tmp_path))}/p: .* about 0\.2 GiB; give another"):
+    with pytest.raises(
+        InputError, match=rf"no space left in the cache folder {re.escape(str(tmp_path))}/p: .* about 0\.2 GiB; give another"
+    ):
         pack.build(images, place=tmp_path / "p", fingerprint="1")
     assert not (tmp_path / "p/pixels.partial").is_symlink()
 
@@ -172,9 +174,9 @@ def test_cropping_moves_no_pixel(images, tmp_path):
     whole, _ = pack.build(images, place=tmp_path / "p", fingerprint="1")
     packed = pack.crop(whole, scale=4)
     assert np.shares_memory(packed.pixels, whole.pixels)
-    for got, image in zip(stored(packed), images, strict=True):
+    for actual, image in zip(stored(packed), images, strict=True):
         expected = pack.crop_to_multiple(image.pixels, 4)
-        np.testing.assert_array_equal(got, np.broadcast_to(expected, (*expected.shape[:2], 3)))
+        np.testing.assert_array_equal(actual, np.broadcast_to(expected, (*expected.shape[:2], 3)))
 
 
 def plan_of(image, top, left):
@@ -183,7 +185,7 @@ def plan_of(image, top, left):
 
 
 def both(packed, plan, **cut):
-    """The windows, cut on the host, after they are found equal to those cut on a device."""
+    """The windows that the host cuts, after checking that a device cuts the same ones."""
     host = pack.cut_on_host(packed, plan, **cut)
     device = jax.jit(lambda images, plan: pack.cut_on_device(images, plan, **cut))(packed, plan)
     np.testing.assert_array_equal(host, device)
@@ -192,7 +194,7 @@ def both(packed, plan, **cut):
 
 @pytest.mark.parametrize("margin", [0, 3, 40])
 def test_windows_against_numpy_pad(images, tmp_path, margin):
-    """At every position; a margin of 40 reflects images of 13 rows several times over."""
+    """At every position. A margin of 40 reflects images of 13 rows several times."""
     packed, _ = pack.build(images, place=tmp_path / "p", fingerprint="1")
     for i, image in enumerate(images):
         h, w, _ = image.pixels.shape
@@ -204,7 +206,7 @@ def test_windows_against_numpy_pad(images, tmp_path, margin):
 
 
 def test_images_beyond_a_block(tmp_path, rng):
-    """Rows that cross from one block into the next, and an image that begins in the third."""
+    """Some rows cross from one block into the next, and one image begins in the third block."""
     images = [Image(name, rng.integers(0, 256, (1200, 1100, 3), dtype=np.uint8)) for name in "abc"]
     packed, _ = pack.build(images, place=tmp_path / "p", fingerprint="1")
     assert packed.block.tolist() == [0, 1, 2]
@@ -216,7 +218,7 @@ def test_images_beyond_a_block(tmp_path, rng):
 
 
 def test_no_index_exceeds_32_bits(tmp_path, rng):
-    """Six billion pixels, of which a sparse file holds a few: more than 32 bits can count."""
+    """A sparse file has six billion pixels, more than 32 bits can count."""
     with (tmp_path / "pixels").open("wb") as file:
         file.truncate(6000 * pack.BLOCK * 3)
     patch = rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)
@@ -231,7 +233,7 @@ def test_packs_that_exceed_the_device_are_refused(images, tmp_path):
     packed, _ = pack.build(images, place=tmp_path / "p", fingerprint="1")
     size = packed.pixels.nbytes
     pack.check_device_memory([packed], memory=size)
-    with pytest.raises(InputError, match=r"images take 0\.0 GiB, a device has 0\.0 GiB .*use data\.pipeline=host"):
+    with pytest.raises(InputError, match=r"images take 0\.0 GiB, and a device has 0\.0 GiB .*use the host pipeline"):
         pack.check_device_memory([packed, packed], memory=2 * size - 1)
 
 

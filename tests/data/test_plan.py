@@ -13,14 +13,14 @@ def sampler(seed=0, batch=64, patch=8, scale=2, sizes=SIZES):
 
 def test_a_plan_is_a_function_of_seed_and_step():
     first, second = sampler(), sampler()
-    second.plan(3)  # no state moves
+    second.plan(3)  # it changes no state
     for a, b, c, d in zip(first.plan(7), second.plan(7), first.plan(8), sampler(seed=1).plan(7), strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.array_equal(a, c)
         assert not np.array_equal(a, d)
 
 
-def test_the_stream_is_that_of_philox():
+def test_the_numbers_are_those_of_philox():
     """Salmon et al. 2011, as implemented by numpy: 64-bit words of counter (0, step, 0, 0) under key (seed, 0)."""
     raw = np.random.Philox(key=5, counter=[0, 9, 0, 0]).random_raw(12)
     plan = sampler(seed=5, batch=4, sizes=[(8, 8), (8, 8)]).plan(9)
@@ -49,5 +49,7 @@ def test_positions_lie_on_the_lr_grid():
 
 
 def test_patch_larger_than_the_smallest_image():
-    with pytest.raises(InputError, match=r"data\.patch=10 .* smallest image, small\.png; use at most 8, or"):
+    with pytest.raises(
+        InputError, match=r"a patch of 10x10 does not fit into the smallest image, small\.png; use at most 8, or"
+    ):
         sampler(patch=10)

@@ -9,19 +9,19 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int32, Num, UInt32
 
-from sr_jax.data.degrade.blind import Order, second_order
+from sr_jax.data.degrade.blind import second_order
 from sr_jax.data.degrade.blurs import BLURS, blur, file_digest
 from sr_jax.data.degrade.noises import NOISES
 from sr_jax.data.degrade.stages import Drawn, Stage
 from sr_jax.ops.color import to_float, to_uint8
-from sr_jax.ops.resize import SUPPORT, bicubic_downsample_window
+from sr_jax.ops.resize import bicubic_downsample_window
+from sr_jax.ops.resize_kernels import SUPPORT
 
 __all__ = [
     "BLURS",
     "NOISES",
     "Batch",
     "Degrade",
-    "Order",
     "Pairs",
     "Stage",
     "bicubic",

@@ -14,7 +14,7 @@ patch's middle, whose pixels are 1/f HR pixels wide. What that changes:
 """
 
 import math
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +26,8 @@ from sr_jax.data.degrade.blurs import convolve_inside
 from sr_jax.data.degrade.noises import gaussian_like, shot_noise
 from sr_jax.data.degrade.resample import MODES, resample
 from sr_jax.data.degrade.stages import Drawn, Range, Stage, chance, clip, uniform
-from sr_jax.ops import kernels
-from sr_jax.ops.jpeg import jpeg
+from sr_jax.ops import blur_kernels
+from sr_jax.ops.jpeg import apply_jpeg
 
 MARGIN = 32
 """HR pixels around the patch that are seen, rounded up to a multiple of the scale."""
@@ -39,34 +39,12 @@ _AROUND = 12  # HR pixels around the patch on the first grid
 _AROUND_LR = 6  # LR pixels around it on the second
 
 
-class Order(NamedTuple):
-    """One pass of blur, resize, noise and JPEG; the numbers are in `sr_jax.config`."""
-
-    blur: float
-    """Probability of a blur."""
-    sinc: float
-    """Probability that its kernel is a sinc, and no Gaussian of some kind."""
-    kinds: tuple[float, ...]
-    """Probabilities of the kinds of Gaussian: isotropic and anisotropic ones, generalised ones, plateaus."""
-    sigma: Range
-    generalised_beta: Range
-    plateau_beta: Range
-    resize: tuple[float, ...]
-    """Probabilities to enlarge, to reduce, and to keep the size."""
-    factor: Range
-    """Greatest reduction and enlargement, against HR in the first pass, against LR in the second."""
-    gaussian: float
-    """Probability that noise is Gaussian, and not shot noise."""
-    noise_sigma: Range
-    shot_scale: Range
-    gray: float
-    quality: Range
-
-
-def second_order(*, scale: int, first: Order, second: Order, final_sinc: float) -> Stage:
+def second_order(*, scale: int, first: Any, second: Any, final_sinc: float) -> Stage:
     """The whole chain, from HR to LR.
 
     Args:
+      first, second: the numbers of the two passes, as attributes: any object with those of `sr_jax.config.Order`, which
+        describes them and holds the published values.
       final_sinc: probability of a sinc filter at the end.
     """
     margin = -(-MARGIN // scale) * scale
@@ -104,15 +82,15 @@ def second_order(*, scale: int, first: Order, second: Order, final_sinc: float) 
     return Stage(apply, margin=margin, scale=scale)
 
 
-def _blur(key: Key[Array, ""], image: Array, order: Order, *, pad: int) -> tuple[Array, Drawn]:
+def _blur(key: Key[Array, ""], image: Array, order: Any, *, pad: int) -> tuple[Array, Drawn]:
     key = jax.random.fold_in(key, 0)
     kind, whether = jax.random.split(key)
-    kernel = jnp.where(chance(whether, order.blur), _kernel(kind, order), kernels.delta(_SIZE))
+    kernel = jnp.where(chance(whether, order.blur), _kernel(kind, order), blur_kernels.delta(_SIZE))
     image = jnp.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
     return convolve_inside(image, kernel, stride=1), {"kernel": kernel}
 
 
-def _kernel(key: Key[Array, ""], order: Order) -> Float[Array, "k k"]:
+def _kernel(key: Key[Array, ""], order: Any) -> Float[Array, "k k"]:
     """A sinc, or a Gaussian of one of six kinds, of a random odd size."""
     keys = jax.random.split(key, 9)
     size = _draw_size(keys[0])
@@ -121,15 +99,15 @@ def _kernel(key: Key[Array, ""], order: Order) -> Float[Array, "k k"]:
     across = jnp.where(kind % 2 == 0, along, uniform(keys[3], order.sigma))
     shape = {"sigma": (along, across), "angle": uniform(keys[4], (0.0, 360.0)), "shift": 0.0}
     kinds = [
-        kernels.gaussian(_SIZE, **shape),
-        kernels.generalised_gaussian(_SIZE, **shape, beta=_beta(keys[5], order.generalised_beta)),
-        kernels.plateau(_SIZE, **shape, beta=_beta(keys[6], order.plateau_beta)),
+        blur_kernels.gaussian(_SIZE, **shape),
+        blur_kernels.generalised_gaussian(_SIZE, **shape, beta=_beta(keys[5], order.generalised_beta)),
+        blur_kernels.plateau(_SIZE, **shape, beta=_beta(keys[6], order.plateau_beta)),
     ]
     smooth = jnp.stack(kinds)[kind // 2]
     cutoff = uniform(keys[7], (0.0, 1.0))
     lowest = jnp.where(size < 13, np.pi / 3, np.pi / 5)
-    ringing = kernels.sinc(_SIZE, cutoff=lowest + cutoff * (np.pi - lowest))
-    return kernels.within(jnp.where(chance(keys[8], order.sinc), ringing, smooth), size)
+    ringing = blur_kernels.sinc(_SIZE, cutoff=lowest + cutoff * (np.pi - lowest))
+    return blur_kernels.within(jnp.where(chance(keys[8], order.sinc), ringing, smooth), size)
 
 
 def _beta(key: Key[Array, ""], bounds: Range) -> Float[Array, ""]:
@@ -145,13 +123,13 @@ def _draw_size(key: Key[Array, ""]) -> Array:
 
 def _final_kernel(key: Key[Array, ""], probability: float) -> tuple[Float[Array, "k k"], Drawn]:
     keys = jax.random.split(key, 4)
-    ringing = kernels.sinc(_SIZE, cutoff=uniform(keys[0], (np.pi / 3, np.pi)))
-    ringing = kernels.within(ringing, _draw_size(keys[1]))
-    kernel = jnp.where(chance(keys[2], probability), ringing, kernels.delta(_SIZE))
+    ringing = blur_kernels.sinc(_SIZE, cutoff=uniform(keys[0], (np.pi / 3, np.pi)))
+    ringing = blur_kernels.within(ringing, _draw_size(keys[1]))
+    kernel = jnp.where(chance(keys[2], probability), ringing, blur_kernels.delta(_SIZE))
     return kernel, {"final_kernel": kernel, "final_resize_mode": jax.random.randint(keys[3], (), 0, len(MODES))}
 
 
-def _factor(key: Key[Array, ""], order: Order) -> tuple[Float[Array, ""], Drawn]:
+def _factor(key: Key[Array, ""], order: Any) -> tuple[Float[Array, ""], Drawn]:
     keys = jax.random.split(jax.random.fold_in(key, 1), 3)
     enlarged, reduced = uniform(keys[0], (1.0, order.factor[1])), uniform(keys[0], (order.factor[0], 1.0))
     which = jax.random.choice(keys[1], len(order.resize), p=jnp.asarray(order.resize))
@@ -159,7 +137,7 @@ def _factor(key: Key[Array, ""], order: Order) -> tuple[Float[Array, ""], Drawn]
     return factor, {"resize_factor": factor, "resize_mode": jax.random.randint(keys[2], (), 0, len(MODES))}
 
 
-def _noise(key: Key[Array, ""], image: Array, order: Order) -> tuple[Array, Drawn]:
+def _noise(key: Key[Array, ""], image: Array, order: Any) -> tuple[Array, Drawn]:
     """Gaussian noise or scaled shot noise, in all channels the same or not; then clipped."""
     keys = jax.random.split(jax.random.fold_in(key, 2), 5)
     is_gaussian, gray = chance(keys[0], order.gaussian), chance(keys[1], order.gray)
@@ -178,9 +156,9 @@ def _noise(key: Key[Array, ""], image: Array, order: Order) -> tuple[Array, Draw
 
 
 def _jpeg(image: Array, quality: Array) -> Array:
-    return jpeg(clip(image), quality, subsampling="4:2:0")
+    return apply_jpeg(clip(image), quality, subsampling="4:2:0")
 
 
-def _quality(key: Key[Array, ""], order: Order) -> Array:
+def _quality(key: Key[Array, ""], order: Any) -> Array:
     low, high = order.quality
     return jax.random.randint(jax.random.fold_in(key, 3), (), int(low), int(high) + 1)

@@ -1,4 +1,4 @@
-"""The named sets: what they are called, how many images they have, whom to cite, under which terms, from where."""
+"""The catalog of named sets: their names, numbers of images, citations, licences and archives."""
 
 import dataclasses
 import difflib
@@ -11,34 +11,34 @@ Split = Literal["train", "test"]
 
 
 class Archive(NamedTuple):
-    """An official archive."""
+    """An official archive of a set, or of a part of it."""
 
     url: str
     checksum: str
     """`sha256:...` or `md5:...` of the file."""
     size: int | None
-    """Bytes, where that is known beforehand."""
+    """Bytes; None if the number is not known."""
     holds: dict[str, str]
-    """Folder in the archive -> folder of the set that it becomes."""
+    """Maps folders in the archive to folders in the set."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A set that papers call by a name."""
+    """A set that papers use under a name."""
 
     images: int
     citation: str
     licence: str
     aliases: tuple[str, ...] = ()
-    """Other names that its folder goes by; case never matters."""
+    """Other names that its folder may have. Upper and lower case make no difference."""
     parts: tuple[str, ...] = ()
-    """Of a union: the sets that it joins."""
+    """The sets that a union joins; empty if the set is not a union."""
     ids: Mapping[str, range] = dataclasses.field(default_factory=dict)
-    """Split -> the numbers of its images, where the file names are numbers and the splits may share a folder."""
+    """Maps each split to the numbers of its images, where file names are numbers and the splits may share a folder."""
     folders: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    """Split -> folders of its HR images, beside the layouts that all sets may have."""
+    """Maps each split to folders of its HR images, in addition to those that any set may have."""
     archives: Mapping[str, Archive] = dataclasses.field(default_factory=dict)
-    """What can be downloaded: `train`, `test`, and `train_x2` and so on for LR images."""
+    """The archives that can be downloaded, by `train` and `test`, and by `train_x2` and so on for LR images."""
 
 
 class Photographs(NamedTuple):
@@ -48,7 +48,7 @@ class Photographs(NamedTuple):
     test: tuple[str, ...]
 
 
-# What is left out, and why, is measured by benchmarks/photographs.py and told in docs/decisions.md.
+# benchmarks/photographs.py measures which photographs to use, and docs/decisions.md gives the reasons.
 PHOTOGRAPHS = Photographs(
     train=(
         "brick.png",
@@ -72,7 +72,7 @@ _FSRCNN = "Dong, Loy, Tang: Accelerating the Super-Resolution Convolutional Neur
 
 
 def _div2k(folder: str, size: int, sha256: str) -> Archive:
-    """The archive of one folder. The sums are those that tensorflow-datasets publishes."""
+    """The archive of one folder. tensorflow-datasets publishes the checksums."""
     folder = f"DIV2K_{folder}"
     url = f"https://data.vision.ee.ethz.ch/cvl/DIV2K/{folder.replace('/', '_')}.zip"
     return Archive(url, f"sha256:{sha256}", size, {folder: folder})
@@ -91,7 +91,7 @@ _DIV2K_ARCHIVES = {
 }
 # fmt: on
 
-# Its authors publish no sum. This one stands in two public data loaders; it is MD5, so it finds damage but no forgery.
+# Its authors publish no checksum. Two public data loaders have this one. As an MD5 sum it detects damage, but not forgery.
 _FLICKR2K = Archive(
     "https://cv.snu.ac.kr/research/EDSR/Flickr2K.tar",
     "md5:5d3f39443d5e9489bff8963f8f26cb03",
@@ -148,17 +148,17 @@ SETS: dict[str, Published] = {
         _EDSR,
         "none stated; the copyright remains with the owners of the photographs",
         folders=dict.fromkeys(("train", "test"), ("Flickr2K_HR", "Flickr2K/Flickr2K_HR")),
-        archives=dict.fromkeys(_DIV2K_ARCHIVES, _FLICKR2K),  # one for all
+        archives=dict.fromkeys(_DIV2K_ARCHIVES, _FLICKR2K),  # it holds everything
     ),
     "DF2K": Published(3450, f"{_NTIRE} {_EDSR}", "academic research only", parts=("DIV2K", "Flickr2K")),
 }
 
 
 def find(name: str) -> str:
-    """The title of a set that is called by its title or an alias, in any case.
+    """Returns the title of the set with this title or alias, in upper or lower case.
 
     Raises:
-      InputError: naming the nearest titles.
+      InputError: if there is none, with the nearest title.
     """
     titles = {known.lower(): title for title, entry in SETS.items() for known in (title, *entry.aliases)}
     if name.lower() in titles:
@@ -169,12 +169,12 @@ def find(name: str) -> str:
 
 
 def parts(title: str) -> tuple[str, ...]:
-    """The sets that a set is made of: itself, if it is no union."""
+    """The sets that a union joins; the set itself if it is not a union."""
     return SETS[title].parts or (title,)
 
 
 def expected(title: str, split: Split) -> int:
-    """How many images a split of a set has (a set without splits: all)."""
+    """The number of images in a split of a set, or in the whole set if it has no splits."""
     if title == "photographs":
         return len(getattr(PHOTOGRAPHS, split))
     entry = SETS[title]

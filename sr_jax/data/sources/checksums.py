@@ -1,6 +1,6 @@
-"""Sums of decoded pixels: equal for a PNG, a BMP and a WebP of one image, so that repacked sets are known again.
+"""Checksums of decoded pixels, which recognise an image whether it is stored as PNG, BMP or WebP.
 
-`pixels.tsv` has those of the small published sets; `python -m sr_jax.data.sources.checksums ROOT` prints it anew.
+`pixels.tsv` has the checksums of the small published sets. `python -m sr_jax.data.sources.checksums ROOT` prints it again.
 """
 
 import hashlib
@@ -14,37 +14,36 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sr_jax.data.images import Bad, Image, decode_image
-from sr_jax.data.sources import catalog, layouts
+from sr_jax.data.sources import catalog, locate
 from sr_jax.system.files import replace_text
 
 TABLE = Path(__file__).with_name("pixels.tsv")
 MEASURED = ("Set5", "Set14", "T91", "General-100", "BSDS200")
 
-
 CORNER = 64
-"""Height and width of the block by which a cropped image is known again."""
+"""Height and width of the block that identifies a cropped image."""
 LEAST_COLOURS = 16
-"""That a block must have: a white page or a black border is the corner of many images. Set5's head has 19."""
+"""Colours that the block must have: many images have a white or black corner. That of Set5's head has 19."""
 
 
 class Sum(NamedTuple):
-    """What tells an image from all others."""
+    """Identifies an image."""
 
     height: int
     width: int
     sha256: str
     corner: str | None
-    """sha256 of the top left CORNER x CORNER pixels, which cropping from there leaves alone; None if they tell little."""
+    """sha256 of the top left CORNER x CORNER pixels, which remain when the image is cropped; None if they are not typical."""
 
 
 def pixel_sum(image: Image) -> Sum:
-    """The sum of an image's pixels. Three equal channels count as one: gray is gray, however it is stored."""
+    """The checksum of an image's pixels. A gray image has the same one with one channel as with three."""
     h, w, _ = image.pixels.shape
     return Sum(h, w, _sha256(image.pixels), corner_sum(image.pixels))
 
 
 def corner_sum(pixels: UInt8[np.ndarray, "h w c"]) -> str | None:
-    """The sum of the top left block; None if the image is smaller, or the block has few colours."""
+    """The checksum of the top left block; None if the image is smaller, or the block has few colours."""
     block = pixels[:CORNER, :CORNER]
     if block.shape[:2] != (CORNER, CORNER) or len(np.unique(block.reshape(CORNER**2, -1), axis=0)) < LEAST_COLOURS:
         return None
@@ -59,42 +58,42 @@ def _sha256(pixels: np.ndarray) -> str:
 
 
 def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> dict[str, Sum]:
-    """Name -> sum of all images that can be decoded; kept in `cache`, for it takes reading the whole set."""
-    note = cache / "sums" / f"{fingerprint}.json"
-    kept = _kept(note)
-    if kept is not None:
-        return kept
+    """Maps the name of each image that can be decoded to its checksum. The result is kept in the cache folder."""
+    file = cache / "sums" / f"{fingerprint}.json"
+    stored = _stored(file)
+    if stored is not None:
+        return stored
     sums = {image.name: pixel_sum(image) for image in images if isinstance(image, Image)}
-    note.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(note, json.dumps(sums))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(file, json.dumps(sums))
     return sums
 
 
-def _kept(note: Path) -> dict[str, Sum] | None:
-    """The sums in a file; None if it is not there, broken, or of an older form."""
+def _stored(file: Path) -> dict[str, Sum] | None:
+    """The checksums in a file; None if it is missing, damaged, or of an older format."""
     try:
-        return {name: Sum(*kept) for name, kept in json.loads(note.read_text()).items()}
+        return {name: Sum(*fields) for name, fields in json.loads(file.read_text()).items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
 def published(title: str) -> dict[str, Sum]:
-    """Name -> sum of a published set's images; empty if they are not known."""
+    """Maps the names of a published set's images to their checksums. Empty if these are not known."""
     rows = [line.split("\t") for line in TABLE.read_text().splitlines()]
-    return {name: Sum(int(h), int(w), sha256, corner or None) for of, name, h, w, sha256, corner in rows if of == title}
+    return {name: Sum(int(h), int(w), sha256, corner or None) for owner, name, h, w, sha256, corner in rows if owner == title}
 
 
 def differences(sums: dict[str, Sum], titles: Iterable[str]) -> str | None:
-    """How images differ from the published sets, as one line; None if they do not or those are not known."""
+    """Describes in one line how images differ from published sets. None if they do not, or the checksums are not known."""
     known = {image.sha256: name for title in titles for name, image in published(title).items()}
     if not known:
         return None
     ours = {image.sha256: name for name, image in sums.items()}
-    strange = [name for name, image in sums.items() if image.sha256 not in known]
-    lost = [name for sha256, name in known.items() if sha256 not in ours]
-    if not strange and not lost:
+    different = [name for name, image in sums.items() if image.sha256 not in known]
+    missing = [name for sha256, name in known.items() if sha256 not in ours]
+    if not different and not missing:
         return None
-    return f"{_some(strange)} of {len(sums)} have other pixels; of the published images {_some(lost)} are not among them"
+    return f"{_some(different)} of {len(sums)} have other pixels; of the published images {_some(missing)} are not among them"
 
 
 def _some(names: list[str]) -> str:
@@ -102,11 +101,11 @@ def _some(names: list[str]) -> str:
 
 
 def main(root: Path) -> None:
-    """Prints the table of the sets below `root`."""
+    """Prints the table for the sets in a data root."""
     for title in MEASURED:
-        place = layouts.find_set(root, (title, *catalog.SETS[title].aliases))
+        place = locate.find_set(root, (title, *catalog.SETS[title].aliases))
         assert place is not None, f"{root} has no {title}"
-        for name, path in layouts.find_hr(place, more=(), scale=None).items():
+        for name, path in locate.find_hr(place, more=(), scale=None).items():
             height, width, sha256, corner = pixel_sum(Image(name, decode_image(path.read_bytes(), name)))
             print(title, Path(name).stem, height, width, sha256, corner or "", sep="\t")
 

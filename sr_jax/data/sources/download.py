@@ -1,7 +1,7 @@
-"""Downloads that go on where they stopped, and archives unpacked with care.
+"""Downloads files, continuing where an earlier attempt stopped, and unpacks archives safely.
 
-A file grows as NAME.partial, with a note beside it of which version of the file that is; what the server holds now is asked
-with `If-Range`, so a file that changed in between begins anew. NAME appears, in one move, when its checksum is right.
+A file grows as NAME.partial. A note beside it says which version of the file it is. Requests carry `If-Range`, so that a file
+that has changed on the server is downloaded from its beginning. NAME appears, in one move, when the checksum is right.
 """
 
 import errno
@@ -27,20 +27,20 @@ from sr_jax.errors import InputError
 
 CHUNK = 1 << 20
 ATTEMPTS = 5
-"""Connections that may break one after another without a byte received."""
+"""Failed connections in a row, without a byte received, after which a download stops."""
 
 
 def download(url: str, target: Path, *, checksum: str, pause: float = 1.0, timeout: float = 60.0) -> None:
-    """Downloads a file, going on with what an earlier call left.
+    """Downloads a file, continuing what an earlier call left.
 
     Args:
-      checksum: `sha256:...` or `md5:...` that it must have.
-      pause: seconds before the first new connection after a broken one; doubled each time.
+      checksum: `sha256:...` or `md5:...` of the file.
+      pause: seconds between a broken connection and the next attempt. It doubles with each attempt.
       timeout: seconds without a byte after which a connection counts as broken.
 
     Raises:
-      InputError: naming the address and what is wrong: its HTTP status, no connection, too little space, a wrong checksum.
-        What has been received is kept, but for a file with a wrong checksum.
+      InputError: if the server refuses, the connection fails, space runs out, or the checksum is wrong. The bytes received
+        are kept, except after a wrong checksum.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
@@ -54,7 +54,7 @@ def download(url: str, target: Path, *, checksum: str, pause: float = 1.0, timeo
                 _receive(url, partial, timeout)
                 break
             except urllib.error.HTTPError as error:
-                if error.code == 416:  # nothing beyond what we have, so what we have is not that file
+                if error.code == 416:  # the server has no more bytes, so ours are not of that file
                     _discard(partial)
                 elif error.code < 500:
                     raise InputError(f"{url}: the server answers {error.code} {error.reason}") from None
@@ -65,10 +65,10 @@ def download(url: str, target: Path, *, checksum: str, pause: float = 1.0, timeo
                 reason = str(getattr(error, "reason", error))
             failures = 0 if _size(partial) > before else failures + 1
             if failures >= ATTEMPTS:
-                kept = f"; {_size(partial):,} bytes are kept, the same command goes on" if _size(partial) else ""
+                kept = f"; {_size(partial):,} bytes are kept, the same command continues" if _size(partial) else ""
                 raise InputError(f"{url}: {reason}, {failures} times{kept}")
             wait = pause * 2**failures
-            print(f"{url}: {reason}; trying again in {wait:.0f} s", file=sys.stderr)
+            print(f"{url}: {reason}; next attempt in {wait:.0f} s", file=sys.stderr)
             time.sleep(wait)
         _verify(url, partial, checksum)
         partial.rename(target)
@@ -76,16 +76,16 @@ def download(url: str, target: Path, *, checksum: str, pause: float = 1.0, timeo
 
 
 def unpack(archive: Path, target: Path, *, holds: dict[str, str]) -> None:
-    """Unpacks folders of a ZIP or TAR file; each appears in one move, and one that is there already is left alone.
+    """Unpacks folders of a ZIP or TAR file. Each folder appears in one move; existing ones are left unchanged.
 
-    Only regular files are taken, never links, and only below `target`. All together may have twice the archive's bytes, for
-    images do not compress: a file that would swell beyond is refused.
+    Only regular files are unpacked, no links, and nothing outside of `target`. The files may have twice the archive's bytes
+    in total, since images hardly compress.
 
     Args:
-      holds: folder in the archive -> folder below `target`.
+      holds: maps folders in the archive to folders in `target`.
 
     Raises:
-      InputError: if it is damaged, swells, leads out of `target`, or lacks a folder.
+      InputError: if the archive is damaged, unpacks to too many bytes, leads out of `target`, or lacks a folder.
     """
     wanted = {inner: target / outer for inner, outer in holds.items() if not (target / outer).exists()}
     work = target / f".{archive.name}.unpacking"
@@ -95,7 +95,7 @@ def unpack(archive: Path, target: Path, *, holds: dict[str, str]) -> None:
         for name, stream in tqdm(_members(archive), desc=f"unpacking {archive.name}", unit=" files", file=sys.stderr):
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts:
-                raise InputError(f"{archive}: its member {name} would be written elsewhere")
+                raise InputError(f"{archive}: its member {name} would be written outside of {target}")
             if not any(path.is_relative_to(inner) for inner in wanted):
                 continue
             (work / path).parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def unpack(archive: Path, target: Path, *, holds: dict[str, str]) -> None:
                 while block := stream.read(CHUNK):
                     allowed -= len(block)
                     if allowed < 0:
-                        raise InputError(f"{archive} swells to more than twice its size; it is not what it should be")
+                        raise InputError(f"{archive} unpacks to more than twice its size, which images do not do")
                     file.write(block)
         for inner, place in wanted.items():
             if not (work / inner).is_dir():
@@ -111,7 +111,7 @@ def unpack(archive: Path, target: Path, *, holds: dict[str, str]) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             (work / inner).rename(place)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:
-        raise InputError(f"{archive} is damaged ({error}); delete it to have it downloaded again") from None
+        raise InputError(f"{archive} is damaged ({error}); delete it, and it will be downloaded again") from None
     except OSError as error:
         raise InputError(f"{target}: {archive.name} cannot be unpacked ({error.strerror or error})") from error
     finally:
@@ -119,7 +119,14 @@ def unpack(archive: Path, target: Path, *, holds: dict[str, str]) -> None:
 
 
 def check_space(folder: Path, needed: int, *, what: str) -> None:
-    """Raises InputError unless the disk of `folder` has `needed` bytes free."""
+    """Checks that the disk of `folder` has `needed` bytes free.
+
+    Args:
+      what: the subject of the error message.
+
+    Raises:
+      InputError: if it does not.
+    """
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -132,30 +139,30 @@ class _Broken(Exception):
 
 
 def _receive(url: str, partial: Path, timeout: float) -> None:
-    """One connection: appends to `partial` what it lacks, or begins it anew if the server's file is another one."""
+    """Makes one request that continues `partial`, or starts it again if the file on the server has changed."""
     note = _note_of(partial)
     version = json.loads(note.read_text()) if note.exists() and partial.exists() else {}
     validator = _validator(version)
-    have = _size(partial) if version.get("url") == url and validator else 0
-    if have and have == version["total"]:
+    received = _size(partial) if version.get("url") == url and validator else 0
+    if received and received == version["total"]:
         return
     headers = {"User-Agent": "sr_jax", "Accept-Encoding": "identity"}
-    if have and validator:
-        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+    if received and validator:
+        headers |= {"Range": f"bytes={received}-", "If-Range": validator}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as response:
-        goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        start = have if goes_on else 0
+        continues = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
+        start = received if continues else 0
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
-        if goes_on and total != version.get("total"):
+        if continues and total != version.get("total"):
             _discard(partial)
             raise _Broken("the file on the server has changed")
-        if not goes_on:
+        if not continues:
             validators = {name: response.headers.get(name) for name in ("ETag", "Last-Modified")}
             note.write_text(json.dumps({"url": url, "total": total, **validators}))
         if total is not None:
             check_space(partial.parent, total - start, what=url)
-        with partial.open("ab" if goes_on else "wb") as file, _progress(partial.stem, start, total) as bar:
+        with partial.open("ab" if continues else "wb") as file, _progress(partial.stem, start, total) as bar:
             while block := response.read(CHUNK):
                 file.write(block)
                 bar.update(len(block))
@@ -164,7 +171,7 @@ def _receive(url: str, partial: Path, timeout: float) -> None:
 
 
 def _validator(version: dict[str, Any]) -> str | None:
-    """What tells this version of a file from others, in a form that `If-Range` may carry; None: going on is not safe."""
+    """Identifies this version of a file, for `If-Range`. Without one (None), continuing is not safe."""
     etag = version.get("ETag")
     return etag if etag and not etag.startswith("W/") else version.get("Last-Modified")
 
@@ -196,7 +203,7 @@ def _progress(name: str, start: int, total: int | None) -> tqdm:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of each regular file of a ZIP or TAR file."""
+    """Yields the name and the content of each regular file in a ZIP or TAR file."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             for member in file.infolist():

@@ -1,4 +1,4 @@
-"""Folders of image files: which images they hold, under which names."""
+"""Folders of image files: the images that they hold, and how these are named."""
 
 import collections
 import fnmatch
@@ -11,82 +11,91 @@ from sr_jax.data.images import SUFFIXES
 from sr_jax.errors import InputError
 
 MAX_BYTES = 900 * 2**20
-"""Of one file: what images.MAX_PIXELS take without compression, with room."""
+"""Largest file that is read. images.MAX_PIXELS fit into it without compression, with room to spare."""
 
 
-def list_folders(folders: Sequence[str | Path], *, config_key: str) -> dict[str, Path]:
-    """Name -> path of all images below folders. Names are paths within a folder, after its own name if there are several.
+def list_folders(folders: Sequence[str | Path]) -> dict[str, Path]:
+    """Maps the name of each image in one or several folders to its path.
+
+    A name is the path within the folder. With several folders, it begins with the folder's own name.
 
     Raises:
-      InputError: naming the folder that is missing or empty, or the two files that would have one name.
+      InputError: if a folder is missing or empty, or two files would have the same name.
     """
-    listed = [(Path(folder).expanduser(), list_folder(Path(folder).expanduser(), config_key)) for folder in folders]
+    listed = [(Path(folder).expanduser(), list_folder(Path(folder).expanduser())) for folder in folders]
     if len(listed) == 1:
         return listed[0][1]
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for folder, files in listed:
         for name, path in files.items():
             full = f"{folder.resolve().name}/{name}"
-            if full in found:
-                raise InputError(
-                    f"{config_key}: {found[full]} and {path} would both be called {full}; rename one of the folders"
-                )
-            found[full] = path
-    return found
+            if full in paths:
+                raise InputError(f"{paths[full]} and {path} would both be called {full}; rename one of the folders")
+            paths[full] = path
+    return paths
 
 
-def list_folder(folder: Path, config_key: str) -> dict[str, Path]:
-    """Name -> path of all image files below a folder, but for hidden files and folders; links are followed."""
+def list_folder(folder: Path) -> dict[str, Path]:
+    """Maps the name of each image in a folder and its subfolders to its path.
+
+    Hidden files and folders are left out. Links are followed.
+
+    Raises:
+      InputError: if the folder is missing, holds no images, or cannot be read.
+    """
     if not folder.is_dir():
-        raise InputError(f"{config_key}={folder}: " + ("not a folder" if folder.exists() else "no such folder"))
+        raise InputError(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
 
     def fail(error: OSError) -> None:
-        raise InputError(f"{config_key}={folder}: {error.filename} cannot be read ({error.strerror})")
+        raise InputError(f"{error.filename} cannot be read ({error.strerror})")
 
-    found, seen = {}, set()
+    paths: dict[str, Path] = {}
+    visited = set()
     for place, subfolders, names in os.walk(folder, followlinks=True, onerror=fail):
         real = os.path.realpath(place)
-        if real in seen:  # a link led back
+        if real in visited:  # a link led back
             subfolders.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for path in images_among(Path(place, name) for name in names):
-            found[path.relative_to(folder).as_posix()] = path
-    if not found:
-        raise InputError(f"{config_key}={folder} holds no images (looked for {', '.join(SUFFIXES)}, in subfolders too)")
-    return dict(sorted(found.items()))
+            paths[path.relative_to(folder).as_posix()] = path
+    if not paths:
+        raise InputError(f"{folder} holds no images (looked for {', '.join(SUFFIXES)}, in subfolders too)")
+    return dict(sorted(paths.items()))
 
 
 def images_among(paths: Iterable[Path]) -> list[Path]:
-    """The files that are images by their names, and not hidden; sorted."""
+    """The files whose suffix is that of an image, sorted. Hidden files are left out."""
     return sorted(path for path in paths if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
 
 
-def select(files: dict[str, Path], *, include: Sequence[str], exclude: Sequence[str], config_group: str) -> dict[str, Path]:
-    """The files whose names match any pattern of `include` (without one: all) and none of `exclude`.
+def select(files: dict[str, Path], *, include: Sequence[str], exclude: Sequence[str]) -> dict[str, Path]:
+    """The files whose names match a pattern of `include` (all, if it is empty) and no pattern of `exclude`.
 
-    `*` stands for any characters, `/` too; `?` for one; `[abc]` for one of these.
+    `*` stands for any characters, including `/`; `?` for one character; `[abc]` for one of these.
 
     Raises:
-      InputError: naming a pattern that matches no name, or both lists if nothing is left.
+      InputError: if a pattern matches no name, or no file is left.
     """
-    for key, patterns in (("include", include), ("exclude", exclude)):
+    for kind, patterns in (("include", include), ("exclude", exclude)):
         for pattern in patterns:
             if not fnmatch.filter(files, pattern):
                 example = next(iter(files), "none")
-                raise InputError(f"{config_group}.{key}={pattern} matches none of the {len(files)} names, such as {example}")
+                raise InputError(f"the {kind} pattern {pattern} matches none of the {len(files)} names, such as {example}")
     kept = [name for name in files if not include or any(fnmatch.fnmatchcase(name, pattern) for pattern in include)]
     kept = [name for name in kept if not any(fnmatch.fnmatchcase(name, pattern) for pattern in exclude)]
     if not kept:
-        raise InputError(
-            f"{config_group}.include={' '.join(include)} and {config_group}.exclude={' '.join(exclude)} leave no image"
-        )
+        raise InputError(f"the patterns include={' '.join(include)} and exclude={' '.join(exclude)} leave no image")
     return {name: files[name] for name in kept}
 
 
 def refuse_doubles(files: dict[str, Path]) -> None:
-    """Refuses two files of a published set that are one image by their names, such as a.png and a.bmp."""
+    """Checks that no two files of a published set are the same image by their names, such as a.png and a.bmp.
+
+    Raises:
+      InputError: naming both files.
+    """
     stems = collections.defaultdict(list)
     for name, path in files.items():
         stems[name.rpartition(".")[0]].append(path)
@@ -96,11 +105,11 @@ def refuse_doubles(files: dict[str, Path]) -> None:
 
 
 def unreadable(name: str, path: Path) -> str | None:
-    """Why a file cannot even be copied, if so."""
+    """The reason why a file cannot be read at all; None if it can."""
     try:
         name.encode()
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block for ever
             return f"{name}: is not a regular file"
         with path.open("rb"):
             size = status.st_size
@@ -112,5 +121,5 @@ def unreadable(name: str, path: Path) -> str | None:
 
 
 def printable(name: str) -> str:
-    """A name that can be printed, even if its bytes are no UTF-8."""
+    """A form of the name that can be printed, even if its bytes are not UTF-8."""
     return name.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Training images that are evaluation images: known by their names, by their pixels, or by those of a corner."""
+"""Finds training images that are also evaluation images, by their pixels, by those of a corner, or by their names."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -18,34 +18,37 @@ B100 = frozenset(
     """.split()  # noqa: SIM905
 )
 WOMAN = "302003"
-"""The photograph of Berkeley's of which Set5's `woman` is a part."""
+"""The Berkeley photograph from which Set5's `woman` was cut."""
 
 
 def find(training: Mapping[str, Sum], evaluation: Mapping[str, Mapping[str, Sum]]) -> list[str]:
-    """One line for each training image that is an evaluation image.
+    """Returns a line for each training image that is also an evaluation image.
 
     Args:
-      training: name -> sum of the pixels.
-      evaluation: title of each set of the run -> the same of its images. Set5 and Set14 are compared with always.
+      training: maps the name of each training image to its checksum.
+      evaluation: maps the title of each evaluation set to the same for its images. Set5 and Set14 are always included.
     """
     known = _known(evaluation)
-    whole = {image.sha256: whose for whose, image in known.items()}
-    corners = {image.corner: whose for whose, image in known.items() if image.corner}
-    found = []
+    whole = {image.sha256: title for title, image in known.items()}
+    corners = {image.corner: title for title, image in known.items() if image.corner}
+    lines = []
     for name, image in training.items():
         if image.sha256 in whole:
-            found.append(f"{name} has the pixels of {whole[image.sha256]}")
+            lines.append(f"{name} has the pixels of {whole[image.sha256]}")
         elif image.corner in corners:
-            found.append(f"{name} has the top left corner of {corners[image.corner]}")
-        elif whose := by_name(name, image):
-            found.append(f"{name} is, by its name and size, {whose}")
-    return found
+            lines.append(f"{name} has the top left corner of {corners[image.corner]}")
+        elif title := by_name(name, image):
+            lines.append(f"{name} is, by its name and size, {title}")
+    return lines
 
 
 def by_name(name: str, image: Sum) -> str | None:
-    """Which evaluation image a file with the name and size of a Berkeley photograph is; those have 481x321 pixels."""
+    """Describes the evaluation image with the name and size of this image; None if there is none.
+
+    Only Berkeley photographs are recognised. They have 481x321 pixels.
+    """
     short, long = sorted((image.height, image.width))
-    if not (300 <= short <= 321 and 460 <= long <= 481):  # cropped to a multiple of some scale perhaps
+    if not (300 <= short <= 321 and 460 <= long <= 481):  # it may be cropped to multiples of a scale
         return None
     number = PurePosixPath(name).stem
     if number == WOMAN:
@@ -54,6 +57,6 @@ def by_name(name: str, image: Sum) -> str | None:
 
 
 def _known(evaluation: Mapping[str, Mapping[str, Sum]]) -> dict[str, Sum]:
-    """Which evaluation image -> its sum."""
+    """Maps descriptions of the evaluation images to their checksums."""
     sets = {title: checksums.published(title) for title in ("Set5", "Set14")}
     return {f"{name} in {title}": image for title, sums in (*sets.items(), *evaluation.items()) for name, image in sums.items()}

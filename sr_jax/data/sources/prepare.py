@@ -1,7 +1,7 @@
-"""Image files prepared as array_record by a TFDS builder, without TensorFlow, and read again image by image.
+"""Prepares image files as array_record with a TFDS builder, without TensorFlow, and reads them image by image.
 
-The builder hands TFDS the image *files*, byte for byte; nothing is re-encoded. A prepared set carries a note of its files and
-of its own size, written last: without it, or with another, it is prepared again.
+The builder gives TFDS the image *files*, byte for byte; nothing is encoded again. A prepared set holds a note about its files
+and its own size, which is written last. If the note is missing or does not fit, the set is prepared again.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from sr_jax.data.sources.download import check_space
 from sr_jax.errors import InputError, writing
 
 PART = 2**28
-"""Bytes of a part, which is a split to TFDS. TFDS holds a split in memory, and beyond 1000 MiB it needs TensorFlow."""
+"""Bytes in a part, which TFDS treats as a split. TFDS holds a split in memory, and needs TensorFlow beyond 1000 MiB."""
 
 
 class ImageFiles(tfds.core.GeneratorBasedBuilder):
-    """Image files as they are, in the order given."""
+    """A TFDS builder of image files, unchanged and in their order."""
 
     VERSION = tfds.core.Version("2.0.0")
     name = "sr_jax_images"
@@ -60,15 +60,15 @@ class ImageFiles(tfds.core.GeneratorBasedBuilder):
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
-    """A set of images on disk, in order. Iterating decodes one after another and never holds more than a few.
+    """A set of images on disk, in order. Iterating over it decodes the images and never holds more than a few.
 
-    An image that cannot be used comes as Bad in its place, and those behind it still come.
+    An image that cannot be used appears as Bad in its place.
     """
 
     title: str
     names: tuple[str, ...]
     fingerprint: str
-    """sha256 of what tells these files from others: names, sizes, times of change, why some cannot be read, source, split."""
+    """sha256 of what identifies the files: names, sizes, modification times, why some cannot be read, source, split."""
     citation: str
     licence: str
     read: Callable[[], Iterator[Image | Bad]] = dataclasses.field(repr=False, compare=False)
@@ -83,12 +83,12 @@ class ImageSet:
 def prepare(
     title: str, files: Mapping[str, Path | Bad], *, kind: str, source: str, citation: str, licence: str, cache: Path
 ) -> ImageSet:
-    """The set of these files, prepared if that has not been done or if they have changed since.
+    """Returns the set of these files, after preparing it if that has not been done or the files have changed.
 
     Args:
-      files: name -> path, or why there is none.
-      kind: names its folder in the cache.
-      source: tells one set from another of the same kind.
+      files: maps the name of each image to its path, or to Bad.
+      kind: part of the name of the set's folder in the cache.
+      source: distinguishes sets of the same kind.
       cache: folder for prepared sets.
 
     Raises:
@@ -106,8 +106,8 @@ def prepare(
     place = cache / f"sr_jax_{slug}-{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
     def make(*, anew: bool) -> Any:
-        """The records, for random access."""
-        with writing(f"--cache_dir: {place}"), FileLock(f"{place}.lock"):
+        """Returns the records, for random access."""
+        with writing(f"the cache folder {place}"), FileLock(f"{place}.lock"):
             if anew:
                 shutil.rmtree(place, ignore_errors=True)
             try:
@@ -120,18 +120,18 @@ def prepare(
         return make(anew=True)
 
     def read() -> Iterator[Image | Bad]:
-        done = 0
+        count = 0
         try:
             for item in _in_order(files, bad, make(anew=False) if good else (), start=0):
                 yield item
-                done += 1
+                count += 1
         except InputError:
             raise
         except Exception:  # the prepared copy is damaged; nothing is lost by making it again
-            yield from _in_order(files, bad, make(anew=True), start=done)
+            yield from _in_order(files, bad, make(anew=True), start=count)
 
     if good:
-        with writing(f"--cache_dir: {place}"):
+        with writing(f"the cache folder {place}"):
             place.parent.mkdir(parents=True, exist_ok=True)
         make(anew=False)
     names = tuple(folders.printable(name) for name in files)
@@ -139,7 +139,7 @@ def prepare(
 
 
 def _in_order(files: Iterable[str], bad: dict[str, str], records: Any, *, start: int) -> Iterator[Image | Bad]:
-    """The images of all files from the start-th on; those that could not be copied stand where they belong."""
+    """The images of all files from index `start` on. Files that could not be copied appear as Bad in their places."""
     names = list(files)
     skipped = sum(name not in bad for name in names[:start])
     decoded = iter(_decoded(records, skipped) if len(records) > skipped else ())
@@ -148,7 +148,7 @@ def _in_order(files: Iterable[str], bad: dict[str, str], records: Any, *, start:
 
 
 def _decoded(records: Any, start: int) -> Iterator[Image | Bad]:
-    """Decodes records from the start-th on, several at a time, in threads; none is read before it is asked for."""
+    """Decodes records from index `start` on in threads, which run only a few records ahead."""
 
     def decode(record: dict) -> Image | Bad:
         name = record["name"].decode()
@@ -165,14 +165,14 @@ def _decoded(records: Any, start: int) -> Iterator[Image | Bad]:
 def _prepared(
     place: Path, title: str, files: dict[str, Path], fingerprint: str, citation: str, licence: str
 ) -> tfds.core.DatasetBuilder:
-    """The builder of exactly these files, prepared in `place`."""
+    """A builder of exactly these files, prepared in `place`."""
     note = place / "note.json"
     if place.exists() and not (note.exists() and note.read_text() == _note(place, fingerprint)):
         shutil.rmtree(place)
     fresh = not place.exists()
     place.mkdir(exist_ok=True)
     if fresh:
-        check_space(place, sum(path.stat().st_size for path in files.values()), what=f"--cache_dir: {place}")
+        check_space(place, sum(path.stat().st_size for path in files.values()), what=f"the cache folder {place}")
     with contextlib.redirect_stdout(io.StringIO()):
         tfds.disable_progress_bar()
         terms = {"citation": citation, "licence": licence}
@@ -203,17 +203,17 @@ def _parts(files: dict[str, Path]) -> Iterator[dict[str, Path]]:
 
 
 def _note(place: Path, fingerprint: str) -> str:
-    """What a whole prepared set says of itself: whose it is, and how long each of its files is."""
+    """The note of a complete prepared set: the fingerprint of the image files, and the size of each of its own files."""
     records = sorted(path for path in place.rglob("*") if path.is_file() and path.name != "note.json")
     return json.dumps({"files": fingerprint, "sizes": {str(p.relative_to(place)): p.stat().st_size for p in records}})
 
 
 def _fingerprint(source: str, good: dict[str, Path], bad: dict[str, str]) -> str:
-    """Of the source, and of each file what tells it from another, or why it cannot be read: that too may change."""
-    total = hashlib.sha256(f"{source}\n".encode())
+    """The sha256 behind `ImageSet.fingerprint`. Reasons are part of it, because they too may change."""
+    digest = hashlib.sha256(f"{source}\n".encode())
     for name, reason in bad.items():
-        total.update(f"{folders.printable(name)}\0{reason}\n".encode())
+        digest.update(f"{folders.printable(name)}\0{reason}\n".encode())
     for name, path in good.items():
         stat = path.stat()
-        total.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return total.hexdigest()
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,17 +1,15 @@
 """The second-order chain: what it draws, and that nothing but the patch's own surroundings counts."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import scipy.ndimage
 
 from sr_jax import config as c
 from sr_jax.build import network as build
-from sr_jax.data.degrade import Batch, Order, blind
+from sr_jax.data.degrade import Batch, blind
 
 PATCH = 32
-ORDER = Order(**dataclasses.asdict(c.Order()))
+ORDER = c.Order()
 KEYS = jax.random.split(jax.random.key(5), 1500)
 
 

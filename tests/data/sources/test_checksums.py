@@ -76,10 +76,7 @@ def test_the_table_has_every_image_of_the_small_sets():
 
 @pytest.mark.parametrize("title", checksums.MEASURED)
 def test_the_research_images_are_the_published_ones(research_images, cache, capsys, title):
-    assert (
-        len(sources.open_set(title, root=research_images, root_option="--data", cache=cache, split="test"))
-        == catalog.SETS[title].images
-    )
+    assert len(sources.open_set(title, root=research_images, cache=cache, split="test")) == catalog.SETS[title].images
     assert "warning" not in capsys.readouterr().err
 
 

@@ -9,7 +9,7 @@ from sr_jax.errors import InputError
 
 
 def listed(*places):
-    return list(folders.list_folders(places, config_key="data.dir"))
+    return list(folders.list_folders(places))
 
 
 def test_one_folder_has_plain_names(tmp_path, save):
@@ -46,19 +46,19 @@ FILES = {name: Path(name) for name in ("a.png", "b.jpg", "holiday/c.png", "holid
     ],
 )
 def test_include_and_exclude(include, exclude, kept):
-    assert " ".join(folders.select(FILES, include=include, exclude=exclude, config_group="data")) == kept
+    assert " ".join(folders.select(FILES, include=include, exclude=exclude)) == kept
 
 
-@pytest.mark.parametrize("key", ["include", "exclude"])
-def test_a_pattern_that_matches_nothing_is_named(key):
-    patterns = {"include": (), "exclude": ()} | {key: ("*.png", "*.PNG")}
-    with pytest.raises(InputError, match=rf"data\.{key}=\*\.PNG matches none of the 5 names, such as a\.png"):
-        folders.select(FILES, **patterns, config_group="data")
+@pytest.mark.parametrize("kind", ["include", "exclude"])
+def test_a_pattern_that_matches_nothing_is_named(kind):
+    patterns = {"include": (), "exclude": ()} | {kind: ("*.png", "*.PNG")}
+    with pytest.raises(InputError, match=rf"the {kind} pattern \*\.PNG matches none of the 5 names, such as a\.png"):
+        folders.select(FILES, **patterns)
 
 
 def test_patterns_that_leave_nothing_are_named():
-    with pytest.raises(InputError, match=r"data\.include=a\* and data\.exclude=\*\.png leave no image"):
-        folders.select(FILES, include=("a*",), exclude=("*.png",), config_group="data")
+    with pytest.raises(InputError, match=r"include=a\* and exclude=\*\.png leave no image"):
+        folders.select(FILES, include=("a*",), exclude=("*.png",))
 
 
 def test_one_image_twice_in_a_published_set():
@@ -66,8 +66,8 @@ def test_one_image_twice_in_a_published_set():
         folders.refuse_doubles({"a.bmp": Path("HR/a.bmp"), "a.png": Path("HR/a.png"), "b.png": Path("HR/b.png")})
 
 
-def test_what_is_no_file_is_not_opened(tmp_path):
-    """To open a pipe would be to wait for someone to write into it."""
+def test_what_is_not_a_file_is_not_opened(tmp_path):
+    """Opening a pipe would block until somebody writes into it."""
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
     for name in ("pipe.png", "folder.png"):

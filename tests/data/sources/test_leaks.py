@@ -5,7 +5,6 @@ from sr_jax.data.images import Image, decode_image
 from sr_jax.data.pack import crop_to_multiple
 from sr_jax.data.sources import leaks
 from sr_jax.data.sources.checksums import Sum, pixel_sum
-from sr_jax.errors import listing
 
 BERKELEY = Sum(321, 481, "0", None)
 
@@ -63,7 +62,3 @@ def test_the_corner_is_named_as_such():
     training = {"mine.png": Sum(96, 96, "x", "corner"), "other.png": Sum(96, 96, "y", None)}
     evaluation = {"held": {"7.png": Sum(99, 99, "z", "corner"), "8.png": Sum(99, 99, "u", None)}}
     assert leaks.find(training, evaluation) == ["mine.png has the top left corner of 7.png in held"]
-
-
-def test_many_are_cut_short():
-    assert listing((f"line {i}" for i in range(12)), most=10).endswith("line 9\n  and 2 more")

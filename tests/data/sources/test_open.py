@@ -10,21 +10,20 @@ from sr_jax.data import sources
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.sources import catalog
 from sr_jax.data.sources import open as module
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, option
+from tests.data.sources.reading import read
 from tests.data.sources.server import serving
 
 SET5 = ("baby", "bird", "butterfly", "head", "woman")
 
-GIVEN = {"option": "--sets", "root_option": "--data"}
-
 
 @pytest.fixture(autouse=True)
-def _say_all_again():
-    module._say.cache_clear()
+def _print_everything_again():
+    module._print_once.cache_clear()
 
 
 def open_set(name, root, cache, **options):
-    return sources.open_set(name, root=root, cache=cache, **({"split": "train", "root_option": "data.root"} | options))
+    return sources.open_set(name, root=root, cache=cache, **({"split": "train"} | options))
 
 
 def test_a_named_set(tmp_path, save, capsys):
@@ -37,20 +36,20 @@ def test_a_named_set(tmp_path, save, capsys):
         for name, image in zip(SET5, image_set, strict=True):
             assert isinstance(image, Image)
             np.testing.assert_array_equal(image.pixels, pixels[f"{name}.png"])
-    said = (
+    warning = (
         "warning: Set5 is not as published: 5 (baby.png, bird.png, butterfly.png, head.png, woman.png) of 5 have other pixels"
     )
-    assert said in capsys.readouterr().err
+    assert warning in capsys.readouterr().err
 
 
-def test_another_number_than_published_is_said_once(tmp_path, save, capsys):
+def test_another_number_than_published_is_reported_once(tmp_path, save, capsys):
     save(tmp_path / "Urban100", "img_001.png", "img_002.png")
     for _ in range(2):
         open_set("Urban100", tmp_path, tmp_path / "cache")
     assert capsys.readouterr().err.count("warning: Urban100 is not as published: it has 2 images, not 100") == 1
 
 
-def test_a_union_tells_its_parts_apart(tmp_path, save):
+def test_names_in_a_union_begin_with_the_part(tmp_path, save):
     save(tmp_path / "T91", "t1.png", "t2.png")
     save(tmp_path / "BSDS200", "t1.png")
     image_set = open_set("291", tmp_path, tmp_path / "cache")
@@ -71,10 +70,8 @@ def test_an_unknown_set(tmp_path):
         open_set("Set6", tmp_path, tmp_path)
 
 
-def test_a_set_that_is_not_there_says_where_it_would_be_looked_for(tmp_path):
-    expected = (
-        rf"B100 is not below {tmp_path} \(data\.root\): .* B100 or BSD100 or BSDS100/\*\.png, .* HR, GT, original, GTmod12"
-    )
+def test_the_error_for_a_missing_set_says_where_it_would_be_found(tmp_path):
+    expected = rf"B100 is not in the data root {tmp_path}; .* B100 or BSD100 or BSDS100/\*\.png, .* HR, GT, original, GTmod12"
     with pytest.raises(InputError, match=expected):
         open_set("B100", tmp_path, tmp_path)
 
@@ -87,20 +84,18 @@ def test_one_image_twice(tmp_path, save):
 
 def test_folders_together(tmp_path, save):
     pixels = save(tmp_path, "x/1.png", "x/2.png", "y/1.png")
-    image_set = sources.open_folder(
-        [tmp_path / "x", tmp_path / "y"], exclude=("*/2.png",), cache=tmp_path / "cache", config_key="data.dir"
-    )
+    image_set = sources.open_folder([tmp_path / "x", tmp_path / "y"], exclude=("*/2.png",), cache=tmp_path / "cache")
     assert image_set.names == ("x/1.png", "y/1.png")
-    images = sources.usable(image_set, "refuse")
+    images = read(image_set)
     np.testing.assert_array_equal(images[1].pixels, pixels["y/1.png"])
 
 
-# DIV2K and what else is downloaded.
+# Downloads.
 
 
 @pytest.fixture
 def div2k(monkeypatch):
-    """DIV2K as if it had images 1 to 3 to train on, 4 and 5 to evaluate on."""
+    """DIV2K with training images 1 to 3 and test images 4 and 5 only."""
 
     def use(**archives):
         few = dataclasses.replace(
@@ -115,7 +110,7 @@ def div2k(monkeypatch):
 @pytest.mark.parametrize("layout", [("DIV2K_train_HR", "DIV2K_valid_HR"), ("div2k_train_hr", "div2k_train_hr")])
 @pytest.mark.usefixtures("div2k")
 def test_a_folder_that_is_there_is_used(tmp_path, save, layout):
-    """As the archives unpack, or all 900 in one folder."""
+    """The folders of the archives, or one folder with all 900 images."""
     train, valid = layout
     save(tmp_path / "DIV2K" / train, "0001.png", "0002.png", "0003.png")
     save(tmp_path / "DIV2K" / valid, "0004.png", "0005.png")
@@ -153,9 +148,9 @@ def test_lr_images_are_downloaded_too(tmp_path, save, div2k):
     pixels = save(tmp_path / "source/DIV2K_valid_LR_bicubic/X2", "0004x2.png", "0005x2.png", shape=(6, 5, 3))
     with serving(b"") as server:
         div2k(test_x2=archive_of(tmp_path / "source", "DIV2K_valid_LR_bicubic/X2", server))
-        lr = sources.open_lr("DIV2K", scale=2, root=tmp_path / "root", cache=tmp_path / "cache", **GIVEN)
+        lr = sources.open_lr("DIV2K", scale=2, root=tmp_path / "root", cache=tmp_path / "cache")
     assert lr.names == ("0004.png", "0005.png")  # those of HR
-    np.testing.assert_array_equal(sources.usable(lr, "refuse")[1].pixels, pixels["0005x2.png"])
+    np.testing.assert_array_equal(read(lr)[1].pixels, pixels["0005x2.png"])
 
 
 def test_a_failed_download_says_what_to_do_instead(tmp_path, div2k):
@@ -166,13 +161,13 @@ def test_a_failed_download_says_what_to_do_instead(tmp_path, div2k):
             open_set("DIV2K", tmp_path, tmp_path / "cache")
 
 
-# What is evaluated, and its LR.
+# HR and LR images for evaluation.
 
 
 def open_pair(name, root, cache):
     return (
-        sources.open_hr(name, scale=2, root=root, cache=cache, **GIVEN),
-        sources.open_lr(name, scale=2, root=root, cache=cache, **GIVEN),
+        sources.open_hr(name, scale=2, root=root, cache=cache),
+        sources.open_lr(name, scale=2, root=root, cache=cache),
     )
 
 
@@ -182,38 +177,41 @@ def test_a_folder_in_a_usual_layout_is_its_hr(tmp_path, save, capsys, inner):
     save(tmp_path / "mine/LRbicx2", "b.png", "a.png", shape=(6, 5, 3))
     hr, lr = open_pair(tmp_path / "mine" / inner, tmp_path, tmp_path / "cache")
     assert hr.names == lr.names == ("a.png", "b.png")
-    said = f"{tmp_path}/mine: its HR images are those of {tmp_path}/mine/HR\n"
-    assert capsys.readouterr().err == ("" if inner else said)
-    for a, b in zip(sources.usable(hr, "refuse"), sources.usable(lr, "refuse"), strict=True):
-        assert sources.check_pair(a, b, scale=2) is None
+    message = f"{tmp_path}/mine: its HR images are those of {tmp_path}/mine/HR\n"
+    assert capsys.readouterr().err == ("" if inner else message)
+    pairs, reasons = sources.split_usable_pairs(hr, lr, scale=2)
+    assert len(pairs) == 2
+    assert not reasons
 
 
 def test_lr_images_below_hr_images_are_not_taken_for_hr(tmp_path, save):
     save(tmp_path / "mine", "a.png", "LRbicx3/a.png")
-    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache", **GIVEN)
+    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache")
     assert hr.names == ("a.png",)
 
 
-def test_any_other_tree_is_taken_whole(tmp_path, save):
+def test_all_images_of_any_other_tree_are_taken(tmp_path, save):
     save(tmp_path / "mine", "a.png", "HR/deeper/b.png")
-    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache", **GIVEN)
+    hr = sources.open_hr(tmp_path / "mine", scale=2, root=tmp_path, cache=tmp_path / "cache")
     assert hr.names == ("HR/deeper/b.png", "a.png")
 
 
 def test_research_pairs(research_images, cache):
     for scale in (2, 3, 4):
-        hr = sources.usable(sources.open_hr("Set5", scale=scale, root=research_images, cache=cache, **GIVEN), "refuse")
-        lr = sources.usable(sources.open_lr("Set5", scale=scale, root=research_images, cache=cache, **GIVEN), "refuse")
-        assert [sources.check_pair(a, b, scale=scale) for a, b in zip(hr, lr, strict=True)] == [None] * 5
-        by_path = sources.open_lr(research_images / "Set5", scale=scale, root=research_images, cache=cache, **GIVEN)
-        for a, b in zip(lr, sources.usable(by_path, "refuse"), strict=True):
+        hr = read(sources.open_hr("Set5", scale=scale, root=research_images, cache=cache))
+        lr = read(sources.open_lr("Set5", scale=scale, root=research_images, cache=cache))
+        pairs, reasons = sources.split_usable_pairs(hr, lr, scale=scale)
+        assert len(pairs) == 5
+        assert not reasons
+        by_path = sources.open_lr(research_images / "Set5", scale=scale, root=research_images, cache=cache)
+        for a, b in zip(lr, read(by_path), strict=True):
             np.testing.assert_array_equal(a.pixels, b.pixels)
 
 
 def test_missing_lr_of_a_named_set(tmp_path, save):
     save(tmp_path / "Set5/HR", *(f"{name}.png" for name in SET5))
     pixels = save(tmp_path / "Set5/LR_bicubic/X2", *(f"{name}x2.png" for name in SET5 if name != "bird"))
-    lr = sources.open_lr("Set5", scale=2, root=tmp_path, cache=tmp_path / "cache", **GIVEN)
+    lr = sources.open_lr("Set5", scale=2, root=tmp_path, cache=tmp_path / "cache")
     baby, bird, *others = lr
     assert bird == Bad("bird.png", f"bird.png: {tmp_path}/Set5/LR_bicubic/X2 lacks its LR image at x2")
     for name, image in zip(pixels, (baby, *others), strict=True):
@@ -230,16 +228,16 @@ def test_the_folder_of_pairs_itself(tmp_path, save):
 
 def test_some_images_of_a_folder_with_lr_beside(tmp_path, save):
     save(tmp_path / "mine/HR", "a.png", "b.png")
-    hr = sources.open_hr(tmp_path / "mine/HR", scale=2, root=tmp_path, cache=tmp_path / "cache", exclude=("a.png",), **GIVEN)
+    hr = sources.open_hr(tmp_path / "mine/HR", scale=2, root=tmp_path, cache=tmp_path / "cache", exclude=("a.png",))
     assert hr.names == ("b.png",)
 
 
-def test_messages_name_the_options_of_the_command(tmp_path):
-    where = {"scale": 2, "root": tmp_path, "cache": tmp_path / "cache", **GIVEN}
+def test_messages_name_the_option_that_the_caller_knows(tmp_path):
+    where = {"scale": 2, "root": tmp_path, "cache": tmp_path / "cache"}
     for opener in (sources.open_hr, sources.open_lr):
-        with pytest.raises(InputError, match=r"^--sets=nowhere: no such folder$"):
+        with pytest.raises(InputError, match=r"^--sets: there is no folder nowhere$"), option("--sets"):
             opener("./nowhere", **where)
-        with pytest.raises(InputError, match=rf"^Set5 is not below {tmp_path} \(--data\): "):
+        with pytest.raises(InputError, match=rf"^--sets: Set5 is not in the data root {tmp_path}; "), option("--sets"):
             opener("Set5", **where)
 
 
@@ -247,7 +245,7 @@ def test_messages_name_the_options_of_the_command(tmp_path):
     ("text", "is_name"), [("Set5", True), ("set14", True), ("./Set5", False), ("~/x", False), ("Set6", True), ("", True)]
 )
 def test_names_and_folders(text, is_name):
-    """Set6 is neither; the error that it is no known set says more than that there is no such folder."""
+    """Set6 is neither. The error that the set is unknown is of more help than one about a missing folder."""
     assert module.is_name(text) == is_name
 
 
@@ -259,7 +257,7 @@ def test_a_bad_image_in_the_middle_stands_in_its_place(tmp_path, save):
     whole = (tmp_path / "mine/a.png").read_bytes()
     (tmp_path / "mine/b.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "mine/d.png").symlink_to("nowhere")
-    image_set = sources.open_folder([tmp_path / "mine"], cache=tmp_path / "cache", config_key="data.dir")
+    image_set = sources.open_folder([tmp_path / "mine"], cache=tmp_path / "cache")
     items = list(image_set)
     assert [item.name for item in items] == list(image_set.names) == ["a.png", "b.png", "c.png", "d.png", "e.png"]
     assert [type(item) for item in items] == [Image, Bad, Image, Bad, Image]

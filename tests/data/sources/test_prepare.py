@@ -14,6 +14,7 @@ from sr_jax.data.images import Bad
 from sr_jax.data.images import Image as Decoded
 from sr_jax.data.sources import prepare
 from sr_jax.errors import InputError
+from tests.data.sources.reading import read
 
 
 def write(path, pixels):
@@ -26,20 +27,19 @@ def folder(tmp_path, rng):
     pixels = {name: rng.integers(0, 256, (12, 10, 3), dtype=np.uint8) for name in ("b.png", "a.png", "sub/c.bmp")}
     for name, array in pixels.items():
         write(tmp_path / "images" / name, array)
-    (tmp_path / "images" / "readme.txt").write_text("no image, and no image's name")
+    (tmp_path / "images" / "readme.txt").write_text("neither an image nor the name of one")
     (tmp_path / "images" / ".hidden.png").write_text("left alone")
     return tmp_path / "images", pixels
 
 
 def load(directory, cache, bad_images="refuse"):
-    return sources.usable(sources.open_folder([directory], cache=cache, config_key="data.dir"), bad_images)
+    images, reasons = sources.split_usable(sources.open_folder([directory], cache=cache))
+    sources.handle_bad_images(reasons, bad_images)
+    return images
 
 
 def test_photographs_come_from_scikit_image(cache):
-    train, test = (
-        sources.usable(sources.open_set("photographs", split=split, root=cache, root_option="--data", cache=cache), "refuse")
-        for split in ("train", "test")
-    )
+    train, test = (read(sources.open_set("photographs", split=split, root=cache, cache=cache)) for split in ("train", "test"))
     assert [image.name for image in test] == ["astronaut.png", "chelsea.png", "coffee.png"]
     assert not {image.name for image in train} & {image.name for image in test}
     from skimage import data
@@ -75,18 +75,13 @@ def test_a_changed_file_is_seen(folder, cache):
 
 
 def test_missing_folder(tmp_path, cache):
-    with pytest.raises(InputError, match=r"data\.dir=.*nowhere: no such folder"):
+    with pytest.raises(InputError, match=r"there is no folder .*nowhere"):
         load(tmp_path / "nowhere", cache)
-
-
-def test_the_key_that_names_the_folder_is_said(tmp_path, cache):
-    with pytest.raises(InputError, match=r"eval\.sets=.*nowhere: no such folder"):
-        sources.open_folder([tmp_path / "nowhere"], cache=cache, config_key="eval.sets")
 
 
 def test_file_instead_of_folder(tmp_path, cache):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="not a folder"):
+    with pytest.raises(InputError, match="file is not a folder"):
         load(tmp_path / "file", cache)
 
 
@@ -124,8 +119,7 @@ def test_a_name_that_is_not_utf8(folder, cache):
 
 def test_nothing_left(tmp_path, cache):
     (tmp_path / "text.png").write_text("text")
-    with pytest.raises(InputError, match="no usable image"):
-        load(tmp_path, cache, "skip")
+    assert load(tmp_path, cache, "skip") == []
 
 
 def test_a_damaged_prepared_set_is_made_again(folder, tmp_path):
@@ -142,7 +136,7 @@ def prepared_file(cache):
 
 
 def test_a_preparation_that_was_killed_is_made_again(folder, tmp_path):
-    """The note is written last: without it nothing that lies there is trusted."""
+    """The note is written last. Without it, the files are not trusted."""
     directory, pixels = folder
     load(directory, tmp_path / "cache")
     record = prepared_file(tmp_path / "cache")
@@ -166,7 +160,7 @@ def test_without_its_note_a_prepared_set_is_not_trusted(folder, tmp_path):
 
 
 def test_killed_for_real(tmp_path, save):
-    """A process that dies while it prepares leaves nothing that a later one takes for whole."""
+    """After a process died while preparing a set, a later one does not take the set for complete."""
     save(tmp_path / "images", *(f"{i:03}.png" for i in range(40)))
     script = """
 import os, sys
@@ -181,7 +175,7 @@ def dying(self, files):
             os._exit(9)
         yield index, example
 ImageFiles._generate_examples = dying
-sources.open_folder([sys.argv[1]], cache=Path(sys.argv[2]), config_key="data.dir")
+sources.open_folder([sys.argv[1]], cache=Path(sys.argv[2]))
 """
     arguments = [sys.executable, "-c", script, str(tmp_path / "images"), str(tmp_path / "cache")]
     assert subprocess.run(arguments, check=False, capture_output=True).returncode == 9
@@ -190,10 +184,10 @@ sources.open_folder([sys.argv[1]], cache=Path(sys.argv[2]), config_key="data.dir
 
 
 def test_damage_inside_a_record_is_found_while_reading(tmp_path, save):
-    """Same size, same note; what has been given out is not given again."""
+    """Size and note are the same. Images that were already read are not repeated."""
     pixels = save(tmp_path / "images", *(f"{i:02}.png" for i in range(30)), shape=(40, 40, 3))
     (tmp_path / "images/00-gone.png").symlink_to("nowhere")
-    image_set = sources.open_folder([tmp_path / "images"], cache=tmp_path / "cache", config_key="data.dir")
+    image_set = sources.open_folder([tmp_path / "images"], cache=tmp_path / "cache")
     record = prepared_file(tmp_path / "cache")
     damaged = bytearray(record.read_bytes())
     middle = len(damaged) // 2
@@ -208,9 +202,9 @@ def test_damage_inside_a_record_is_found_while_reading(tmp_path, save):
 
 
 def test_a_set_is_not_held_in_memory(tmp_path, save):
-    """After the first image only as many more are decoded as threads run ahead."""
+    """When the first image is read, only as many others are decoded as the threads run ahead."""
     save(tmp_path / "images", *(f"{i:03}.png" for i in range(200)))
-    image_set = sources.open_folder([tmp_path / "images"], cache=tmp_path / "cache", config_key="data.dir")
+    image_set = sources.open_folder([tmp_path / "images"], cache=tmp_path / "cache")
     decoded = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "decode_image", lambda data, name: decoded.append(name) or np.zeros((1, 1, 3), np.uint8))
@@ -221,7 +215,7 @@ def test_a_set_is_not_held_in_memory(tmp_path, save):
 
 
 def test_large_sets_are_written_in_parts(tmp_path, save, monkeypatch):
-    """TFDS sorts what exceeds its buffer on disk, for which it needs TensorFlow."""
+    """TFDS sorts data that exceed its buffer on disk, and needs TensorFlow for that."""
     pixels = save(tmp_path / "images", *(f"{i:02}.png" for i in range(30)))
     size = max(path.stat().st_size for path in (tmp_path / "images").iterdir())
     monkeypatch.setattr(prepare, "PART", 4 * size)
@@ -240,11 +234,11 @@ def test_a_file_too_large_to_be_an_image(folder, cache):
         load(folder[0], cache)
 
 
-def test_the_fingerprint_tells_sets_apart(folder, tmp_path):
+def test_different_sets_have_different_fingerprints(folder, tmp_path):
     directory, _ = folder
 
     def fingerprint(**options):
-        return sources.open_folder([directory], **options, cache=tmp_path / "cache", config_key="data.dir").fingerprint
+        return sources.open_folder([directory], **options, cache=tmp_path / "cache").fingerprint
 
     first = fingerprint()
     assert fingerprint() == first
@@ -257,7 +251,7 @@ def test_an_unreadable_file_that_goes_is_seen(folder, cache):
     directory, _ = folder
 
     def fingerprint():
-        return sources.open_folder([directory], cache=cache, config_key="data.dir").fingerprint
+        return sources.open_folder([directory], cache=cache).fingerprint
 
     first = fingerprint()
     (directory / "gone.png").symlink_to("nowhere")
@@ -271,7 +265,7 @@ def test_an_unreadable_file_that_goes_is_seen(folder, cache):
 
 
 def test_a_damaged_description_is_made_again(folder, tmp_path):
-    """Of the right length, so that the note agrees."""
+    """The description has the right length, so that the note fits."""
     directory, pixels = folder
     load(directory, tmp_path / "cache")
     (info,) = (tmp_path / "cache").rglob("dataset_info.json")
@@ -280,12 +274,12 @@ def test_a_damaged_description_is_made_again(folder, tmp_path):
 
 
 def test_citation_and_licence_are_in_the_prepared_set(research_images, tmp_path):
-    sources.open_set("Set5", root=research_images, root_option="--data", cache=tmp_path, split="test")
+    sources.open_set("Set5", root=research_images, cache=tmp_path, split="test")
     (info,) = tmp_path.rglob("dataset_info.json")
-    said = json.loads(info.read_text())
-    assert "Bevilacqua" in said["citation"]
-    assert said["redistributionInfo"]["license"] == "none stated"
-    assert said["fileFormat"] == "array_record"
+    description = json.loads(info.read_text())
+    assert "Bevilacqua" in description["citation"]
+    assert description["redistributionInfo"]["license"] == "none stated"
+    assert description["fileFormat"] == "array_record"
 
 
 def test_without_tensorflow():
@@ -300,7 +294,7 @@ def test_a_changed_folder_replaces_its_prepared_set(folder, tmp_path):
     assert len(list((tmp_path / "cache").rglob("*array_record*"))) == 1
 
 
-def test_hidden_folders_are_left_alone_and_links_followed(folder, tmp_path, cache):
+def test_hidden_folders_are_left_out_and_links_followed(folder, tmp_path, cache):
     directory, _ = folder
     write(directory / ".thumbnails/small.png", np.zeros((4, 4, 3), np.uint8))
     write(tmp_path / "elsewhere/d.png", np.zeros((4, 4, 3), np.uint8))
@@ -311,5 +305,5 @@ def test_hidden_folders_are_left_alone_and_links_followed(folder, tmp_path, cach
 
 def test_cache_that_cannot_be_written(folder, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--cache_dir: .*file/sr_jax_folder.* cannot be written"):
+    with pytest.raises(InputError, match=r"the cache folder .*file/sr_jax_folder.* cannot be written"):
         load(folder[0], tmp_path / "file")
