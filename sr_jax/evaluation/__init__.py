@@ -1,1 +1,1 @@
-"""Scoring networks on whole images: protocols, few compiled shapes, rows, reports."""
+"""Evaluation: protocols, networks on whole images, scores, reports and sample sheets."""

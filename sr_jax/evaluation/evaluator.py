@@ -1,4 +1,4 @@
-"""Evaluation of networks on sets of images; what does not depend on the network is computed once."""
+"""Evaluates networks on sets of images. What does not depend on the network is computed once."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,17 +9,17 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sr_jax.errors import InputError
-from sr_jax.evaluation.protocol import Picture, Protocol, Task
+from sr_jax.evaluation.protocol import Picture, Protocol, Task, untold
 from sr_jax.evaluation.rows import Row, Stamp, mean_rows, score
-from sr_jax.evaluation.tiles import Upscaler
+from sr_jax.evaluation.tiles import TiledNetwork
 
 BICUBIC = "bicubic"
 MAX_SAMPLES = 8
-"""Of each set so many images are kept as pictures."""
+"""Images of each set whose pictures are kept."""
 
 
 class Sample(NamedTuple):
-    """The pictures of one evaluated image, uint8, and their scores."""
+    """The pictures of one evaluated image, and its scores."""
 
     set: str
     image: str
@@ -33,46 +33,43 @@ class Sample(NamedTuple):
 
 
 class Evaluator:
-    """Scores bicubic and networks on the same tasks. Scores are computed by threads while the devices go on.
+    """Scores bicubic interpolation and networks on the same tasks. Threads compute the scores while the devices go on.
 
     Args:
       tasks: images of one scale, prepared by `protocol`.
-      stamp: what all rows say of themselves, but for `weights`.
-      on_scored: called for every image that has been scored.
-
-    Raises:
-      InputError: naming the image for which a network gives values that are not finite.
+      stamp: what each row says about its origin, except `weights`.
+      on_scored: is called after each scored image.
     """
 
     def __init__(self, protocol: Protocol, tasks: Sequence[Task], *, stamp: Stamp, on_scored: Callable[[], None] | None = None):
         self._protocol, self._tasks, self._stamp = protocol, tasks, stamp
         self._on_scored = on_scored or (lambda: None)
-        of_set: dict[str, list[int]] = {}
+        by_set: dict[str, list[int]] = {}
         for index, task in enumerate(tasks):
-            of_set.setdefault(task.set, []).append(index)
-        self._shown = [index for members in of_set.values() for index in members[:MAX_SAMPLES]]
+            by_set.setdefault(task.set, []).append(index)
+        self._shown = [index for members in by_set.values() for index in members[:MAX_SAMPLES]]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             rows, self._baselines = self._collect({i: pool.submit(self._bicubic, i) for i in range(len(tasks))})
         self.bicubic_rows = rows + mean_rows(rows)
 
-    def __call__(
-        self, upscaler: Upscaler, params: Any, *, method: str, weights: str, channels: int = 1, is_told: bool = False
-    ) -> tuple[list[Row], list[Sample]]:
-        """Rows of the network: every image of every set, then each set's mean; and pictures of the first of each set.
+    def __call__(self, network: TiledNetwork, params: Any, *, method: str, weights: str) -> tuple[list[Row], list[Sample]]:
+        """The network's rows (each image of each set, then the mean of each set), and samples of the first images of each set.
 
         Args:
-          channels: that the network reads: 1 (Y) or 3 (RGB).
-          is_told: whether it is told what is known of the degradation.
+          method: the network's name in the rows and in errors.
+          weights: the origin of the parameters, as in `Stamp`.
+
+        Raises:
+          InputError: if the network must be told the degradation and a task does not say it, or its output is not finite.
         """
+        about = network.about
+        if about.is_told and any(task.known is None for task in self._tasks):
+            raise untold(method, self._stamp.lr_source)
+        images = [task.network_input(about.channels) for task in self._tasks]
+        known = [task.known for task in self._tasks] if about.is_told else None
         scored: dict[int, Future] = {}
-        if is_told and any(task.known is None for task in self._tasks):
-            raise InputError(
-                f"{method} must be told blur kernel and noise, which this LR ({self._stamp.lr_source}) does not say"
-            )
-        images = [task.as_read(channels) for task in self._tasks]
-        known = [task.known for task in self._tasks] if is_told else None
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for index, sr in upscaler(params, images, known=known):
+            for index, sr in network(params, images, known=known):
                 scored[index] = pool.submit(self._network, index, sr, method, weights)
             rows, pictures = self._collect(scored)
         samples = []
@@ -88,17 +85,19 @@ class Evaluator:
     def _network(self, index: int, sr: np.ndarray, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
         task = self._tasks[index]
         if not np.isfinite(sr).all():
-            raise InputError(f"{method} gives values that are not finite for {task.image} of {task.set}: broken weights")
+            raise InputError(
+                f"{method}: SR of {task.image} ({task.set}) has values that are not finite; the weights are broken"
+            )
         return self._score(index, self._protocol.picture(task, sr.astype(np.float64)), method, weights)
 
     def _score(self, index: int, picture: Picture, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
-        """The row, and the picture if it is to be shown."""
+        """The row, and the pixels if they are kept for a sample."""
         stamp = self._stamp._replace(weights=weights)
         row = score(self._protocol, self._tasks[index], picture, method=method, stamp=stamp)
         return row, picture.pixels if index in self._shown else None
 
     def _collect(self, futures: dict[int, Future]) -> tuple[list[Row], dict[int, np.ndarray]]:
-        """All rows, in the order of the tasks, and the pictures that are to be shown."""
+        """All rows, in the order of the tasks, and the pixels that are kept for samples."""
         assert len(futures) == len(self._tasks)
         rows, pictures = [], {}
         for index in range(len(self._tasks)):

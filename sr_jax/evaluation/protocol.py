@@ -1,8 +1,8 @@
-"""How an image is scored: what LR is made of HR, what of the result is compared, in which numbers.
+"""Protocols: how LR is made from HR, which pixels are compared, and in which precision.
 
-The network is given Y of the LR image, or RGB, and returns the same of the SR image; a protocol does the rest, on the host in
-float64, so that the same decibels come out whatever accelerator ran the network. `docs/evaluation.md` explains both protocols
-and says which published figures were made with which.
+A network reads Y or RGB of the LR image and returns the same of the SR image. The protocol does the rest on the host in
+float64, so the decibels do not depend on the accelerator. `docs/evaluation.md` explains both protocols and says which published
+figures use which.
 """
 
 import abc
@@ -16,15 +16,17 @@ from sr_jax import metrics
 from sr_jax.data.images import Image
 from sr_jax.data.pack import crop_to_multiple
 from sr_jax.errors import InputError
-from sr_jax.ops.color import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
+from sr_jax.ops.color import network_input, rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from sr_jax.ops.resize import imresize_host
 
 COMPUTED = "computed"
-"""Where LR is from: reduced bicubically. Else `files`, or the stages of a degradation."""
+"""The `lr_source` of bicubic LR. That of another degradation is `computed: STAGE, STAGE`."""
+FILES = "files"
+"""The `lr_source` of LR that is read from image files."""
 
 
 class Task(NamedTuple):
-    """One image to upscale and to score."""
+    """An image to upscale and to score."""
 
     set: str
     image: str
@@ -32,20 +34,19 @@ class Task(NamedTuple):
     hr: UInt8[np.ndarray, "sh sw c"]
     """Cropped to multiples of the scale."""
     lr: UInt8[np.ndarray, "h w c"]
-    """The LR image to look at; what a network reads under `rgb-uint8`."""
+    """The LR image, as sample sheets show it and networks that read RGB get it."""
     y: Float32[np.ndarray, "h w 1"]
-    """The LR image's Y channel in [0, 1], as a network reads it."""
+    """Y of the LR image in [0, 1], as networks that read Y get it."""
     known: Any = None
-    """What is known of the degradation, for networks that are told."""
+    """What networks that must be told the degradation are told; None if it is not known."""
 
-    def as_read(self, channels: int) -> Float32[np.ndarray, "h w c"]:
-        """What a network reads, in [0, 1]: Y, or RGB, where a gray image stands in all three channels."""
-        rgb = np.broadcast_to(self.lr, (*self.lr.shape[:2], 3))
-        return self.y if channels == 1 else to_float(rgb).astype(np.float32)
+    def network_input(self, channels: int) -> Float32[np.ndarray, "h w {channels}"]:
+        """The LR image in [0, 1] for a network with so many channels: Y, or RGB, where a gray image fills all three."""
+        return self.y if channels == 1 else network_input(self.lr, channels=channels)
 
 
 class Picture(NamedTuple):
-    """An SR image as it is scored."""
+    """An SR image in the form that is scored."""
 
     pixels: UInt8[np.ndarray, "sh sw c"]
     y: Float[np.ndarray, "sh sw 1"]
@@ -53,24 +54,24 @@ class Picture(NamedTuple):
 
 
 class Protocol(abc.ABC):
-    """What a protocol decides."""
+    """What differs between protocols."""
 
     name: str
     description: str
-    """How LR is made and what is scored, in one line, with {lr} and {scale}."""
+    """How LR is made and what is scored, in one line that contains {lr} and {scale}."""
     bicubic_lr: str
-    """How LR is made by bicubic reduction."""
+    """How bicubic LR is made."""
     takes_lr_files: bool
-    """Whether LR may come from image files, or from a degradation, as 8-bit RGB; and so whether networks may read RGB."""
+    """Whether LR may be 8-bit RGB, from image files or from a degradation. Only then may networks read RGB."""
 
     def describe(self, *, scale: int, lr_source: str) -> str:
-        """In one line how images are scored, with where their LR is from, as in `Stamp`."""
+        """How LR is made and what is scored, in one line; `lr_source` as in `Stamp`."""
         lr = self.bicubic_lr if lr_source == COMPUTED else f"{lr_source}, 8-bit RGB"
         return self.description.format(scale=scale, lr=lr)
 
     @abc.abstractmethod
     def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
-        """Prepares an image; `lr` is its LR file, None to compute it."""
+        """Prepares an image. If `lr` is None, LR is made from HR by bicubic reduction."""
 
     @abc.abstractmethod
     def reference_y(self, task: Task) -> Float[np.ndarray, "sh sw 1"]:
@@ -78,18 +79,20 @@ class Protocol(abc.ABC):
 
     @abc.abstractmethod
     def bicubic(self, task: Task) -> Picture:
-        """Bicubic interpolation's SR image."""
+        """The SR image of bicubic interpolation."""
 
     @abc.abstractmethod
     def picture(self, task: Task, sr: Float[np.ndarray, "sh sw c"]) -> Picture:
-        """The SR image of a network that returned `sr`, in [0, 1]: Y, to which in colour CbCr are enlarged bicubically; or RGB,
-        which for a gray image is averaged."""
+        """The SR image of a network whose output `sr` is Y or RGB in [0, 1].
+
+        A colour image of Y gets CbCr that bicubic interpolation enlarges. For a gray image, RGB is averaged.
+        """
 
 
 class Papers(Protocol):
-    """The protocol of SRCNN's published MATLAB code, and so of FSRCNN, VDSR, LapSRN and of the published bicubic rows.
+    """The protocol of SRCNN's published MATLAB code, which FSRCNN, VDSR, LapSRN and the published rows of bicubic use as well.
 
-    HR is converted to 8-bit Y first; LR is that Y resized in floating point and not rounded; SR's Y is rounded to 8 bits.
+    HR is first converted to 8-bit Y. LR is that Y, resized in floating point and not rounded. Y of SR is rounded to 8 bits.
     """
 
     name = "papers"
@@ -107,7 +110,7 @@ class Papers(Protocol):
         return _y8(task.hr).astype(np.float64)
 
     def bicubic(self, task: Task) -> Picture:
-        y = _resize(_y8(task.hr).astype(np.float64), 1 / task.scale)  # in float64, as MATLAB's
+        y = _resize(_y8(task.hr).astype(np.float64), 1 / task.scale)  # float64, as in MATLAB; task.y is float32
         return self.picture(task, _resize(y, task.scale) / 255)
 
     def picture(self, task: Task, sr: np.ndarray) -> Picture:
@@ -121,7 +124,7 @@ class Papers(Protocol):
 
 
 class RgbUint8(Protocol):
-    """The protocol of the networks since EDSR: an 8-bit RGB image in, an 8-bit RGB image out, as a user would see them."""
+    """The protocol of the networks since EDSR: 8-bit RGB in, 8-bit RGB out, like the files of a user."""
 
     name = "rgb-uint8"
     description = "LR: {lr}; scored: 8-bit RGB and its Y (BT.601), not rounded; {scale} px shaved"
@@ -131,7 +134,7 @@ class RgbUint8(Protocol):
     def task(self, image: Image, *, set: str, scale: int, lr: np.ndarray | None) -> Task:
         hr = crop_to_multiple(image.pixels, scale)
         lr = _resize(hr, 1 / scale) if lr is None else lr
-        return Task(set, image.name, scale, hr, lr, (_ycbcr(lr)[..., :1]).astype(np.float32))
+        return Task(set, image.name, scale, hr, lr, network_input(lr, channels=1))
 
     def reference_y(self, task: Task) -> np.ndarray:
         return metrics.luma(task.hr)
@@ -153,27 +156,43 @@ class RgbUint8(Protocol):
 
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (Papers(), RgbUint8())}
 PUBLISHED = "published"
-"""Instead of a protocol's name: the one with which networks of the kind are published."""
+"""Stands for the protocol with which networks of the same kind are published."""
 
 
 def choose(name: str, *, channels: Collection[int], rgb_lr: str, option: str) -> Protocol:
-    """The protocol of that name, or the published one: `papers` for networks that read Y, `rgb-uint8` for those that read RGB.
+    """The protocol with this name. `published` is `papers` for networks that read Y, and `rgb-uint8` if one reads RGB.
 
     Args:
-      channels: that the networks read.
-      rgb_lr: why LR must be 8-bit RGB, if it must: because it comes from files, or from a degradation of RGB.
-      option: what names the protocol, for errors.
+      channels: the channels that each network reads.
+      rgb_lr: the reason why LR must be 8-bit RGB (it comes from files, or from a degradation of RGB); empty if it need not be.
+      option: the option that names the protocol, for errors.
 
     Raises:
-      InputError: if the protocol cannot score these.
+      InputError: if the protocol cannot score these networks on this LR.
     """
     if name == PUBLISHED:
         return PROTOCOLS["rgb-uint8" if rgb_lr or 3 in channels else "papers"]
     protocol = PROTOCOLS[name]
     if not protocol.takes_lr_files and (rgb_lr or 3 in channels):
-        why = rgb_lr or "the network reads RGB"
-        raise InputError(f"{option}{name}: it makes Y of LR in floating point, but {why}; use {option}rgb-uint8")
+        reason = rgb_lr or "the network reads RGB"
+        raise InputError(
+            f"{option}{name}: this protocol makes LR from Y in floating point, but {reason}; use {option}rgb-uint8"
+        )
     return protocol
+
+
+def untold(name: str, lr_source: str) -> InputError:
+    """The error for a network that must be told the degradation, on LR for which it is not known.
+
+    Args:
+      name: the network's name.
+      lr_source: the origin of LR, as in `Stamp`.
+    """
+    lr = "LR files do" if lr_source == FILES else f"LR made by {lr_source.removeprefix(f'{COMPUTED}: ')} does"
+    return InputError(
+        f"{name} must be told the blur kernel and the noise of each image, which {lr} not say; "
+        "use a blur, Subsample() and, last, GaussianNoise(), or bicubic"
+    )
 
 
 def _resize(x: np.ndarray, scale: float | int) -> np.ndarray:
@@ -181,10 +200,10 @@ def _resize(x: np.ndarray, scale: float | int) -> np.ndarray:
 
 
 def _y8(image: np.ndarray) -> np.ndarray:
-    """Y of an 8-bit image, rounded to 8 bits, as MATLAB's `rgb2ycbcr`; a gray image is its own Y."""
+    """Y of an 8-bit image, rounded to 8 bits, like MATLAB's `rgb2ycbcr`. A gray image is its own Y."""
     return image if image.shape[-1] == 1 else rgb_to_ycbcr(image)[..., :1]
 
 
 def _ycbcr(image: np.ndarray) -> np.ndarray:
-    """YCbCr of an 8-bit RGB image in [0, 1], not rounded; of a gray image itself."""
+    """YCbCr of an 8-bit RGB image in [0, 1], not rounded. A gray image is returned as it is."""
     return to_float(image) if image.shape[-1] == 1 else rgb_to_ycbcr(to_float(image))

@@ -1,4 +1,4 @@
-"""Tables of an evaluation, as text, Markdown and CSV, and the comparison of several methods."""
+"""Reports of an evaluation as Markdown, CSV and JSON, and paired comparisons of methods."""
 
 import csv
 import io
@@ -18,22 +18,24 @@ CONFIDENCE = 0.95
 
 
 class Paired(NamedTuple):
-    """A paired comparison of Y-PSNR over images [dB]."""
+    """A comparison of two methods by Y-PSNR [dB], paired by image."""
 
     n: int
+    """Number of images."""
     mean: float
     """Mean difference."""
     low: float
-    """The 95 % confidence interval of the mean, by Student's t; NaN for fewer than two images."""
+    """Lower end of the 95 % confidence interval of the mean, by Student's t; NaN for fewer than two images."""
     high: float
+    """Upper end of the interval."""
     p: float
-    """Wilcoxon's signed-rank test, two-sided; NaN for fewer than two images, or if no image differs."""
+    """p-value of Wilcoxon's two-sided signed-rank test; NaN for fewer than two images, or if no image differs."""
     better: int
-    """Images on which the difference is positive."""
+    """Number of images with a positive difference."""
 
 
 def table(methods: Sequence[Sequence[Row]]) -> str:
-    """Y-PSNR and SSIM of several methods side by side, as Markdown; gains are those over the first."""
+    """Y-PSNR and SSIM of several methods side by side, with the gains over the first method, as Markdown."""
     first, *others = methods
     lines = []
     for index, row in enumerate(first):
@@ -50,7 +52,7 @@ def table(methods: Sequence[Sequence[Row]]) -> str:
 
 
 def means(methods: Sequence[Sequence[Row]]) -> str:
-    """Every method's mean over every set, PSNR and SSIM on Y and RGB, as Markdown."""
+    """PSNR and SSIM on Y and RGB of each method, means over each set, as Markdown."""
     rows = [row for rows in methods for row in rows if row.image == MEAN]
     order = list(dict.fromkeys(row.set for row in rows))
     rows.sort(key=lambda row: order.index(row.set))
@@ -60,7 +62,10 @@ def means(methods: Sequence[Sequence[Row]]) -> str:
 
 
 def compare(reference: Sequence[Row], other: Sequence[Row]) -> Paired:
-    """`other` minus `reference`, paired by image; images that one of them reproduces exactly have no PSNR and are left out."""
+    """Compares `other` minus `reference`, paired by image.
+
+    Images that one of them reproduces exactly have an infinite PSNR and are left out.
+    """
     from scipy import stats  # slow to import
 
     both = [(theirs, ours) for theirs, ours in zip(reference, other, strict=True) if theirs.image != MEAN]
@@ -81,7 +86,7 @@ def compare(reference: Sequence[Row], other: Sequence[Row]) -> Paired:
 
 
 def comparisons(methods: Sequence[Sequence[Row]]) -> str:
-    """Each method against the first, over the images of each set and over all, as Markdown."""
+    """Compares each method with the first, over the images of each set and over all images, as Markdown."""
     first, *others = methods
     sets = list(dict.fromkeys(row.set for row in first))
     lines = []
@@ -98,18 +103,19 @@ def comparisons(methods: Sequence[Sequence[Row]]) -> str:
 
 
 def write(directory: Path, rows: Sequence[Row], markdown: str) -> None:
-    """Writes `results.json`, `results.csv` (all rows) and `results.md`."""
+    """Writes all rows to `results.json` and `results.csv`, and `markdown` to `results.md`."""
     replace_text(directory / "results.json", to_json(rows))
     replace_text(directory / "results.csv", to_csv(rows))
     replace_text(directory / "results.md", markdown)
 
 
 def to_json(rows: Sequence[Row]) -> str:
-    """A list of rows; JSON has no infinity: null stands for an infinite PSNR."""
+    """The rows as a JSON list. An infinite PSNR becomes null, because JSON has no infinity."""
     return json.dumps([without_infinities(row._asdict()) for row in rows], indent=1) + "\n"
 
 
 def to_csv(rows: Sequence[Row]) -> str:
+    """The rows as CSV, under a line with the names of their fields."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Row._fields)

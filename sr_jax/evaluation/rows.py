@@ -1,4 +1,4 @@
-"""What an evaluation says: one row for each image and method, and the means."""
+"""Rows: the scores of one image by one method, and their means."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,17 +15,17 @@ MEAN = "mean"
 
 
 class Stamp(NamedTuple):
-    """What every number must say of how it came about."""
+    """The origin of a number, which each row carries."""
 
     protocol: str
     lr_source: str
-    """Where LR comes from: `computed` or `files`."""
+    """`files`; `computed` for bicubic LR; `computed: STAGE, STAGE` for the stages of another degradation."""
     precision: str
-    """In which the network computed."""
+    """Precision in which the network computed."""
     weights: str
-    """File or directory and step; empty where there are none."""
+    """The network's weights, with their step; empty for bicubic interpolation."""
     commit: str
-    """Of the code, `-dirty` where files had been changed; or the version of the package."""
+    """Commit of the code, with `-dirty` if files had changed; or the version of the package."""
 
 
 class Row(NamedTuple):
@@ -41,7 +41,7 @@ class Row(NamedTuple):
     psnr_rgb: float
     ssim_rgb: float
     shave: int
-    """Pixels not scored at every border."""
+    """Width of the border that is not scored [pixels]."""
     protocol: str
     lr_source: str
     precision: str
@@ -53,19 +53,19 @@ FIGURES = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
 
 
 def unusable(image: Image, *, scale: int) -> str | None:
-    """Why an image cannot be scored, if so: it is too small, or so flat that its PSNR is infinite."""
+    """The reason why an image cannot be scored: it is too small, or its pixels are all equal. None if it can be scored."""
     hr = crop_to_multiple(image.pixels, scale)
     least = metrics.SSIM_WINDOW + 2 * scale
     if min(hr.shape[:2]) < least:
         h, w = image.pixels.shape[:2]
         return f"{image.name}: {h}x{w} is too small to be scored at x{scale}; it needs {least}x{least} and multiples of {scale}"
     if np.ptp(hr, (0, 1)).max() == 0:
-        return f"{image.name}: all its pixels are equal, so that PSNR is infinite"
+        return f"{image.name}: all its pixels are equal, so its PSNR is infinite"
     return None
 
 
 def score(protocol: Protocol, task: Task, picture: Picture, *, method: str, stamp: Stamp) -> Row:
-    """PSNR [dB] and SSIM on Y and on RGB (on the one channel of a gray image), `scale` pixels shaved from every side."""
+    """PSNR [dB] and SSIM on Y and RGB (for a gray image, on its one channel), without `scale` pixels at each border."""
     y_a, y_b = (metrics.shave(y, task.scale) for y in (picture.y, protocol.reference_y(task)))
     a, b = (metrics.shave(pixels, task.scale) for pixels in (picture.pixels, task.hr))
     figures = metrics.psnr(y_a, y_b), metrics.ssim(y_a, y_b), metrics.psnr(a, b), metrics.ssim(a, b)
@@ -73,7 +73,7 @@ def score(protocol: Protocol, task: Task, picture: Picture, *, method: str, stam
 
 
 def mean_rows(rows: Iterable[Row]) -> list[Row]:
-    """The mean of every set of every method, as rows whose image is `mean`."""
+    """The means over each set, for each method, as rows whose image is `mean`."""
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
         groups.setdefault((row.set, row.scale, row.method), []).append(row)
@@ -84,6 +84,6 @@ def mean_rows(rows: Iterable[Row]) -> list[Row]:
 
 
 def overall(rows: Sequence[Row]) -> float:
-    """Mean Y-PSNR [dB] over all images of all sets."""
+    """The mean Y-PSNR [dB] over all images of all sets."""
     values = [row.psnr_y for row in rows if row.image != MEAN]
     return math.fsum(values) / len(values)

@@ -1,9 +1,8 @@
-"""Pictures of a run: sample sheets, pixel for pixel, and the training curve."""
+"""Sample sheets: LR, bicubic, SR and HR of an image side by side, pixel for pixel."""
 
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,15 +15,31 @@ from sr_jax.evaluation.evaluator import Sample
 DETAIL = 64
 """Height and width of the magnified detail [HR pixels]."""
 GAP = 8
+"""Space between pictures [pixels]."""
 CAPTION = 26
+"""Height of the captions [pixels]."""
 COLUMN = 180
-"""Least width of a column, so that captions do not overlap [pixels]."""
+"""Minimum width of a column, so that captions do not overlap [pixels]."""
+
+
+def write_sheets(samples: Sequence[Sample], folder: Path, *, method: str) -> list[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
+    """Writes the sheet of each sample to `folder` as NAME.png, and returns the sheets with their names.
+
+    Args:
+      folder: is created if it does not exist.
+      method: the network's name in the captions.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sheets = [(name, sample_sheet(sample, method=method)) for name, sample in _named(samples)]
+    for name, sheet in sheets:
+        PILImage.fromarray(sheet).save(folder / f"{name}.png")
+    return sheets
 
 
 def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
-    """LR, bicubic, SR and HR side by side, and below each a magnified detail, where bicubic errs most.
+    """LR, bicubic, SR and HR side by side, and below each a magnified detail, where the error of bicubic is largest.
 
-    Nothing is interpolated: LR and the details are magnified by repeating pixels.
+    LR and the details are magnified by repeating pixels; nothing is interpolated.
     """
     scale = sample.hr.shape[0] // sample.lr.shape[0]
     lr = np.repeat(np.repeat(sample.lr, scale, 0), scale, 1)
@@ -53,50 +68,21 @@ def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
     return np.asarray(sheet)
 
 
-def sample_sheets(samples: Sequence[Sample], *, method: str) -> Iterator[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
-    """The sheets of samples, each with a name that is good for a file."""
+def _named(samples: Sequence[Sample]) -> Iterator[tuple[str, Sample]]:
+    """The samples with unique names that are safe as file names."""
     names: set[str] = set()
     for number, sample in enumerate(samples, 1):
         name = re.sub(r"[^\w.-]", "_", f"{sample.set}_{Path(sample.image).with_suffix('')}")[:60]
         name = f"{name}-{number}" if name in names else name
         names.add(name)
-        yield name, sample_sheet(sample, method=method)
+        yield name, sample
 
 
 def _hardest(sample: Sample) -> tuple[int, int, int]:
-    """Top left corner and size of the square in which bicubic's squared error is largest."""
+    """Row, column and size of the square in which the squared error of bicubic is largest."""
     error = (metrics.luma(sample.bicubic) - metrics.luma(sample.hr))[..., 0] ** 2
     size = min(DETAIL, *error.shape)
     total = np.pad(error.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     sums = total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
     y, x = np.unravel_index(sums.argmax(), sums.shape)
     return int(y), int(x), size
-
-
-def save_png(pixels: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
-    PILImage.fromarray(pixels).save(path)
-
-
-def training_curve(history: Sequence[dict[str, Any]], path: Path, *, bicubic: float, method: str) -> None:
-    """Loss, and Y-PSNR of the evaluations with bicubic's as a line, over the steps.
-
-    Args:
-      history: the lines of `metrics.jsonl`.
-      bicubic: mean Y-PSNR of bicubic [dB].
-    """
-    from matplotlib.figure import Figure  # slow to import, and wanted at the end alone
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    losses, scores = ([(row["step"], row[name]) for row in history if row.get(name) is not None] for name in ("loss", "psnr_y"))
-    if losses:
-        left.semilogy(*zip(*losses, strict=True))
-    left.set(xlabel="step", ylabel="training loss", title="Loss")
-    if scores:
-        right.plot(*zip(*scores, strict=True), marker="o", markersize=3, label=method)
-    right.axhline(bicubic, color="gray", linestyle="--", label="bicubic")
-    right.set(xlabel="step", ylabel="mean Y-PSNR [dB]", title="Evaluation (EMA weights)")
-    right.legend()
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)

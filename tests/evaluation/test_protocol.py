@@ -5,7 +5,7 @@ from skimage.color import rgb2ycbcr, ycbcr2rgb
 from sr_jax import metrics
 from sr_jax.data.images import Image, decode_image
 from sr_jax.errors import InputError
-from sr_jax.evaluation.protocol import PROTOCOLS, choose
+from sr_jax.evaluation.protocol import COMPUTED, PROTOCOLS, choose, untold
 from sr_jax.evaluation.rows import Stamp, mean_rows, score
 from sr_jax.ops.resize import imresize_host
 
@@ -128,7 +128,7 @@ def test_gray_images_are_their_own_y(rng, name):
     assert protocol.picture(task, np.full((24, 24, 1), 1.5)).pixels.max() == 255
 
 
-def test_y_is_scored_rounded_under_papers_alone(image):
+def test_only_papers_score_rounded_y(image):
     task = PAPERS.task(image, set="s", scale=2, lr=None)
     assert (PAPERS.bicubic(task).y % 1 == 0).all()
     assert (RGB_UINT8.bicubic(task).y % 1 != 0).any()
@@ -140,8 +140,8 @@ def test_a_network_that_reads_rgb(rng):
     image = Image("a", rng.integers(0, 256, (24, 28, 3), dtype=np.uint8))
     protocol = PROTOCOLS["rgb-uint8"]
     task = protocol.task(image, set="s", scale=2, lr=None)
-    np.testing.assert_array_equal(task.as_read(3), np.float32(task.lr / 255))
-    assert task.as_read(1).shape == (12, 14, 1)
+    np.testing.assert_array_equal(task.network_input(3), np.float32(task.lr / 255))
+    assert task.network_input(1).shape == (12, 14, 1)
     sr = rng.uniform(-0.2, 1.2, (24, 28, 3))
     pixels = protocol.picture(task, sr).pixels
     np.testing.assert_array_equal(pixels, np.floor(255 * np.clip(sr, 0, 1) + 0.5))
@@ -151,7 +151,7 @@ def test_a_gray_image_for_a_network_that_reads_rgb(rng):
     """It stands in all three channels, and the three that come back are averaged."""
     image = Image("a", rng.integers(0, 256, (24, 28, 1), dtype=np.uint8))
     task = PROTOCOLS["rgb-uint8"].task(image, set="s", scale=2, lr=None)
-    read = task.as_read(3)
+    read = task.network_input(3)
     assert read.shape == (12, 14, 3)
     assert (read == read[..., :1]).all()
     picture = PROTOCOLS["rgb-uint8"].picture(task, np.stack([np.full((24, 28), v) for v in (0.1, 0.2, 0.7)], -1))
@@ -182,3 +182,13 @@ def test_descriptions_say_where_lr_is_from():
     text = PROTOCOLS["rgb-uint8"].describe(scale=3, lr_source="computed: gaussian-blur, subsample")
     assert text.startswith("LR: computed: gaussian-blur, subsample, 8-bit RGB;")
     assert text.endswith("3 px shaved")
+
+
+@pytest.mark.parametrize(
+    ("lr_source", "text"),
+    [("files", "LR files do not say"), (f"{COMPUTED}: jpeg, bicubic", "LR made by jpeg, bicubic does not say")],
+)
+def test_a_network_that_must_be_told(lr_source, text):
+    error = untold("usrnet", lr_source)
+    assert isinstance(error, InputError)
+    assert str(error).startswith(f"usrnet must be told the blur kernel and the noise of each image, which {text}; use a blur")
