@@ -1,4 +1,4 @@
-"""From HR windows to pairs of LR and HR patches: pure functions, made to run inside the compiled step."""
+"""Makes pairs of LR and HR patches from HR windows, with pure functions that run inside the compiled step."""
 
 import collections
 from collections.abc import Sequence
@@ -34,37 +34,39 @@ __all__ = [
 
 
 class Batch(NamedTuple):
-    """What a pipeline delivers for one step."""
+    """The output of a pipeline for one step."""
 
     window: Any  # UInt8 "*steps b n n 3", a NumPy or a JAX array
     """HR patches, RGB, with the degradation's `margin` more pixels on every side."""
     transform: Any  # Int32 "*steps b"
-    """Which symmetry of the square each example takes."""
+    """The symmetry of the square that is applied to each example."""
     draw: Any  # UInt32 "*steps b 2"
     """Data of each example's random key (`jax.random.wrap_key_data`), from which its degradation is drawn."""
     lr: Any = None  # UInt8 "*steps b m m 3"
-    """The LR patches, where they come from files; None where they are made of the windows."""
+    """The LR patches, if they come from files; None if they are made from the windows."""
 
 
 class Pairs(NamedTuple):
-    """What a step trains on."""
+    """The pairs on which a step trains."""
 
     lr: Any  # UInt8 "b m m 3"
     hr: Any  # UInt8 "b p p 3"
     drawn: dict[str, Any]
-    """What the degradation drew of each example, by name (kernel, sigma, ...), for networks that are given it."""
+    """The random values of each example by name, such as `kernel` and `noise_sigma`, for networks that need them."""
 
 
 class Degrade:
-    """Makes LR and HR patches of a batch, by a chain of stages; each example draws with its own key.
+    """Makes LR and HR patches of a batch with a chain of stages. Each example has its own key.
 
-    The LR of the one stage `bicubic` is byte for byte that of the whole image's bicubic reduction, turned with it. Any other
-    chain degrades the *turned* window, so that the kernels that it drew, and the pixel of each cell that is kept, hold for
-    the pair as it is. CPUs go through the examples one by one, so that the bytes of an example do not depend on how many there
-    are (vectorised loops treat their last elements differently); that is no slower there, since an example fits the cache.
+    With `bicubic` as the only stage, an LR patch is byte for byte a crop of the whole image's bicubic reduction, and the
+    symmetry is applied to both patches. Any other chain degrades the *transformed* window, so that the drawn kernels, and the
+    choice of the pixel that is kept in each cell, are right for the pair.
+
+    CPUs process the examples one by one. So the bytes of an example do not depend on the size of the batch, although
+    vectorised loops treat their last elements differently. It is not slower, since an example fits into the cache.
 
     Args:
-      stages: in their order; none: bicubic.
+      stages: the chain; if it is empty, bicubic reduction.
 
     Raises:
       ValueError: if the stages together do not reduce by `scale`.
@@ -80,7 +82,7 @@ class Degrade:
             raise ValueError(f"the stages reduce by {reduction}, not by scale={scale}")
         self._draws_nothing = all(stage.takes_bytes for stage in self._stages)
         self.margin = -(-self._margins[0] // scale) * scale
-        """Pixels around an HR patch that its LR patch depends on, a multiple of the scale."""
+        """HR pixels around a patch on which its LR patch depends, a multiple of the scale."""
 
     def __call__(self, batch: Batch) -> Pairs:
         if batch.lr is not None:
@@ -113,7 +115,7 @@ class Degrade:
 
 
 def bicubic(*, scale: int) -> Stage:
-    """MATLAB's bicubic reduction: of 8-bit images in 8 bits, with its rounding; of floats without."""
+    """MATLAB's bicubic reduction. It rounds uint8 images as MATLAB does, and does not round float images."""
     return Stage(
         lambda _, image: (bicubic_downsample_window(image, scale), {}),
         margin=SUPPORT * scale,
@@ -128,7 +130,7 @@ def subsample(*, scale: int) -> Stage:
 
 
 def transform(x: Array, which: Int32[Array, " b"]) -> Array:
-    """Of each square image: bit 0 exchanges rows and columns, then bit 1 flips the rows, bit 2 the columns."""
+    """Applies a symmetry to each square image: bit 0 swaps rows and columns, then bit 1 flips rows and bit 2 columns."""
     bit = [((which >> i) & 1).astype(bool)[:, None, None, None] for i in range(3)]
     x = jnp.where(bit[0], x.swapaxes(1, 2), x)
     x = jnp.where(bit[1], x[:, ::-1], x)
@@ -136,7 +138,7 @@ def transform(x: Array, which: Int32[Array, " b"]) -> Array:
 
 
 def _joined(stages: Sequence[Stage]) -> list[Stage]:
-    """Blurs that are followed by subsampling compute the kept pixels alone."""
+    """Combines blurs with the subsampling that follows them, so that only the kept pixels are computed."""
     joined: list[Stage] = []
     for stage in stages:
         keeps_every = stage.scale if stage.margin == 0 and stage.scale > 1 else 0
@@ -148,7 +150,7 @@ def _joined(stages: Sequence[Stage]) -> list[Stage]:
 
 
 def _margins(stages: Sequence[Stage]) -> list[int]:
-    """The pixels around the patch that each stage needs, in pixels of its input."""
+    """The number of pixels around the patch that each stage needs in its input."""
     margins: list[int] = []
     needed = 0
     for stage in reversed(stages):
@@ -158,7 +160,7 @@ def _margins(stages: Sequence[Stage]) -> list[int]:
 
 
 def _cut(image: Array, margin: int) -> Array:
-    """The two axes of pixels without `margin` on every side."""
+    """Removes `margin` pixels on every side."""
     return image if margin == 0 else image[..., margin:-margin, margin:-margin, :]
 
 
@@ -167,11 +169,11 @@ def _as_float(image: Num[Array, "h w c"]) -> Float[Array, "h w c"]:
 
 
 def _named(drawn: Sequence[Drawn]) -> Drawn:
-    """All that was drawn; what a second stage calls the same gets `_2`, and so on."""
+    """Joins the values that the stages drew. A name that occurs a second time gets the suffix `_2`, and so on."""
     named: Drawn = {}
-    seen: collections.Counter[str] = collections.Counter()
+    count: collections.Counter[str] = collections.Counter()
     for values in drawn:
         for name, value in values.items():
-            seen[name] += 1
-            named[name if seen[name] == 1 else f"{name}_{seen[name]}"] = value
+            count[name] += 1
+            named[name if count[name] == 1 else f"{name}_{count[name]}"] = value
     return named

@@ -1,16 +1,16 @@
 """The blind degradation of Real-ESRGAN (Wang, Xie, Dong, Shan, "Real-ESRGAN: Training Real-World Blind Super-Resolution with
 Pure Synthetic Data", ICCV Workshops 2021): blur, resize, noise and JPEG, twice, then resize to LR, sinc filter and JPEG.
 
-Sizes must not depend on what is drawn, so an image that was resized by a factor f lies on a grid of fixed size around the
-patch's middle, whose pixels are 1/f HR pixels wide. What that changes:
+Sizes cannot depend on random values, so an image that was resized by a factor f lies on a grid of fixed size around the
+patch's centre, whose pixels are 1/f HR pixels wide. This differs from the paper as follows:
 
-- Beyond the window of `MARGIN` HR pixels around the patch stands the window's reflection. (The paper reflects at the border
-  of a 400 px crop, and cuts 256 px from it at random.)
-- JPEG's blocks and borders are those of these grids, not of an image of the resized size.
-- Sizes are not rounded to whole pixels, so factors are exactly what was drawn.
-- Shot noise counts 256 levels; the paper's count follows the number of different values in an image.
-- The mode "area" averages over a pixel's exact footprint, also when enlarging.
-- HR is not sharpened (the paper trains on unsharp-masked HR images).
+- The window, with `MARGIN` HR pixels around the patch, is reflected at its border. (The paper reflects at the border of a
+  400 px crop, and cuts 256 px from it at random.)
+- JPEG's blocks and borders are those of these grids, and not those of a resized image.
+- Sizes are not rounded to whole pixels, so that factors are exact.
+- Shot noise counts 256 levels. In the paper, the number of levels follows from the number of different values in an image.
+- The mode "area" averages over a pixel's exact footprint, even when it enlarges the image.
+- HR is not sharpened. (The paper trains on HR images with unsharp masking.)
 """
 
 import math
@@ -30,8 +30,8 @@ from sr_jax.ops import blur_kernels
 from sr_jax.ops.jpeg import apply_jpeg
 
 MARGIN = 32
-"""HR pixels around the patch that are seen, rounded up to a multiple of the scale."""
-_SIZE = 21  # of all kernels; the smaller ones that are drawn are filled up with zeros
+"""HR pixels around the patch that the chain uses, rounded up to a multiple of the scale."""
+_SIZE = 21  # of all kernels; smaller ones are padded with zeros
 _SMALLEST = 7
 _REACH = _SIZE // 2
 _LEVELS = 256  # photons of a white pixel, before the noise is scaled
@@ -91,7 +91,7 @@ def _blur(key: Key[Array, ""], image: Array, order: Any, *, pad: int) -> tuple[A
 
 
 def _kernel(key: Key[Array, ""], order: Any) -> Float[Array, "k k"]:
-    """A sinc, or a Gaussian of one of six kinds, of a random odd size."""
+    """Draws a sinc, or a Gaussian of one of six kinds, with a random odd size."""
     keys = jax.random.split(key, 9)
     size = _draw_size(keys[0])
     kind = jax.random.choice(keys[1], len(order.kinds), p=jnp.asarray(order.kinds))
@@ -111,7 +111,7 @@ def _kernel(key: Key[Array, ""], order: Any) -> Float[Array, "k k"]:
 
 
 def _beta(key: Key[Array, ""], bounds: Range) -> Float[Array, ""]:
-    """Below one and above it with equal probability, then uniform."""
+    """Draws a value below or above one, with equal probability, and uniformly there."""
     half, where = jax.random.split(key)
     below, above = uniform(where, (bounds[0], 1.0)), uniform(where, (1.0, bounds[1]))
     return jnp.where(chance(half, 0.5), below, above)
@@ -138,7 +138,7 @@ def _factor(key: Key[Array, ""], order: Any) -> tuple[Float[Array, ""], Drawn]:
 
 
 def _noise(key: Key[Array, ""], image: Array, order: Any) -> tuple[Array, Drawn]:
-    """Gaussian noise or scaled shot noise, in all channels the same or not; then clipped."""
+    """Adds Gaussian noise or scaled shot noise, which may be the same in all channels, and clips the result."""
     keys = jax.random.split(jax.random.fold_in(key, 2), 5)
     is_gaussian, gray = chance(keys[0], order.gaussian), chance(keys[1], order.gray)
     sigma, shot_scale = uniform(keys[2], order.noise_sigma), uniform(keys[3], order.shot_scale)

@@ -1,4 +1,4 @@
-"""Blur by kernels that are drawn, or stand in a file."""
+"""Blurs with kernels that are drawn at random or read from a file."""
 
 import functools
 import hashlib
@@ -18,8 +18,8 @@ from sr_jax.errors import InputError
 from sr_jax.ops import blur_kernels
 
 MAX_SIZE = 101
-"""Of kernels in files: a larger one is more likely a photograph, and its margin would exceed most training images."""
-_STEPS = 100  # of a camera's shake
+"""Largest kernel in a file. A larger one is more likely a photograph, and needs a margin larger than most training images."""
+_STEPS = 100  # of a shaking camera's path
 _INERTIA = 0.9  # the share of its velocity that a shaking camera keeps in a step
 
 
@@ -28,11 +28,11 @@ class Kernels(NamedTuple):
 
     size: int
     draw: Callable[[Key[Array, ""]], Drawn]
-    """What is drawn, with the kernel itself (`size x size`, sum 1) under `kernel`."""
+    """Draws the kernel (`size x size`, sum 1), under the name `kernel`, and its parameters."""
 
 
 def blur(distribution: Kernels, *, stride: int) -> Stage:
-    """Convolves with a drawn kernel, whose tap `(size - 1) / 2` lies on the kept pixel, and keeps every `stride`-th pixel."""
+    """Convolves with a drawn kernel and keeps every `stride`-th pixel. Tap `(size - 1) / 2` lies on the kept pixel."""
     reach = distribution.size // 2
 
     def apply(key: Key[Array, ""], image: Float[Array, "h w 3"]) -> tuple[Float[Array, "h2 w2 3"], Drawn]:
@@ -43,10 +43,10 @@ def blur(distribution: Kernels, *, stride: int) -> Stage:
 
 
 def convolve_inside(image: Float[Array, "h w c"], kernel: Float[Array, "k k"], *, stride: int) -> Float[Array, "h2 w2 c"]:
-    """True convolution where the kernel, of odd size, lies inside of the image, at every `stride`-th pixel of that.
+    """True convolution at every `stride`-th pixel at which the kernel, of odd size, lies inside of the image.
 
-    A sum over rows of taps, each a sum of shifted products: several times as fast on CPUs as XLA's convolution with one
-    kernel for each image, and every pixel is computed in the same order whatever the batch.
+    This is a sum over rows of taps, and each row is a sum of shifted products. On CPUs it is several times as fast as XLA's
+    convolution with one kernel for each image. It computes every pixel in the same order, whatever the batch.
     """
     size = kernel.shape[0]
     flipped = kernel[::-1, ::-1]
@@ -64,10 +64,11 @@ def convolve_inside(image: Float[Array, "h w c"], kernel: Float[Array, "k k"], *
 
 
 def gaussian(*, size: int, sigma: Range, anisotropic: bool, shift: float) -> Kernels:
-    """Gaussians; anisotropic ones draw both standard deviations [pixels] and the angle [degrees].
+    """Gaussians. Anisotropic ones draw two standard deviations and an angle.
 
     Args:
-      shift: of the middle, down and to the right of tap `(size - 1) / 2` [pixels].
+      sigma: standard deviation [pixels].
+      shift: offset of the centre from tap `(size - 1) / 2`, down and to the right [pixels].
     """
 
     def draw(key: Key[Array, ""]) -> Drawn:
@@ -82,7 +83,7 @@ def gaussian(*, size: int, sigma: Range, anisotropic: bool, shift: float) -> Ker
 
 
 def motion(*, size: int, length: Range, angle: Range, shift: float) -> Kernels:
-    """Straight motions of a length [pixels] and an angle [degrees]."""
+    """Straight lines with a length [pixels] and an angle [degrees]."""
 
     def draw(key: Key[Array, ""]) -> Drawn:
         first, second = jax.random.split(key)
@@ -94,21 +95,23 @@ def motion(*, size: int, length: Range, angle: Range, shift: float) -> Kernels:
 
 
 def shake(*, size: int, extent: Range, shift: float) -> Kernels:
-    """Paths of a shaking hand: a velocity that changes at random, with inertia (after Boracchi and Foi, "Modeling the
-    Performance of Image Restoration From Motion Blur", TIP 2012), scaled to an extent [pixels].
+    """Paths of a camera in a shaking hand, scaled to an extent [pixels].
+
+    The velocity changes at random, with inertia, as in Boracchi and Foi, "Modeling the Performance of Image Restoration From
+    Motion Blur", TIP 2012.
     """
 
     def draw(key: Key[Array, ""]) -> Drawn:
         first, second = jax.random.split(key)
         pushes = jax.random.normal(first, (_STEPS, 2))
         velocity = lax.scan(_push, jnp.zeros(2), pushes)[1]
-        where = jnp.cumsum(velocity, 0)
-        where = where - where.mean(0, keepdims=True)
+        path = jnp.cumsum(velocity, 0)
+        path = path - path.mean(0, keepdims=True)
         widest = uniform(second, extent)
-        where = where * (widest / jnp.max(where.max(0) - where.min(0)))
-        reach = (size - 1) / 2 - abs(shift)  # what would leave the kernel stays at its edge
-        where = jnp.clip(where, -reach, reach)
-        return {"kernel": blur_kernels.path(size, where[:, 0], where[:, 1], shift=shift), "blur_extent": widest}
+        path = path * (widest / jnp.max(path.max(0) - path.min(0)))
+        reach = (size - 1) / 2 - abs(shift)
+        path = jnp.clip(path, -reach, reach)  # the path stays inside of the kernel
+        return {"kernel": blur_kernels.path(size, path[:, 0], path[:, 1], shift=shift), "blur_extent": widest}
 
     return Kernels(size, draw)
 
@@ -119,19 +122,20 @@ def _push(velocity: Array, push: Array) -> tuple[Array, Array]:
 
 
 def disk(*, size: int, radius: Range, shift: float) -> Kernels:
-    """Disks of a radius [pixels]: a lens out of focus."""
+    """Disks with a radius [pixels], the blur of a lens out of focus."""
 
     def draw(key: Key[Array, ""]) -> Drawn:
-        drawn = uniform(key, radius)
-        return {"kernel": blur_kernels.disk(size, radius=drawn, shift=shift), "blur_radius": drawn}
+        value = uniform(key, radius)
+        return {"kernel": blur_kernels.disk(size, radius=value, shift=shift), "blur_radius": value}
 
     return Kernels(size, draw)
 
 
 def classical(*, size: int, variance: Range, extent: Range, shake_probability: float, shift: float) -> Kernels:
-    """Anisotropic Gaussians, with variances [pixels^2] and an angle drawn uniformly, or the paths of a shaking hand.
+    """Anisotropic Gaussians, with uniform variances [pixels^2] and angle, or paths of a shaking camera.
 
-    The training kernels of USRNet (Zhang, Van Gool, Timofte, "Deep Unfolding Network for Image Super-Resolution", CVPR 2020).
+    These are the training kernels of USRNet (Zhang, Van Gool, Timofte, "Deep Unfolding Network for Image Super-Resolution",
+    CVPR 2020).
     """
     shakes = shake(size=size, extent=extent, shift=shift)
 
@@ -153,7 +157,7 @@ def classical(*, size: int, variance: Range, extent: Range, shake_probability: f
 
 
 def from_file(*, path: str, shift: float) -> Kernels:
-    """One of the kernels of a file, all equally likely. They are used as they are, whatever the shift."""
+    """The kernels of a file, which are all equally likely. They are not shifted."""
     del shift
     bank = load_kernels(path)
 
@@ -172,35 +176,36 @@ BLURS: dict[str, Callable[..., Kernels]] = {
     "classical-blur": classical,
     "kernel-file": from_file,
 }
-"""Name in the config -> distribution."""
+"""Maps names in the config to distributions."""
 
 
 def load_kernels(path: str | Path) -> Float[np.ndarray, "n k k"]:
-    """All kernels of a .npy, .npz, .mat or gray .png file, over their sums, filled up with zeros to one odd size.
+    """Reads all kernels of a .npy, .npz, .mat or gray .png file.
 
-    An array of three axes is a stack of kernels, along its first axis; along its last, as MATLAB has them, if only its first
-    two agree. Of a .npz or .mat file every array counts, cell arrays with all their cells. Tap `(k - 1) // 2` of each axis
-    becomes the middle.
+    Each kernel is divided by its sum. All are padded with zeros to one odd size, such that tap `(k - 1) // 2` becomes the
+    centre. An array with three axes is a stack of kernels along its first axis. It is a stack along its last axis, as in
+    MATLAB, if only the first two axes have the same length. In .npz and .mat files, every array and every cell of a cell
+    array is read.
 
     Raises:
-      InputError: if the file is missing, or holds no kernel, or one that is too large, not finite, or of no positive sum.
+      InputError: if the file is missing or has no kernel, or a kernel is too large, not finite, or without a positive sum.
     """
     path = _existing(path)
     try:
         arrays = _READERS[path.suffix.lower()](path)
     except KeyError:
         raise InputError(f"kernel file {path}: unknown kind {path.suffix!r}; use {', '.join(_READERS)}") from None
-    except Exception as error:  # the readers raise all kinds for a damaged file
+    except Exception as error:  # the readers raise exceptions of all kinds
         raise InputError(f"kernel file {path}: cannot be read ({error})") from None
-    found = [kernel for name, array in arrays.items() for kernel in _split(name, array, path)]
-    if not found:
+    kernels = [kernel for name, array in arrays.items() for kernel in _split(name, array, path)]
+    if not kernels:
         raise InputError(f"kernel file {path} holds no kernel: an array of two axes, or a stack of them")
-    size = max(max(kernel.shape) for kernel in found) // 2 * 2 + 1
-    return np.stack([_fill_up(kernel, size) for kernel in found]).astype(np.float32)
+    size = max(max(kernel.shape) for kernel in kernels) // 2 * 2 + 1
+    return np.stack([_pad(kernel, size) for kernel in kernels]).astype(np.float32)
 
 
 def file_digest(path: str | Path) -> str:
-    """Of a kernel file's bytes, by which a resumed run knows its kernels again.
+    """The sha256 of a kernel file, with which a resumed run recognises its kernels.
 
     Raises:
       InputError: if the file is missing.
@@ -211,7 +216,7 @@ def file_digest(path: str | Path) -> str:
 def _existing(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if not path.is_file():
-        raise InputError(f"kernel file {path}: no such file")
+        raise InputError(f"there is no kernel file {path}")
     return path
 
 
@@ -242,26 +247,26 @@ _READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 
 def _split(name: str, array: np.ndarray, path: Path) -> list[np.ndarray]:
-    """The kernels of an array, each checked and over its sum."""
+    """Checks the kernels of an array, and divides each by its sum."""
     if array.dtype == object:  # a cell array
         return [kernel for i, cell in enumerate(array.ravel()) for kernel in _split(f"{name}{{{i + 1}}}", cell, path)]
     where = f"kernel file {path}, {name}"
     if array.dtype.kind not in "biuf" or array.ndim not in (2, 3):
-        raise InputError(f"{where}: {array.dtype} of the shape {array.shape}; a kernel has two axes, a stack of them three")
-    found = []
+        raise InputError(f"{where}: {array.dtype} of shape {array.shape}; a kernel has two axes, a stack of kernels has three")
+    kernels = []
     for kernel in _stack(array, where).astype(np.float64):
         if not 0 < min(kernel.shape) <= max(kernel.shape) <= MAX_SIZE:
-            raise InputError(f"{where}: a {kernel.shape[0]}x{kernel.shape[1]} kernel; 1 to {MAX_SIZE} taps a side are right")
+            raise InputError(f"{where}: a {kernel.shape[0]}x{kernel.shape[1]} kernel; each side must have 1 to {MAX_SIZE} taps")
         if not np.isfinite(kernel).all():
-            raise InputError(f"{where}: holds values that are not finite")
+            raise InputError(f"{where}: has values that are not finite")
         if kernel.sum() <= 1e-12 * np.abs(kernel).sum() or not kernel.any():
-            raise InputError(f"{where}: its sum is {kernel.sum():g}; a kernel needs a positive one, to be divided by it")
-        found.append(kernel / kernel.sum())
-    return found
+            raise InputError(f"{where}: its sum is {kernel.sum():g}; it must be positive, because the kernel is divided by it")
+        kernels.append(kernel / kernel.sum())
+    return kernels
 
 
 def _stack(array: np.ndarray, where: str) -> np.ndarray:
-    """One kernel, or several along either end, as several along the first axis; the two axes of a kernel are equally long."""
+    """Returns kernels along the first axis, from a single kernel or a stack along the first or last axis."""
     if array.ndim == 2:
         return array[None]
     if array.shape[1] == array.shape[2]:
@@ -269,10 +274,10 @@ def _stack(array: np.ndarray, where: str) -> np.ndarray:
     if array.shape[0] == array.shape[1]:
         return np.moveaxis(array, 2, 0)
     shape = "x".join(map(str, array.shape))
-    raise InputError(f"{where}: which axes of {shape} are a kernel's? Neither the last two nor the first two agree")
+    raise InputError(f"{where}: in a stack of shape {shape}, the first two or the last two axes must have the same length")
 
 
-def _fill_up(kernel: np.ndarray, size: int) -> np.ndarray:
-    """Zeros around a kernel, so that its tap `(k - 1) // 2` becomes the middle one."""
+def _pad(kernel: np.ndarray, size: int) -> np.ndarray:
+    """Pads a kernel with zeros, such that tap `(k - 1) // 2` becomes the centre."""
     before = [size // 2 - (k - 1) // 2 for k in kernel.shape]
     return np.pad(kernel, [(b, size - k - b) for b, k in zip(before, kernel.shape, strict=True)])

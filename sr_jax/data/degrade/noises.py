@@ -1,4 +1,4 @@
-"""Noise of a sensor, and of compression."""
+"""Stages that add sensor noise, or compress the image."""
 
 import itertools
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from jaxtyping import Array, Bool, Float, Key
 from sr_jax.data.degrade.stages import Drawn, Range, Stage, chance, clip, uniform
 from sr_jax.ops.jpeg import apply_jpeg
 
-_FEW = 10  # photons, up to which their distribution is summed
-_TERMS = 32  # of that sum; as many photons or more have a probability of 1e-8
+_FEW = 10  # the distribution is summed for at most so many photons on average
+_TERMS = 32  # of that sum; the probability of as many photons or more is 1e-8
 _GRAY = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
 def gaussian_noise(*, sigma: Range, gray: float) -> Stage:
-    """Adds white Gaussian noise; the result is not clipped.
+    """Adds white Gaussian noise. The result is not clipped.
 
     Args:
       sigma: standard deviation [grey levels of 255].
@@ -35,10 +35,10 @@ def gaussian_noise(*, sigma: Range, gray: float) -> Stage:
 
 
 def poisson_noise(*, peak: Range, gray: float) -> Stage:
-    """Counts photons: each value becomes a Poisson number of mean `value * peak`, over `peak`. The result is not clipped.
+    """Replaces each value by a Poisson number of mean `value * peak`, divided by `peak`. The result is not clipped.
 
     Args:
-      peak: photons of a white pixel.
+      peak: number of photons of a white pixel.
       gray: probability that the three channels get the noise that the image's luma would have.
     """
 
@@ -51,7 +51,7 @@ def poisson_noise(*, peak: Range, gray: float) -> Stage:
 
 
 def jpeg(*, quality: tuple[int, int], subsampling: str) -> Stage:
-    """Saves as JPEG and reads again; every whole quality in the range is equally likely. Blocks begin at the image's corner."""
+    """Compresses as JPEG, with any integer quality in the range. The blocks begin at the image's top left corner."""
 
     def apply(key: Key[Array, ""], image: Float[Array, "h w 3"]) -> tuple[Float[Array, "h w 3"], Drawn]:
         drawn = jax.random.randint(key, (), quality[0], quality[1] + 1)
@@ -65,11 +65,11 @@ NOISES: dict[str, Callable[..., Stage]] = {
     "poisson-noise": poisson_noise,
     "jpeg": jpeg,
 }
-"""Name in the config -> stage."""
+"""Maps names in the config to stages."""
 
 
 def gaussian_like(key: Key[Array, ""], image: Float[Array, "h w 3"], *, gray: Bool[Array, ""]) -> Float[Array, "h w 3"]:
-    """White noise of unit variance, the same in all channels if `gray`."""
+    """Draws white noise of unit variance. It is the same in all channels if `gray`."""
     noise = jax.random.normal(key, image.shape)
     return jnp.where(gray, noise[..., :1], noise)
 
@@ -77,7 +77,7 @@ def gaussian_like(key: Key[Array, ""], image: Float[Array, "h w 3"], *, gray: Bo
 def shot_noise(
     key: Key[Array, ""], image: Float[Array, "h w 3"], *, peak: Float[Array, ""] | float, gray: Bool[Array, ""]
 ) -> Float[Array, "h w 3"]:
-    """`poisson(x peak) / peak - x` of each channel x, or of the luma, for all channels, if `gray`."""
+    """Draws `poisson(x peak) / peak - x` for each channel x. If `gray`, x is the luma for all channels."""
     luma = sum((float(w) * image[..., i : i + 1] for i, w in enumerate(_GRAY)), jnp.zeros_like(image[..., :1]))
     clean = clip(jnp.where(gray, luma, image))
     normal = gaussian_like(key, image, gray=gray)
@@ -85,14 +85,14 @@ def shot_noise(
 
 
 def poisson_of_normal(normal: Float[Array, "*n"], mean: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """Poisson numbers from standard normal ones: the quantile of the same probability.
+    """Converts standard normal numbers to Poisson numbers, which are the quantiles of the same probability.
 
-    Up to a mean of 10 the probabilities are summed; beyond, the quantile is its Cornish-Fisher expansion, which is off by one
-    for less than three numbers in a thousand. (`jax.random.poisson` rejects and draws anew, and takes 15 times as long.)
+    Up to a mean of 10 the probabilities are summed. Beyond that the quantile is its Cornish-Fisher expansion, which is off by
+    one for less than three numbers in a thousand. (`jax.random.poisson` samples by rejection and takes 15 times as long.)
     """
     few = jnp.clip(mean, 0, _FEW)
     terms = list(itertools.accumulate(range(1, _TERMS), lambda term, k: term * (few / k), initial=jnp.exp(-few)))
-    more = jnp.zeros_like(mean)  # the probability of more than k photons, summed from its small end
+    more = jnp.zeros_like(mean)  # the probability of more than k photons, summed from the smallest term
     count = jnp.zeros_like(mean)
     above = ndtr(-normal)
     for term in terms[:0:-1]:

@@ -1,4 +1,4 @@
-"""One step of a degradation, and what all of them need."""
+"""The type of a stage, which is one step of a degradation, and functions that several stages use."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,34 +8,36 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
 Drawn = dict[str, Array]
+"""The random values of a stage by name, such as `kernel` and `noise_sigma`."""
 Range = tuple[float, float]
-"""Least and greatest value; equal ones fix it."""
+"""Least and greatest value. Equal bounds fix the value."""
 
 
 class Stage(NamedTuple):
-    """One step of a degradation, of one image."""
+    """One step of a degradation, which processes a single image."""
 
     apply: Callable[[Key[Array, ""], Num[Array, "h w 3"]], tuple[Num[Array, "h2 w2 3"], Drawn]]
-    """From a key and an image, float32 in [0, 1] or beyond, to an image and what was drawn. It keeps only what it knows: the
-    result is smaller by `margin` pixels of the input on every side, and then `scale` times."""
+    """Takes a key and an image, float32 in [0, 1] or slightly outside, and returns the new image and the values it drew."""
     margin: int = 0
+    """Pixels of the input that are missing on every side of the output, because they depend on pixels outside of the image."""
     scale: int = 1
+    """The factor by which height and width shrink, after the margin is removed."""
     takes_bytes: bool = False
-    """Whether uint8 images are passed on as they are, and not as floats."""
+    """Whether `apply` takes uint8 images directly. Otherwise they are converted to float first."""
     strided: Callable[[int], "Stage"] | None = None
-    """The same followed by keeping every s-th pixel, where that is cheaper in one step."""
+    """Returns a stage that also keeps only every s-th pixel; None if doing both at once saves nothing."""
 
 
 def uniform(key: Key[Array, ""], bounds: Range) -> Float[Array, ""]:
-    """A number between two bounds."""
+    """Draws a number between two bounds."""
     return jax.random.uniform(key, (), jnp.float32, *bounds)
 
 
 def chance(key: Key[Array, ""], probability: float) -> Array:
-    """True with a probability."""
+    """Draws True with this probability."""
     return jax.random.bernoulli(key, probability)
 
 
 def clip(image: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
-    """Into [0, 1]."""
+    """Clips an image to [0, 1]."""
     return jnp.clip(image, 0, 1)

@@ -1,4 +1,4 @@
-"""Whole images through a degradation, for evaluation: each draws by its name, so that every run scores the same LR."""
+"""Degrades whole images, for evaluation. The key of an image follows from its name, so that every run scores the same LR."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -12,23 +12,25 @@ from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.data.images import Image
 
 SIDE = 128
-"""Images are filled up to squares whose sides are multiples of this, so that few programs are compiled."""
+"""Images are padded to squares whose sides are multiples of this number of LR pixels, so that few programs are compiled."""
 
 
 def degrade_images(
     degrade: Degrade, images: Sequence[Image], *, scale: int
 ) -> Iterator[tuple[UInt8[np.ndarray, "h w 3"], dict[str, Any]]]:
-    """Yields LR and what was drawn (for a batch of one) of every image, whose sides are multiples of the scale.
+    """Yields the LR image of every image, and the values drawn for it, with an axis for a batch of one.
 
-    A gray image is degraded as the RGB image that looks the same. Beyond its borders an image is mirrored.
+    A gray image is repeated in three channels. Images are reflected at their borders.
+
+    Args:
+      images: images whose sides are multiples of the scale.
     """
     run = jax.jit(degrade)
     for image in images:
         height, width = image.pixels.shape[:2]
         step = SIDE * scale
         side = -(-max(height, width) // step) * step
-        before = degrade.margin
-        pads = [(before, before + side - size) for size in (height, width)]
+        pads = [(degrade.margin, degrade.margin + side - size) for size in (height, width)]
         rgb = np.broadcast_to(image.pixels, (height, width, 3))
         window = np.pad(rgb, [*pads, (0, 0)], mode="symmetric")
         pairs = run(Batch(window[None], np.zeros(1, np.int32), _key(image.name)[None]))
@@ -36,5 +38,5 @@ def degrade_images(
 
 
 def _key(name: str) -> UInt32[np.ndarray, " 2"]:
-    """Data of the random key of a name."""
+    """The data of the random key that belongs to a name."""
     return np.frombuffer(hashlib.sha256(name.encode()).digest()[:8], np.uint32)

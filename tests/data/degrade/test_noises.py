@@ -1,4 +1,4 @@
-"""Noise against its own definition, and SciPy's distributions."""
+"""Compares noise with its definition and with SciPy's distributions."""
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ def test_poisson_numbers_have_their_distribution(mean):
 
 
 def test_poisson_numbers_are_not_negative():
-    """Also of the smallest normal numbers that are drawn in float32."""
+    """The same holds for the smallest normal numbers that are drawn in float32."""
     normal, mean = jnp.linspace(-6, -3, 301), jnp.linspace(0, 15, 151)
     numbers = np.asarray(noises.poisson_of_normal(*jnp.meshgrid(normal, mean)))
     assert numbers.min() == 0
@@ -54,7 +54,7 @@ def test_poisson_noise_counts_photons():
     np.testing.assert_allclose(gray[..., 0], gray[..., 2], atol=1e-6)
 
 
-def test_jpeg_qualities_are_whole_and_all_drawn():
+def test_all_integer_jpeg_qualities_are_drawn():
     stage = noises.jpeg(quality=(30, 34), subsampling="4:2:0")
     image = jnp.zeros((8, 8, 3))
     drawn = jax.jit(jax.vmap(stage.apply, (0, None)))(jax.random.split(KEY, 200), image)[1]["jpeg_quality"]

@@ -1,4 +1,4 @@
-"""Against SciPy, and PyTorch's `interpolate`."""
+"""Compares resampling with SciPy and with PyTorch's `interpolate`."""
 
 import jax
 import jax.numpy as jnp
@@ -39,8 +39,8 @@ def test_the_same_grid_is_the_identity(rng):
 
 def test_factor_and_mode_may_be_traced(rng):
     x = jnp.asarray(rng.random((16, 16, 3)), jnp.float32)
-    made = jax.jit(lambda p, m: resample(x, size=20, pitch=p, mode=m))(jnp.float32(1.3), jnp.int32(2))
-    np.testing.assert_allclose(made, resample(x, size=20, pitch=1.3, mode=2), atol=1e-5)
+    traced = jax.jit(lambda p, m: resample(x, size=20, pitch=p, mode=m))(jnp.float32(1.3), jnp.int32(2))
+    np.testing.assert_allclose(traced, resample(x, size=20, pitch=1.3, mode=2), atol=1e-5)
 
 
 @pytest.mark.torch

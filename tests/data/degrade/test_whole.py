@@ -23,7 +23,9 @@ def blurred(scale: int) -> degrade.Degrade:
 def test_equals_scipy_on_the_mirrored_image(images):
     for image, (lr, drawn) in zip(images, degrade_images(blurred(2), images, scale=2), strict=True):
         kernel = drawn["kernel"][0].astype(np.float64)[:, :, None]
-        expected = ndimage.convolve(image.pixels / 255, kernel, mode="reflect")[::2, ::2] * 255  # SciPy's word for symmetric
+        expected = (
+            ndimage.convolve(image.pixels / 255, kernel, mode="reflect")[::2, ::2] * 255
+        )  # this is SciPy's name for symmetric
         assert lr.shape == (image.pixels.shape[0] // 2, image.pixels.shape[1] // 2, 3)
         assert np.abs(lr - np.broadcast_to(expected, lr.shape)).max() <= 0.5 + 1e-3
 
@@ -33,7 +35,7 @@ def test_bicubic_is_that_of_the_whole_image(images):
         np.testing.assert_array_equal(lr, bicubic_downsample(jnp.asarray(image.pixels), 2))
 
 
-def test_an_image_draws_by_its_name_alone(images):
+def test_random_values_depend_on_the_name_only(images):
     (alone, drawn), *_ = degrade_images(blurred(2), images[1:2], scale=2)
     _, (among, also), _ = degrade_images(blurred(2), images, scale=2)
     np.testing.assert_array_equal(alone, among)
