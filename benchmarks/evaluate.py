@@ -1,10 +1,10 @@
-"""How much of an evaluation goes into compiling: tiles of one size against one program for each image shape.
+"""How much of an evaluation is compilation? Tiles of one size against one program for each image shape.
 
-    python benchmarks/evaluate.py --data DIR [--set Set14] [--scale 2] [--rounds 3]
+    python benchmarks/evaluate.py --data_root DIR [--set Set14] [--scale 2] [--rounds 5]
 
-Each side is a process of its own, with an empty compilation cache, and the two take turns. Both upscale the same images with
-an untrained FSRCNN (56, 12, 4); times are those of the upscaling alone. Prints seconds, the compiling's part, and medians of
-the ratios; and the largest difference between the two results.
+Each way runs in its own process, with an empty compilation cache, and the two take turns. Both upscale the same images with an
+untrained FSRCNN (56, 12, 4), and only the upscaling is timed. The script prints the seconds, the share of the compilation, the
+medians of the ratios, and the largest difference between the two results.
 """
 
 import argparse
@@ -20,33 +20,33 @@ import numpy as np
 from tabulate import tabulate
 
 
-def measure(way: str, data: Path, name: str, scale: int) -> None:
-    """Runs one side and prints its figures as JSON; the results go to the file that the environment names."""
+def measure(way: str, data_root: Path, name: str, scale: int) -> None:
+    """Runs one way and prints its figures as JSON. SR goes to the file that the environment variable RESULTS names."""
     import jax
     from flax import nnx
 
     from sr_jax.data.images import Image, decode_image
     from sr_jax.evaluation.protocol import PROTOCOLS
-    from sr_jax.evaluation.tiles import Upscaler
+    from sr_jax.evaluation.tiles import TiledNetwork
     from sr_jax.models import FSRCNN
-    from sr_jax.training.monitor import CompileClock
+    from sr_jax.system.compilation import CompileClock
 
     graph, variables = nnx.split(FSRCNN(scale=scale, rngs=nnx.Rngs(0)), nnx.Param)
     params = nnx.to_pure_dict(variables)
 
-    def model(params: Any, lr: jax.Array) -> jax.Array:
+    def apply(params: Any, lr: jax.Array) -> jax.Array:
         return nnx.merge(graph, params)(lr)
 
-    files = sorted((data / name / "HR").iterdir())
+    files = sorted((data_root / name / "HR").iterdir())
     images = [Image(path.name, decode_image(path.read_bytes(), path.name)) for path in files]
     inputs = [PROTOCOLS["papers"].task(image, set=name, scale=scale, lr=None).y for image in images]
     with CompileClock() as clock:
         begin = time.perf_counter()
         if way == "tiles":
-            results = dict(Upscaler(model, scale=scale)(params, inputs))
+            results = dict(TiledNetwork(apply, FSRCNN.about, scale=scale)(params, inputs))
         else:
-            upscale = jax.jit(model)
-            results = {i: np.asarray(upscale(params, x[None]))[0] for i, x in enumerate(inputs)}
+            compiled = jax.jit(apply)
+            results = {i: np.asarray(compiled(params, x[None]))[0] for i, x in enumerate(inputs)}
         seconds = time.perf_counter() - begin
     stored: dict[str, Any] = {str(i): results[i] for i in range(len(inputs))}
     np.savez(os.environ["RESULTS"], **stored)
@@ -55,14 +55,15 @@ def measure(way: str, data: Path, name: str, scale: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("SR_JAX_DATA"), required="SR_JAX_DATA" not in os.environ)
-    parser.add_argument("--set", default="Set14")
+    root = os.environ.get("SR_JAX_DATA")
+    parser.add_argument("--data_root", type=Path, default=root, required=root is None, help="folder with the set")
+    parser.add_argument("--set", default="Set14", help="a folder SET/HR of images")
     parser.add_argument("--scale", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each way")
     parser.add_argument("--way", choices=["tiles", "shapes"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
-        measure(arguments.way, Path(arguments.data), arguments.set, arguments.scale)
+        measure(arguments.way, arguments.data_root, arguments.set, arguments.scale)
         return
 
     import tempfile
@@ -70,17 +71,17 @@ def main() -> None:
     figures: dict[str, list[dict]] = {"tiles": [], "shapes": []}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(arguments.rounds):
-            for way, found in figures.items():
+            for way, runs in figures.items():
                 command = [sys.executable, __file__, *sys.argv[1:], "--way", way]
                 environment = os.environ | {"RESULTS": f"{folder}/{way}.npz", "JAX_ENABLE_COMPILATION_CACHE": "false"}
                 done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-                found.append(json.loads(done.stdout.splitlines()[-1]))
+                runs.append(json.loads(done.stdout.splitlines()[-1]))
         tiles, shapes = (np.load(f"{folder}/{way}.npz") for way in figures)
         difference = max(float(np.abs(tiles[i] - shapes[i]).max()) for i in shapes.files)
     lines = []
-    for way, found in figures.items():
-        share = np.median([f["compiling"] / f["seconds"] for f in found])
-        seconds, compiling, programs = (np.median([f[key] for f in found]) for key in ("seconds", "compiling", "programs"))
+    for way, runs in figures.items():
+        share = np.median([f["compiling"] / f["seconds"] for f in runs])
+        seconds, compiling, programs = (np.median([f[key] for f in runs]) for key in ("seconds", "compiling", "programs"))
         lines.append((way, programs, seconds, compiling, f"{share:.0%}"))
     print(tabulate(lines, ["way", "programs", "all [s]", "compiling [s]", "share"], tablefmt="github", floatfmt=".2f"))
     pairs = list(zip(figures["tiles"], figures["shapes"], strict=True))
