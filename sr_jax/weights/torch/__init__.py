@@ -1,1 +1,1 @@
-"""Weights of PyTorch implementations."""
+"""Weights of other implementations: reading, matching and writing PyTorch state dicts."""

@@ -1,6 +1,6 @@
-"""Between our parameters and a state dict of PyTorch's: names by a layout, axes by the kind of layer.
+"""Maps our parameters to a PyTorch state dict and back: names by a layout, axes by the kind of layer.
 
-A layout says which of our modules is which of theirs. How the arrays lie follows from the module:
+A layout says which of our modules corresponds to which of theirs. The order of axes follows from the module:
 
 | ours | theirs |
 |---|---|
@@ -13,7 +13,7 @@ A layout says which of our modules is which of theirs. How the arrays lie follow
 | `bias` (c) | `bias` (c) |
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -27,25 +27,25 @@ Turn = Callable[[np.ndarray], np.ndarray]
 
 
 class Special(NamedTuple):
-    """A parameter that lies as no rule says."""
+    """How PyTorch stores a parameter for which the table above has no rule."""
 
     key: str
-    """Theirs."""
+    """Its name in the state dict."""
     to_ours: Turn
     to_theirs: Turn
 
 
 class Layout(NamedTuple):
-    """One implementation's names of one network's layers."""
+    """One implementation's names for one network's layers."""
 
     modules: dict[str, str]
     """Path of our module, such as `mapping.0`, -> path of theirs."""
     specials: Mapping[str, Special] = MappingProxyType({})
-    """Path of our parameter -> theirs, for what is not a parameter of a module in the table above."""
+    """Path of our parameter -> theirs. They take precedence over the rules."""
     constants: Mapping[str, np.ndarray] = MappingProxyType({})
-    """What they store though it is not learned: it must have these values, and is written with them."""
+    """Values that they store although nothing learns them. A file must agree with them, and they are written with the rest."""
     ignored: tuple[str, ...] = ()
-    """Prefixes of keys that they may have and we do not, such as the branches of other scales; not written back."""
+    """Prefixes of keys that only they have, such as branches for other scales. They are not written."""
 
 
 class Leaf(NamedTuple):
@@ -54,25 +54,42 @@ class Leaf(NamedTuple):
     name: str
     shape: tuple[int, ...]
     key: str
-    """Theirs; empty if the layout does not name it."""
+    """Its name in the state dict; empty if the layout does not name it."""
     to_ours: Turn
     to_theirs: Turn
 
 
 def leaves(module: nnx.Module, layout: Layout) -> list[Leaf]:
-    """Every parameter of the network, with where a layout has it and how to turn it. The arrays may be abstract."""
-    owners = {".".join(map(str, path)): node for path, node in nnx.iter_graph(module)}
-    found = []
-    for name, shape in shapes(module).items():
-        if special := layout.specials.get(name):
-            found.append(Leaf(name, shape, *special))
-            continue
-        owner, _, leaf = name.rpartition(".")
-        above = owners.get(owner.rpartition(".")[0]) if "." in owner else module
-        key, to_ours, to_theirs = _rule(owners.get(owner), above, leaf, shape)
-        key = f"{layout.modules[owner]}.{key}" if owner in layout.modules else ""
-        found.append(Leaf(name, shape, key, to_ours, to_theirs))
-    return found
+    """Lists every parameter of a network with its place in a layout. The arrays may be abstract.
+
+    Raises:
+      TypeError: if there is no rule for a parameter and the layout does not have it among its specials.
+    """
+    result = []
+    for name, shape, rule in _parameters(module):
+        owner = name.rpartition(".")[0]
+        special = layout.specials.get(name)
+        if special is None:
+            if rule is None:
+                raise TypeError(f"there is no rule for the axes of {name}: the layout must have it among its specials")
+            special = rule._replace(key=f"{layout.modules[owner]}.{rule.key}" if owner in layout.modules else "")
+        result.append(Leaf(name, shape, *special))
+    return result
+
+
+def default_layout(module: nnx.Module) -> Layout:
+    """The layout of a network that no public implementation has: our names for modules, PyTorch's names for parameters.
+
+    A parameter without a rule keeps its name and its axes.
+    """
+    modules, specials = {}, {}
+    for name, _, rule in _parameters(module):
+        owner = name.rpartition(".")[0]
+        if rule and owner:
+            modules[owner] = owner
+        else:
+            specials[name] = Special(name, np.asarray, np.asarray)
+    return Layout(modules, specials)
 
 
 def shapes(module: nnx.Module) -> dict[str, tuple[int, ...]]:
@@ -81,44 +98,56 @@ def shapes(module: nnx.Module) -> dict[str, tuple[int, ...]]:
 
 
 def from_torch(module: nnx.Module, state: Arrays, layout: Layout) -> dict[str, np.ndarray]:
-    """Our parameters by name, float32. The state must hold all of the layout's keys in fitting shapes: `fit` checks that."""
+    """Our parameters by name, in float32. The state dict must fit the layout, which `match.compare` checks."""
     return {
-        leaf.name: np.ascontiguousarray(_spread(leaf, leaf.to_ours(np.asarray(state[leaf.key]))), np.float32)
+        leaf.name: np.ascontiguousarray(_broadcast(leaf, leaf.to_ours(np.asarray(state[leaf.key]))), np.float32)
         for leaf in leaves(module, layout)
     }
 
 
 def to_torch(module: nnx.Module, params: Arrays, layout: Layout) -> dict[str, np.ndarray]:
-    """Their state dict of our parameters."""
+    """The state dict of our parameters."""
     state = {leaf.key: np.ascontiguousarray(leaf.to_theirs(params[leaf.name])) for leaf in leaves(module, layout)}
     return {**state, **layout.constants}
 
 
-def _spread(leaf: Leaf, value: np.ndarray) -> np.ndarray:
-    """A slope that is shared, for all channels."""
+def _broadcast(leaf: Leaf, value: np.ndarray) -> np.ndarray:
+    """Repeats a slope that all channels share."""
     return np.broadcast_to(value, leaf.shape) if value.shape == (1,) else value
 
 
-def _rule(owner: Any, above: Any, leaf: str, shape: tuple[int, ...]) -> tuple[str, Turn, Turn]:
-    """Their name of a parameter, and how to turn it."""
-    key = "bias" if leaf == "bias" else "weight"
-    if isinstance(above, SubPixel):
-        outputs = _by_channel(shape[-1], above.scale)
-        back = np.argsort(outputs)
-        if leaf == "bias":
-            return key, lambda w: w[outputs], lambda w: w[back]
-        return key, lambda w: w.transpose(2, 3, 1, 0)[..., outputs], lambda w: w[..., back].transpose(3, 2, 0, 1)
-    if leaf == "kernel" and isinstance(owner, Deconvolution):
-        return key, lambda w: w.transpose(2, 3, 0, 1), lambda w: w.transpose(2, 3, 0, 1)
-    if leaf == "kernel" and isinstance(owner, nnx.Conv):
-        return key, lambda w: w.transpose(2, 3, 1, 0), lambda w: w.transpose(3, 2, 0, 1)
-    if leaf == "kernel" and isinstance(owner, nnx.Linear):
-        return key, np.transpose, np.transpose
-    if leaf == "bias" or isinstance(owner, PReLU | nnx.LayerNorm):
-        return key, lambda w: w, lambda w: w
-    raise TypeError(f"a {leaf} of {type(owner).__name__} lies as no rule says: the layout must name it among its specials")
+def _parameters(module: nnx.Module) -> Iterator[tuple[str, tuple[int, ...], Special | None]]:
+    """Name, shape and rule of each parameter."""
+    owners = {".".join(map(str, path)): node for path, node in nnx.iter_graph(module)}
+    for name, shape in shapes(module).items():
+        owner, _, attribute = name.rpartition(".")
+        parent = owners.get(owner.rpartition(".")[0]) if "." in owner else module
+        yield name, shape, _rule(owners.get(owner), parent, attribute, shape)
 
 
-def _by_channel(channels: int, scale: int) -> np.ndarray:
-    """Where PyTorch has our output channel (r, q, c) before a pixel shuffle: at (c, r, q)."""
+def _rule(owner: Any, parent: Any, attribute: str, shape: tuple[int, ...]) -> Special | None:
+    """PyTorch's name for an attribute of `owner`, and how to turn its values; None if it is none of the table above."""
+    key = "bias" if attribute == "bias" else "weight"
+    if isinstance(parent, SubPixel):
+        order = _pixel_shuffle_order(shape[-1], parent.scale)
+        inverse = np.argsort(order)
+        if attribute == "bias":
+            return Special(key, lambda w: w[order], lambda w: w[inverse])
+        return Special(key, lambda w: w.transpose(2, 3, 1, 0)[..., order], lambda w: w[..., inverse].transpose(3, 2, 0, 1))
+    if attribute == "kernel" and isinstance(owner, Deconvolution):
+        return Special(key, lambda w: w.transpose(2, 3, 0, 1), lambda w: w.transpose(2, 3, 0, 1))
+    if attribute == "kernel" and isinstance(owner, nnx.Conv) and len(shape) == 4:
+        return Special(key, lambda w: w.transpose(2, 3, 1, 0), lambda w: w.transpose(3, 2, 0, 1))
+    if attribute == "kernel" and isinstance(owner, nnx.Linear):
+        return Special(key, np.transpose, np.transpose)
+    has_same_axes = (
+        attribute == "bias"
+        or (attribute == "slope" and isinstance(owner, PReLU))
+        or (attribute == "scale" and isinstance(owner, nnx.LayerNorm))
+    )
+    return Special(key, lambda w: w, lambda w: w) if has_same_axes else None
+
+
+def _pixel_shuffle_order(channels: int, scale: int) -> np.ndarray:
+    """For each of our output channels (r, q, c) before a pixel shuffle, the index at which PyTorch has it: (c, r, q)."""
     return np.arange(channels).reshape(-1, scale, scale).transpose(1, 2, 0).ravel()

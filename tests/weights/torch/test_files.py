@@ -10,7 +10,7 @@ from ml_dtypes import bfloat16
 from safetensors.numpy import save, save_file
 
 from sr_jax.errors import InputError
-from sr_jax.weights.torch import files as sources
+from sr_jax.weights.torch import files as torch_files
 
 ONES = np.ones(3, np.float32)
 
@@ -25,21 +25,21 @@ def test_every_type_of_safetensors(tmp_path):
     types = (np.float64, np.float32, np.float16, bfloat16, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_)
     tensors = {np.dtype(t).name: np.ones((2, 3), t) for t in types} | {"scalar": np.array(2.5)}
     save_file(tensors, tmp_path / "a.safetensors")
-    found = sources.read(tmp_path / "a.safetensors").tensors
-    assert found.keys() == tensors.keys()
+    read = torch_files.read(tmp_path / "a.safetensors").tensors
+    assert read.keys() == tensors.keys()
     for name, value in tensors.items():
-        assert found[name].dtype == value.dtype
-        np.testing.assert_array_equal(found[name], value)
+        assert read[name].dtype == value.dtype
+        np.testing.assert_array_equal(read[name], value)
 
 
 def test_types_without_a_meaning_here(tmp_path):
     save_file({"a": np.ones(2, np.complex64)}, tmp_path / "a.safetensors")
     with pytest.raises(InputError, match=r"a\.safetensors holds tensors of the type C64; save them as F32"):
-        sources.read(tmp_path / "a.safetensors")
+        torch_files.read(tmp_path / "a.safetensors")
 
 
 def npy(shape: str, data: bytes, kind: str = "<f4") -> bytes:
-    """An .npz file with one array that announces any shape."""
+    """An .npz file with one array, whose header can claim any shape."""
     header = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
     return zipped(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
 
@@ -71,41 +71,41 @@ SAFETENSORS, NPZ = save({"a": ONES}), npz(a=ONES)
     ("name", "data", "message"),
     [
         ("a.safetensors", b"", r"a\.safetensors is empty"),
-        ("a.safetensors", SAFETENSORS[:-3], r"a\.safetensors is no safetensors file, or is cut short \(.*not fully covered"),
-        ("a.safetensors", SAFETENSORS[:20], r"a\.safetensors is no safetensors file, or is cut short"),
-        ("a.safetensors", NPZ, r"a\.safetensors is no safetensors file"),
+        ("a.safetensors", SAFETENSORS[:-3], r"a\.safetensors is not a safetensors file, or is cut short \(.*not fully covered"),
+        ("a.safetensors", SAFETENSORS[:20], r"a\.safetensors is not a safetensors file, or is cut short"),
+        ("a.safetensors", NPZ, r"a\.safetensors is not a safetensors file"),
         ("a.npz", b"", r"a\.npz is empty"),
-        ("a.npz", NPZ[:-30], r"a\.npz is no npz file, or is cut short"),
-        ("a.npz", b"some text", r"a\.npz is no npz file: write it with np\.savez"),
-        ("a.npz", SAFETENSORS, r"a\.npz is no npz file"),
+        ("a.npz", NPZ[:-30], r"a\.npz is not an npz file, or is cut short"),
+        ("a.npz", b"some text", r"a\.npz is not an npz file: write it with np\.savez"),
+        ("a.npz", SAFETENSORS, r"a\.npz is not an npz file"),
         ("a.npz", npz(), r"a\.npz holds no state dict"),
-        ("a.npz", flipped(PLAIN, 35), r"a\.npz is no npz file, or is cut short or damaged \(error: .*invalid"),  # zlib's
-        ("a.npz", flipped(NPZ, NPZ.index(ONES.tobytes())), r"a\.npz is no npz file, .* \(BadZipFile: Bad CRC"),
+        ("a.npz", flipped(PLAIN, 35), r"a\.npz is not an npz file, or is cut short or damaged \(error: .*invalid"),  # zlib's
+        ("a.npz", flipped(NPZ, NPZ.index(ONES.tobytes())), r"a\.npz is not an npz file, .* \(BadZipFile: Bad CRC"),
         ("a.npz", patched(PLAIN, local=6, central=8, value=1), r"a\.npz is encrypted \(a\.npy\); write it with np\.savez"),
-        ("a.npz", patched(PLAIN, local=8, central=10, value=97), r"a\.npz is no npz file, .* \(NotImplementedError"),
+        ("a.npz", patched(PLAIN, local=8, central=10, value=97), r"a\.npz is not an npz file, .* \(NotImplementedError"),
         ("a.npz", npy("(10000000000000,)", bytes(12)),
          r"a\.npz is cut short or damaged: a \(10000000000000,\) takes 40,000,000,000,000 bytes, but has 12"),
         ("a.npz", npy("(3,)", bytes(8)), r"a\.npz is cut short or damaged: a \(3,\) takes 12 bytes, but has 8"),
-        ("a.npz", npy("(-3,)", bytes(8)), r"a\.npz is damaged: a is no array \(ValueError"),
-        ("a.npz", npy("(3,", bytes(8)), r"a\.npz is damaged: a is no array"),
-        ("a.npz", npy("(" * 9000, bytes(8)), r"a\.npz is damaged: a is no array"),
-        ("a.npz", npy("(3,)", bytes(24), kind="|O"), r"a\.npz holds more than numbers \(a is of Python objects\)"),
-        ("a.h5", b"data", r"a\.h5: is of no known kind; weights are read from \.pth, \.pt, .*\.npz files"),
+        ("a.npz", npy("(-3,)", bytes(8)), r"a\.npz is damaged: a is not an array \(ValueError"),
+        ("a.npz", npy("(3,", bytes(8)), r"a\.npz is damaged: a is not an array"),
+        ("a.npz", npy("(" * 9000, bytes(8)), r"a\.npz is damaged: a is not an array"),
+        ("a.npz", npy("(3,)", bytes(24), kind="|O"), r"a\.npz holds more than numbers \(a has Python objects\)"),
+        ("a.h5", b"data", r"a\.h5 is of an unknown kind: weights are read from files that end in \.pth, \.pt, .*\.npz"),
     ],
 )  # fmt: skip
-def test_files_that_are_no_weights(tmp_path, name, data, message):
+def test_files_that_are_not_weights(tmp_path, name, data, message):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match=message):
-        sources.read(tmp_path / name)
+        torch_files.read(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.npz"])
 def test_files_that_cannot_be_read(tmp_path, name):
     with pytest.raises(InputError, match=rf"{name} cannot be read \(No such file"):
-        sources.read(tmp_path / name)
+        torch_files.read(tmp_path / name)
     (tmp_path / name).mkdir()
     with pytest.raises(InputError, match=rf"{name} cannot be read \(Is a directory"):
-        sources.read(tmp_path / name)
+        torch_files.read(tmp_path / name)
 
 
 class Evil:
@@ -121,7 +121,7 @@ class Evil:
 def test_a_pickle_in_an_npz_is_not_run(tmp_path):
     (tmp_path / "a.npz").write_bytes(npz(a=ONES, b=np.array([Evil(tmp_path / "created")], object)))
     with pytest.raises(InputError, match=r"a\.npz holds more than numbers .* Nothing of it was run"):
-        sources.read(tmp_path / "a.npz")
+        torch_files.read(tmp_path / "a.npz")
     assert not (tmp_path / "created").exists()
 
 
@@ -130,40 +130,40 @@ def test_without_pytorch(tmp_path, monkeypatch):
     (tmp_path / "a.pth").write_bytes(b"data")
     message = r"a\.pth: PyTorch's own files need PyTorch: pip install .*\[torch\].*; \.safetensors and \.npz need nothing"
     with pytest.raises(InputError, match=message):
-        sources.read(tmp_path / "a.pth")
+        torch_files.read(tmp_path / "a.pth")
 
 
 STATE, OTHER = {"conv.weight": ONES}, {"conv.weight": 2 * ONES}
 
 
 @pytest.mark.parametrize(
-    ("loaded", "notes"),
+    ("content", "expected"),
     [
         (STATE, []),
         ({"state_dict": STATE, "epoch": 3, "optimizer": {"state": {0: {"exp_avg": ONES}}}},
-         ["of what the file holds, state_dict is taken; epoch, optimizer ignored"]),
-        ({"params": OTHER, "params_ema": STATE}, ["of what the file holds, params_ema is taken, not params"]),
-        ({"state_dict": OTHER, "ema_state_dict": STATE}, ["of what the file holds, ema_state_dict is taken, not state_dict"]),
-        ({"model_state_dict": STATE}, ["of what the file holds, model_state_dict is taken"]),
-        ({"params": STATE, "params_ema": {}}, ["of what the file holds, params is taken; params_ema ignored"]),
-        ({"g": OTHER, "d": OTHER, "g_ema": STATE}, ["of what the file holds, g_ema is taken, not g, d"]),
+         ["state_dict is taken from the file; ignored: epoch, optimizer"]),
+        ({"params": OTHER, "params_ema": STATE}, ["params_ema is taken from the file, not params"]),
+        ({"state_dict": OTHER, "ema_state_dict": STATE}, ["ema_state_dict is taken from the file, not state_dict"]),
+        ({"model_state_dict": STATE}, ["model_state_dict is taken from the file"]),
+        ({"params": STATE, "params_ema": {}}, ["params is taken from the file; ignored: params_ema"]),
+        ({"g": OTHER, "d": OTHER, "g_ema": STATE}, ["g_ema is taken from the file, not g, d"]),
         ({"model": {"state_dict": STATE}, "args": None},
-         ["of what the file holds, model is taken; args ignored", "of what the file holds, state_dict is taken"]),
-        ({"weights_of_ours": STATE}, ["of what the file holds, weights_of_ours is taken"]),
-        ({**STATE, "epoch": 3}, ["epoch ignored: no tensors"]),
+         ["model is taken from the file; ignored: args", "state_dict is taken from the file"]),
+        ({"weights_of_ours": STATE}, ["weights_of_ours is taken from the file"]),
+        ({**STATE, "epoch": 3}, ["ignored, as not tensors: epoch"]),
     ],
 )  # fmt: skip
-def test_wrappings(loaded, notes):
-    tensors, said = sources.unwrap(loaded, Path("a.pth"))
-    assert said == notes
+def test_wrappings(content, expected):
+    tensors, notes = torch_files.unwrap(content, Path("a.pth"))
+    assert notes == expected
     assert tensors.keys() == {"conv.weight"}
     np.testing.assert_array_equal(tensors["conv.weight"], ONES)
 
 
 @pytest.mark.parametrize(
-    ("loaded", "message"),
+    ("content", "message"),
     [
-        ({"a": STATE, "b": OTHER}, r"holds several sets of weights, a, b; save the one to convert alone"),
+        ({"a": STATE, "b": OTHER}, r"holds several sets of weights, a, b; save only the one to convert"),
         ({"epoch": 3}, r"holds no state dict \(names and their tensors\):\n  epoch"),
         ({}, r"holds no state dict .*: it is empty"),
         ({"state_dict": {}}, r"holds no state dict"),
@@ -172,6 +172,6 @@ def test_wrappings(loaded, notes):
         ({3: ONES}, r"holds no state dict"),
     ],
 )
-def test_what_is_no_state_dict(loaded, message):
+def test_what_is_not_a_state_dict(content, message):
     with pytest.raises(InputError, match=f"a.pth {message}"):
-        sources.unwrap(loaded, Path("a.pth"))
+        torch_files.unwrap(content, Path("a.pth"))

@@ -1,23 +1,23 @@
 import numpy as np
 import pytest
 
-from sr_jax.config import CARNConfig, FSRCNNConfig
+from sr_jax.config import CARNConfig, FSRCNNConfig, SRResNetConfig
 from sr_jax.weights.torch import match
 from sr_jax.weights.torch.layouts import LAYOUTS
 from sr_jax.weights.torch.mapping import Layout
 from tests import golden
 
-NETWORK = FSRCNNConfig(d=7, s=3, m=2)
+NETWORK_CONFIG = FSRCNNConfig(d=7, s=3, m=2)
 
 
 @pytest.fixture(scope="module")
 def module():
-    return match.abstract(NETWORK, 2)
+    return match.abstract(NETWORK_CONFIG, 2)
 
 
 @pytest.fixture
 def layouts():
-    return LAYOUTS["fsrcnn"](NETWORK, 2)
+    return LAYOUTS["fsrcnn"](NETWORK_CONFIG, 2)
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_a_prefix_that_belongs_to_the_names(module, layouts, state):
 )
 def test_constants(module, layouts, state, stored, complaints):
     layout = layouts["yjn870/FSRCNN-pytorch"]._replace(constants={"mean": np.array([0.4488, 0.4371, 0.4040], np.float32)})
-    found = match.nearest(state if stored is None else {**state, "mean": stored}, module, {"so": layout})[0]
-    assert found.complaints == complaints
-    assert len(found.matched) == len(state)
+    best = match.nearest(state if stored is None else {**state, "mean": stored}, module, {"so": layout})[0]
+    assert best.complaints == complaints
+    assert len(best.matched) == len(state)
 
 
 def test_published_networks_are_known_by_their_shapes():
@@ -78,17 +78,55 @@ def test_published_networks_are_known_by_their_shapes():
         leaf.key: np.zeros(match.shape_of(leaf), np.float32)
         for leaf in match.leaves(match.abstract(FSRCNNConfig(), 3), layouts["Lornatang/FSRCNN-PyTorch"])
     }
-    assert match.elsewhere(full) == {"fsrcnn": [2, 3, 4]}
-    assert match.elsewhere({"conv.weight": np.zeros(3, np.float32)}) == {}
+    assert match.other_networks(full) == {"fsrcnn": [2, 3, 4]}
+    assert match.other_networks({"conv.weight": np.zeros(3, np.float32)}) == {}
 
 
 def test_parts_that_a_network_lacks_are_ignored():
     """CARN's released files hold the upsamplers of all scales."""
-    network = CARNConfig(width=4)
-    layouts = LAYOUTS["carn"](network, 2)
+    network_config = CARNConfig(width=4)
+    layouts = LAYOUTS["carn"](network_config, 2)
     _, one_scale = golden.network("carn-x2")
-    everything = {key.replace("upsample.up.", "upsample.up2."): value for key, value in one_scale.items()}
+    all_scales = {key.replace("upsample.up.", "upsample.up2."): value for key, value in one_scale.items()}
     more = {"upsample.up3.body.0.weight": np.ones((36, 4, 3, 3), np.float32)}
-    best = match.nearest({**everything, **more}, match.abstract(network, 2), layouts)[0]
+    best = match.nearest({**all_scales, **more}, match.abstract(network_config, 2), layouts)[0]
     assert (best.title, best.complaints) == ("nmhkahn/CARN-pytorch", [])
     assert best.ignored == ["upsample.up3.body.0.weight (a part that this network lacks)"]
+
+
+def test_other_scales(state):
+    """FSRCNN's weights have the same shapes at every scale, and SRResNet's do not."""
+    best = match.nearest(state, match.abstract(NETWORK_CONFIG, 2), match.layouts_of(NETWORK_CONFIG, 2))[0]
+    assert match.other_scales(best, NETWORK_CONFIG, 2) == [3, 4]
+    other = SRResNetConfig(blocks=2, width=6)
+    best = match.nearest(golden.network("srresnet-x2")[1], match.abstract(other, 2), match.layouts_of(other, 2))[0]
+    assert match.other_scales(best, other, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda state: state, False),
+        (lambda state: {key: value for key, value in state.items() if key != "mid_part.0.bias"}, False),
+        (lambda state: {key: value for key, value in state.items() if not key.startswith("mid_part.0.")}, True),
+        (lambda state: {**state, "mid_part.0.bias": np.zeros(5, np.float32)}, True),
+        (lambda state: {**state, "mid_part.8.bias": np.zeros(5, np.float32)}, True),
+        (lambda state: {f"theirs.{key}": value for key, value in state.items()}, False),
+    ],
+    ids=["same", "a tensor is missing", "a layer is missing", "a shape differs", "more layers", "other names"],
+)
+def test_other_sizes(module, layouts, state, change, expected):
+    best = match.nearest(change(state), module, layouts)[0]
+    assert match.has_other_sizes(best, module) == expected
+
+
+def test_a_network_without_a_file_of_layouts(monkeypatch, module):
+    monkeypatch.delitem(LAYOUTS, "fsrcnn")
+    layouts = match.layouts_of(NETWORK_CONFIG, 2)
+    assert [*layouts] == ["sr_jax"]
+    state = {leaf.key: np.zeros(match.shape_of(leaf), np.float32) for leaf in match.leaves(module, layouts["sr_jax"])}
+    assert state.keys() >= {"mapping.1.weight", "mapping.1.bias", "mapping_activations.1.weight", "deconvolution.weight"}
+    best = match.nearest(state, module, layouts)[0]
+    assert (best.complaints, len(best.matched)) == ([], len(state))
+    assert match.other_scales(best, NETWORK_CONFIG, 2) == [3, 4]
+    assert match.other_networks(state) == {}

@@ -1,8 +1,11 @@
 """How public implementations name the layers of each network: one file a network, one line here.
 
-Each function gives the layouts of one network, by the implementation's name: `(group of the config, scale) -> {name: Layout}`.
+The function of a file has the network's name and returns its layouts by title: `(network_config, scale) -> {title: Layout}`.
+A network without a file gets `mapping.default_layout`.
 """
+# ruff: noqa: F401  # LAYOUTS collects what is imported
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -23,18 +26,6 @@ from sr_jax.weights.torch.layouts.vdsr import vdsr
 from sr_jax.weights.torch.mapping import Layout
 
 LAYOUTS: dict[str, Callable[[Any, int], dict[str, Layout]]] = {
-    "srcnn": srcnn,
-    "fsrcnn": fsrcnn,
-    "espcn": espcn,
-    "vdsr": vdsr,
-    "drcn": drcn,
-    "lapsrn": lapsrn,
-    "srresnet": srresnet,
-    "edsr": edsr,
-    "carn": carn,
-    "imdn": imdn,
-    "dbpn": dbpn,
-    "usrnet": usrnet,
-    "converse-srresnet": converse_srresnet,
-    "deconv-sr": deconv_sr,
+    name.replace("_", "-"): value for name, value in list(vars().items()) if inspect.isfunction(value)
 }
+"""The functions above by the network's name in configs, such as `converse-srresnet`."""

@@ -6,9 +6,12 @@ from sr_jax.weights.torch.layouts.edsr import shift
 from sr_jax.weights.torch.mapping import Layout
 
 
-def carn(network: Any, scale: int) -> dict[str, Layout]:
-    """Trained for one scale, with `upsample.up`; or for all, with `upsample.up2`, `up3`, `up4`, of which one is read."""
-    del network
+def carn(network_config: Any, scale: int) -> dict[str, Layout]:
+    """The upsampler of a network for one scale is `upsample.up`.
+
+    A network for all scales has `upsample.up2`, `up3` and `up4`. Only the one for `scale` is read.
+    """
+    del network_config
     modules = {"entry": "entry", "exit": "exit"}
     for i in range(3):
         modules[f"cascade.fusions.{i}"] = f"c{i + 1}.body.0"

@@ -17,10 +17,10 @@ BLOCK = {
 }
 
 
-def converse_srresnet(network: Any, scale: int) -> dict[str, Layout]:
-    """`conv_first`, `conv_body`, `upconv1`, `up1`: the authors' names. They have no network for x2; it would lack `up2`."""
+def converse_srresnet(network_config: Any, scale: int) -> dict[str, Layout]:
+    """The authors' names, such as `conv_first`, `conv_body`, `upconv1`, `up1`. They have no x2 network; it would lack `up2`."""
     stages = range(scale.bit_length() - 1)
-    blocks = {f"body.{i}": f"conv_body.{i}" for i in range(network.blocks)}
+    blocks = {f"body.{i}": f"conv_body.{i}" for i in range(network_config.blocks)}
     blocks |= {f"up_blocks.{i}": f"upconv{i + 1}" for i in stages} | {"last_block": "conv_hres"}
     modules = {"head": "conv_first", "tail": "conv_last"} | {f"ups.{i}": f"up{i + 1}" for i in stages}
     modules |= {f"{ours}.{part}": f"{theirs}.{key}" for ours, theirs in blocks.items() for part, key in BLOCK.items()}
@@ -32,7 +32,7 @@ def converse_srresnet(network: Any, scale: int) -> dict[str, Layout]:
 
 
 def _converse(ours: str, theirs: str) -> dict[str, Special]:
-    """A reverse convolution: our kernel (k, k, c) is their weight (1, c, k, k), our bias (c) theirs (1, c, 1, 1)."""
+    """The layer Converse2D: our kernel (k, k, c) is their weight (1, c, k, k), and our bias (c) is theirs (1, c, 1, 1)."""
 
     def kernel_to_ours(weight: np.ndarray) -> np.ndarray:
         return weight[0].transpose(1, 2, 0)

@@ -7,13 +7,13 @@ from sr_jax.weights.torch.mapping import Layout
 STEPS = ("project", "project_back", "project_error")
 
 
-def dbpn(network: Any, scale: int) -> dict[str, Layout]:
-    """`feat0`, `feat1`, `up1`, `down1` and so on, `output_conv`: a `conv` or `deconv` with an `act` each."""
+def dbpn(network_config: Any, scale: int) -> dict[str, Layout]:
+    """Units are `feat0`, `feat1`, `up1`, `down1`, ..., `output_conv`. Their layers are a `conv` or `deconv` and an `act`."""
     del scale
     modules = _activated("first", "feat0", "conv") | _activated("shrinking", "feat1", "conv") | {"last": "output_conv.conv"}
-    for t in range(network.stages):
+    for t in range(network_config.stages):
         modules |= _projection(f"ups.{t}", f"up{t + 1}", "up_conv", ("deconv", "conv", "deconv"), fused=t > 1)
-    for t in range(network.stages - 1):
+    for t in range(network_config.stages - 1):
         modules |= _projection(f"downs.{t}", f"down{t + 1}", "down_conv", ("conv", "deconv", "conv"), fused=t > 0)
     return {"alterzero/DBPN-Pytorch": Layout(modules)}
 

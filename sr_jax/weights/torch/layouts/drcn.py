@@ -7,13 +7,14 @@ import numpy as np
 from sr_jax.weights.torch.mapping import Layout, Special
 
 
-def drcn(network: Any, scale: int) -> dict[str, Layout]:
-    """`embedding_layer`, `conv_block`, `reconstruction_layer` in the order of a `Sequential` with its ReLUs, and `w`.
+def drcn(network_config: Any, scale: int) -> dict[str, Layout]:
+    """Each of `embedding_layer`, `conv_block`, `reconstruction_layer` is a `Sequential` with its ReLUs; `w` averages.
 
-    The names of soapisnotfat/super-resolution, whose own weights do not fit: it has no ReLU between the two convolutions of
-    the reconstruction, divides by the sum of w, and does not save w. The authors' network is in MATLAB's format.
+    These are the names of soapisnotfat/super-resolution, but its weights do not fit: it has no ReLU between the two
+    convolutions of the reconstruction, divides by the sum of w, and does not save w. The authors' own network is in
+    MATLAB's format.
     """
-    del network, scale
+    del network_config, scale
     plain = {
         "embedding.0": "embedding_layer.0",
         "embedding.1": "embedding_layer.2",

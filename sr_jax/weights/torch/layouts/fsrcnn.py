@@ -5,16 +5,19 @@ from typing import Any
 from sr_jax.weights.torch.mapping import Layout
 
 
-def fsrcnn(network: Any, scale: int) -> dict[str, Layout]:
-    """`first_part`, `mid_part`, `last_part`; or, layer by layer, `feature_extraction`, `shrink`, `map`, `expand`, `deconv`."""
+def fsrcnn(network_config: Any, scale: int) -> dict[str, Layout]:
+    """Parts are `first_part`, `mid_part`, `last_part`, or one for each step of the paper.
+
+    The latter are `feature_extraction`, `shrink`, `map`, `expand`, `deconv`.
+    """
     del scale
     parts = {
         "feature_extraction": "first_part.0",
         "feature_activation": "first_part.1",
         "shrinking": "mid_part.0",
         "shrinking_activation": "mid_part.1",
-        "expanding": f"mid_part.{2 * network.m + 2}",
-        "expanding_activation": f"mid_part.{2 * network.m + 3}",
+        "expanding": f"mid_part.{2 * network_config.m + 2}",
+        "expanding_activation": f"mid_part.{2 * network_config.m + 3}",
         "deconvolution": "last_part",
     }
     layers = {
@@ -26,7 +29,7 @@ def fsrcnn(network: Any, scale: int) -> dict[str, Layout]:
         "expanding_activation": "expand.1",
         "deconvolution": "deconv",
     }
-    for i in range(network.m):
+    for i in range(network_config.m):
         parts |= {f"mapping.{i}": f"mid_part.{2 * i + 2}", f"mapping_activations.{i}": f"mid_part.{2 * i + 3}"}
         layers |= {f"mapping.{i}": f"map.{2 * i}", f"mapping_activations.{i}": f"map.{2 * i + 1}"}
     return {"yjn870/FSRCNN-pytorch": Layout(parts), "Lornatang/FSRCNN-PyTorch": Layout(layers)}
