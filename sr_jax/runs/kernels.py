@@ -1,15 +1,22 @@
-"""Draws the kernel that a network predicts: `python -m sr_jax.models kernels --model WORKDIR --image FILE --out DIR`.
+"""Draws the kernel that a trained network predicts from an LR image.
 
 Beside the kernel stand its transfer function and, for a blur, that of its regularised inverse, one for each lambda.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from sr_jax.build import trained
+from sr_jax.data.images import decode_image
 from sr_jax.errors import InputError, writing
-
-if TYPE_CHECKING:
-    import numpy as np
+from sr_jax.ops.color import network_input
+from sr_jax.system.compilation import use_compilation_cache
 
 FREQUENCIES = 64
 """Frequencies between two multiples of the LR sampling rate, along each axis."""
@@ -21,13 +28,10 @@ def draw(model: str, image: Path, out: Path, cache: Path) -> None:
     Raises:
       InputError: if the network predicts no kernel, or something cannot be read or written.
     """
-    import numpy as np
-
-    from sr_jax.build import network as build
-
-    build.use_compilation_cache(cache)
+    use_compilation_cache(cache)
     module = load(model)
-    kernel, log_lam = (np.asarray(values[0]) for values in module.predict(read(image, channels=module.about.channels)))
+    lr = read(image, channels=module.about.channels)
+    kernel, log_lam = (np.asarray(values[0]) for values in module.predict(lr))
     lambdas = np.exp(log_lam).tolist()
     with writing(f"--out {out}"):
         out.mkdir(parents=True, exist_ok=True)
@@ -35,24 +39,23 @@ def draw(model: str, image: Path, out: Path, cache: Path) -> None:
             np.save(out / f"{image.stem}-kernel.npy", kernel)
         picture(kernel, lambdas, scale=module.scale).savefig(out / f"{image.stem}-kernel.png", dpi=120)
     files = f"{out / image.stem}-kernel.png{' and .npy' if is_blur(module) else ''}"
-    told = "".join(f", lambda {lam:.3g}" for lam in lambdas) if is_blur(module) else " of G, which is no blur: no .npy file"
-    print(f"{files}: {kernel.shape[0]}x{kernel.shape[1]} taps{told}")
+    details = (
+        "".join(f", lambda {lam:.3g}" for lam in lambdas) if is_blur(module) else " of G, which is not a blur: no .npy file"
+    )
+    print(f"{files}: {kernel.shape[0]}x{kernel.shape[1]} taps{details}")
 
 
 def load(model: str) -> Any:
-    """The module of a trained network that predicts kernels or has a static one, with its parameters.
+    """Returns the module of a trained network that predicts kernels or has a static one, with its parameters.
 
     Raises:
-      InputError: if it cannot be read, or is no such network.
+      InputError: if it cannot be read, or has no such kernel.
     """
-    from sr_jax.build import network as build
-    from sr_jax.build import trained
-
     if not Path(model).expanduser().exists():
         bicubic = "; bicubic interpolation has no kernel to predict" if model == "bicubic" else ""
         raise InputError(f"--model {model}: no such work directory or weights file{bicubic}")
-    found = trained.load(model, which="latest", parameters="ema")
-    module = with_parameters(build.make_module(found.config), found.params)
+    network = trained.load(model, which="latest", parameters="ema").network
+    module = nnx.merge(network.graph, network.params)
     if not hasattr(module, "predict"):
         raise InputError(f"--model {model}: {module.about.name} has no kernel; give a DeconvSR")
     if module.about.is_told:
@@ -61,66 +64,37 @@ def load(model: str) -> Any:
 
 
 def is_blur(module: Any) -> bool:
-    """Whether the kernel of a DeconvSR is a blur: positive, with the sum 1; the G of mode=literal is not."""
+    """Whether the kernel of a DeconvSR is a blur, with positive taps that sum to 1. The G of mode=literal is not."""
     return module.mode == "regularised"
 
 
-def with_parameters(module: Any, params: Any) -> Any:
-    """The module with trained parameters."""
-    from flax import nnx
-
-    return nnx.merge(nnx.split(module, nnx.Param)[0], params)
-
-
-def read(image: Path, *, channels: int) -> Any:
-    """The image as a network of so many channels reads it: 1 h w c, in [0, 1].
+def read(image: Path, *, channels: int) -> Float[Array, "1 h w c"] | Float[np.ndarray, "1 h w c"]:
+    """Reads an image as a network with so many channels sees it, in [0, 1].
 
     Raises:
       InputError: if it cannot be read.
     """
-    from sr_jax.data.images import decode_image
-
     try:
         pixels = decode_image(image.read_bytes(), f"--image {image}")
     except OSError as error:
         raise InputError(f"--image {image} cannot be read ({error.strerror or error})") from None
-    return as_read(pixels, channels=channels)[None]
+    return network_input(pixels, channels=channels)[None]
 
 
-def as_read(pixels: "np.ndarray", *, channels: int) -> Any:
-    """8-bit pixels as a network of so many channels reads them: h w c, in [0, 1]; Y if it is one channel."""
-    import jax.numpy as jnp
-
-    from sr_jax.ops.color import rgb_to_y, to_float
-
-    values = to_float(pixels)
-    if channels == 1 and values.shape[-1] == 3:
-        values = rgb_to_y(values)
-    return jnp.broadcast_to(jnp.asarray(values, jnp.float32), (*values.shape[:2], channels))
-
-
-def transfer(kernel: "np.ndarray", *, scale: int) -> "np.ndarray":
-    """|F{k}|, the zero frequency first, at `scale` times FREQUENCIES frequencies along each axis."""
-    import numpy as np
-
+def transfer(kernel: np.ndarray, *, scale: int) -> np.ndarray:
+    """Returns |F{k}| at `scale` times FREQUENCIES frequencies along each axis, the zero frequency first."""
     return np.abs(np.fft.fft2(kernel.astype(np.float64), (scale * FREQUENCIES, scale * FREQUENCIES)))
 
 
-def inverse_transfer(kernel: "np.ndarray", lam: float, *, scale: int) -> "np.ndarray":
-    """|conj(K)| / (s^2 (D|K|^2 + lambda)): how much of the blurred HR image's spectrum the data step gives back from zero."""
-    import numpy as np
-
+def inverse_transfer(kernel: np.ndarray, lam: float, *, scale: int) -> np.ndarray:
+    """Returns |conj(K)| / (s^2 (D|K|^2 + lambda)), the share of the blurred HR image's spectrum that the data step restores."""
     power = transfer(kernel, scale=scale)
     folded = (power**2).reshape(scale, FREQUENCIES, scale, FREQUENCIES).mean((0, 2))
     return power / (scale**2 * (np.tile(folded, (scale, scale)) + lam))
 
 
-def picture(kernel: "np.ndarray", lambdas: list[float], *, scale: int) -> Any:
-    """The kernel, its transfer function, and for each lambda that of the inverse; the LR image's band within dashed lines."""
-    import numpy as np
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-
+def picture(kernel: np.ndarray, lambdas: list[float], *, scale: int) -> Figure:
+    """Draws the kernel, its transfer function, and that of the inverse for each lambda. Dashed lines enclose the LR band."""
     half = len(kernel) / 2
     spectra = [("|F{k}|" if lambdas else "|F{G}|", transfer(kernel, scale=scale))]
     spectra += [(f"|inverse|, lambda = {lam:.2g}", inverse_transfer(kernel, lam, scale=scale)) for lam in lambdas]

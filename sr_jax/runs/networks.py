@@ -1,8 +1,8 @@
-"""The published networks and what they cost: `python -m sr_jax.models list`.
+"""The published networks and what they cost.
 
-Parameters are counted on the network itself, multiply-adds on the program that JAX traces of it: those of convolutions, of
-products of matrices and of Fourier transforms. The receptive field is measured: a NaN is put into a strip, and where it comes
-out is what that pixel matters for.
+Parameters are counted in the network itself. Multiply-adds are counted in the program that JAX traces of it: those of
+convolutions, matrix products and Fourier transforms. The receptive field is measured: a NaN in one LR pixel of a strip spreads
+to every output pixel that depends on it.
 """
 
 import math
@@ -24,9 +24,10 @@ from sr_jax.errors import InputError
 from sr_jax.models import MODELS, About, Known
 
 OUTPUT = (720, 1280)
-"""Size of the output for which multiply-adds are counted, as in published tables; rounded up to a multiple of the scale."""
+"""Height and width of the output for which multiply-adds are counted, as in published tables. They are rounded up to multiples
+of the scale."""
 STRIPS = (65, 161)
-"""Lengths of the strips in which the receptive field is sought [LR pixels]."""
+"""Lengths of the strips in which the receptive field is measured [LR pixels]."""
 STRIP_WIDTH = 10
 
 
@@ -39,13 +40,13 @@ class Cost(NamedTuple):
     upsampler: str
     parameters: int
     multiply_adds: int
-    """Of one image of the size `OUTPUT`."""
+    """For one image of the size `OUTPUT`."""
     field: int | None
-    """Side of the square of LR pixels on which an output pixel depends; None: the whole image."""
+    """Side of the square of LR pixels on which an output pixel depends; None if it depends on the whole image."""
 
 
 def costs(name: str, scale: int) -> Cost:
-    """The cost of a published network, by its name in `NETWORKS`."""
+    """Measures the cost of a published network, by its name in `NETWORKS`."""
     graph, variables = nnx.split(nnx.eval_shape(lambda: models.make(NETWORKS[name], scale=scale, seed=0)), nnx.Param)
     params = nnx.to_pure_dict(variables)
 
@@ -60,11 +61,11 @@ def costs(name: str, scale: int) -> Cost:
     return Cost(name, about.year, scale, about.upsampler, size, multiply_adds(traced.jaxpr), field)
 
 
-def table(found: Sequence[Cost]) -> str:
-    """The costs as a table in Markdown."""
+def table(rows: Sequence[Cost]) -> str:
+    """Returns the costs as a table in Markdown."""
     lines = [
         (r.network, r.year, f"x{r.scale}", r.upsampler, f"{r.parameters:,}", f"{r.multiply_adds / 1e9:.1f}", _square(r.field))
-        for r in found
+        for r in rows
     ]
     headers = ("network", "year", "scale", "upsampler", "parameters", "multiply-adds [G]", "receptive field [LR pixels]")
     align = ("left", "right", "left", "left", "right", "right", "right")
@@ -72,10 +73,10 @@ def table(found: Sequence[Cost]) -> str:
 
 
 def multiply_adds(jaxpr: core.Jaxpr) -> int:
-    """Multiply-adds of a program's convolutions, products of matrices and Fourier transforms.
+    """Counts the multiply-adds of a program's convolutions, matrix products and Fourier transforms.
 
-    Of a choice between forms for different platforms, the one for others than CPUs counts. A Fourier transform of n real
-    numbers counts as 5/4 n log2 n, of complex ones twice that: half of the usual count of its floating-point operations.
+    Where a program has one form for CPUs and one for other platforms, the latter counts. A Fourier transform of n real numbers
+    counts as 5/4 n log2 n, one of complex numbers as twice that: half the usual count of its floating-point operations.
     """
     total = 0
     for equation in jaxpr.eqns:
@@ -103,7 +104,7 @@ def multiply_adds(jaxpr: core.Jaxpr) -> int:
 
 
 def receptive_field(apply: Callable[..., Any], params: Any, about: About, *, scale: int) -> int | None:
-    """Side of the square of LR pixels on which an output pixel of `apply(params, LR)` depends; None: the whole image."""
+    """Measures the side of the square of LR pixels on which an output pixel of `apply(params, LR)` depends; None: the whole image."""
     run = jax.jit(apply)
     for length in STRIPS:
         lr, *known = _inputs(about, (length, STRIP_WIDTH), lambda shape, dtype: np.full(shape, 0.5, dtype))
@@ -116,20 +117,20 @@ def receptive_field(apply: Callable[..., Any], params: Any, about: About, *, sca
 
 
 def _inputs(about: About, shape: tuple[int, ...], make: Callable[[tuple[int, ...], Any], Any]) -> tuple[Any, ...]:
-    """What a network reads of one LR image: the image, and where it is told, a kernel of 9x9 taps and the noise."""
+    """Makes what a network reads: an LR image and, if the network is told the blur, a 9x9 kernel and the noise."""
     lr = make((1, *shape, about.channels), jnp.float32)
     return (lr, Known(make((1, 9, 9), jnp.float32), make((1,), jnp.float32))) if about.is_told else (lr,)
 
 
 def _filled(params: Any) -> Any:
-    """Parameters none of which is zero, in the place of abstract ones."""
+    """Fills abstract parameters with a number that is not zero."""
     return jax.tree.map(lambda leaf: np.full(leaf.shape, 0.01, np.float32), params)
 
 
 def _inner(params: dict[str, Any]) -> list[core.Jaxpr]:
-    """The programs within an operation, such as a jitted call."""
-    found = [getattr(value, "jaxpr", value) for value in params.values()]
-    return [value for value in found if isinstance(value, core.Jaxpr)]
+    """Returns the programs inside an operation, such as a jitted call."""
+    values = [getattr(value, "jaxpr", value) for value in params.values()]
+    return [value for value in values if isinstance(value, core.Jaxpr)]
 
 
 def _shape(variable: Any) -> tuple[int, ...]:
@@ -149,9 +150,14 @@ def _square(side: int | None) -> str:
 
 
 def show(names: list[str], scales: list[int], *, says_what_is_missing: bool) -> int:
+    """Prints the table of costs.
+
+    Raises:
+      InputError: if there is no such network, or none of them has such a scale.
+    """
     for name in names:
         if name not in NETWORKS:
-            raise InputError(f"--model {name}: {no_such('network', name, list(NETWORKS))}")
+            raise InputError(f"--network {name}: {no_such('network', name, list(NETWORKS))}")
     pairs = [(name, scale) for name in names for scale in scales if scale in _scales(name)]
     if not pairs:
         there_are = _several(sorted({scale for name in names for scale in _scales(name)}))

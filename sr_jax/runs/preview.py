@@ -1,25 +1,33 @@
-"""Draws what training will see: `python -m sr_jax.data preview --config configs/x2.py --out preview.png`.
+"""Draws what a training step sees: a contact sheet of its pairs of LR and HR patches.
 
-A contact sheet of one step's pairs: LR, its pixels enlarged by repetition, beside HR, and below them what was drawn.
+LR is enlarged by repeating its pixels. Below each pair stands what its degradation drew.
 """
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import jax
+import numpy as np
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont, ImageOps
+
+from sr_jax.build import degradation as degradations
+from sr_jax.build.evaluator import open_evaluation_sets
+from sr_jax.build.pipeline import make_pipeline, make_sampler
+from sr_jax.build.training_images import load_training_images
 from sr_jax.config import Config
+from sr_jax.data.degrade import Pairs
+from sr_jax.data.degrade.resample import MODES
 from sr_jax.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from PIL.Image import Image
+from sr_jax.system.compilation import use_compilation_cache
 
 GAP = 8
 LINE = 15
 SIDE = 192
 """Height and width of a patch on the sheet, at least [pixels]."""
 INSET = 3
-"""The share of a patch's side that a kernel's picture takes: a third."""
+"""A kernel's picture takes one part in so many of a patch's side."""
 
 
 def preview(config: Config, out: Path, *, count: int, step: int, cache: Path) -> None:
@@ -37,8 +45,8 @@ def preview(config: Config, out: Path, *, count: int, step: int, cache: Path) ->
         raise InputError(f"--out {out}: give a name that ends in .png")
     if not out.parent.is_dir():
         raise InputError(f"--out {out}: there is no folder {out.parent}")
-    lr, hr, drawn = batch_of_step(config, step, cache)
-    picture = sheet(lr[:count], hr[:count], {name: values[:count] for name, values in drawn.items()})
+    pairs = pairs_of_step(config, step, cache)
+    picture = sheet(pairs.lr[:count], pairs.hr[:count], {name: values[:count] for name, values in pairs.drawn.items()})
     try:
         picture.save(out)
     except OSError as error:
@@ -46,28 +54,19 @@ def preview(config: Config, out: Path, *, count: int, step: int, cache: Path) ->
     print(f"{out}: {count} of the {config.data.batch} pairs of step {step}, LR beside HR")
 
 
-def batch_of_step(config: Config, step: int, cache: Path) -> "tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]":
-    """LR and HR patches (uint8) and what was drawn, as the training step gets them."""
-    import jax  # slow to import: --help and wrong options are answered without them
-    import numpy as np
-
-    from sr_jax.build import network as build
-    from sr_jax.build import training_images as inputs
-
-    build.use_compilation_cache(cache)
-    degrade = build.make_degrade(config)
-    images = inputs.load_training_images(config, cache)
-    plan = inputs.make_sampler(config, images).plan(step)
-    on_host, on_device, resident = inputs.make_pipeline(config, images.packs)
-    pairs = jax.device_get(jax.jit(lambda images, item: degrade(on_device(images, item)))(resident, on_host(plan)))
-    return np.asarray(pairs.lr), np.asarray(pairs.hr), pairs.drawn
+def pairs_of_step(config: Config, step: int, cache: Path) -> Pairs:
+    """Returns LR and HR patches (uint8) and what was drawn, on the host, as the training step gets them."""
+    use_compilation_cache(cache)
+    degradation = degradations.of_training(config)
+    images = load_training_images(config, degradation, open_evaluation_sets(config, cache), cache)
+    plan = make_sampler(config, images).plan(step)
+    pipeline = make_pipeline(config, images, margin=degradation.margin)
+    make_pairs = jax.jit(lambda images, item: degradation.degrade(pipeline.on_device(images, item)))
+    return jax.device_get(make_pairs(pipeline.images, pipeline.on_host(plan)))
 
 
-def sheet(lr: "np.ndarray", hr: "np.ndarray", drawn: "dict[str, np.ndarray]") -> "Image":
-    """The contact sheet: pairs in rows, as many as make it about square."""
-    import numpy as np
-    from PIL import Image, ImageDraw, ImageFont
-
+def sheet(lr: np.ndarray, hr: np.ndarray, drawn: dict[str, np.ndarray]) -> PILImage.Image:
+    """Returns the contact sheet. Its rows hold as many pairs as make it about square."""
     zoom = max(1, -(-SIDE // hr.shape[1]))
     side = zoom * hr.shape[1]
     font = ImageFont.load_default(size=12)
@@ -76,13 +75,13 @@ def sheet(lr: "np.ndarray", hr: "np.ndarray", drawn: "dict[str, np.ndarray]") ->
     width = 2 * side + 3 * GAP
     columns = min(len(lr), max(1, round((len(lr) * height / width) ** 0.5)))
     rows = -(-len(lr) // columns)
-    picture = Image.new("RGB", (columns * width, rows * height + GAP), "white")
+    picture = PILImage.new("RGB", (columns * width, rows * height + GAP), "white")
     draw = ImageDraw.Draw(picture)
     for i, lines in enumerate(captions):
         left, top = (i % columns) * width + GAP, (i // columns) * height + GAP
         for x, patch in ((left, lr[i]), (left + side + GAP, hr[i])):
             factor = side // patch.shape[0]
-            picture.paste(Image.fromarray(np.repeat(np.repeat(patch, factor, 0), factor, 1)), (x, top))
+            picture.paste(PILImage.fromarray(np.repeat(np.repeat(patch, factor, 0), factor, 1)), (x, top))
         kernels = [values[i] for values in drawn.values() if values.ndim == 3]
         for place, kernel in enumerate(kernels):
             inset = kernel_picture(kernel, side // INSET - GAP)
@@ -92,22 +91,19 @@ def sheet(lr: "np.ndarray", hr: "np.ndarray", drawn: "dict[str, np.ndarray]") ->
     return picture
 
 
-def kernel_picture(kernel: "np.ndarray", side: int) -> "Image":
-    """A kernel in grey, its largest tap white, its negative ones blue; about `side` pixels wide, with a red frame."""
-    import numpy as np
-    from PIL import Image, ImageOps
-
+def kernel_picture(kernel: np.ndarray, side: int) -> PILImage.Image:
+    """Draws a kernel about `side` pixels wide: its largest tap is white, negative taps are blue, the frame is red."""
     level = kernel / np.abs(kernel).max()
     colours = np.stack([level.clip(0), level.clip(0), np.maximum(level.clip(0), (-level).clip(0) ** 0.5)], -1)
     pixels = np.round(colours * 255).astype(np.uint8)
     factor = max(1, side // len(kernel))
-    return ImageOps.expand(Image.fromarray(np.repeat(np.repeat(pixels, factor, 0), factor, 1)), 1, "red")
+    return ImageOps.expand(PILImage.fromarray(np.repeat(np.repeat(pixels, factor, 0), factor, 1)), 1, "red")
 
 
 def caption(drawn: dict[str, Any], *, width: int) -> list[str]:
-    """What was drawn of one example, but its kernels, in lines of about `width` characters.
+    """Returns what was drawn for one example, without its kernels, in lines of about `width` characters.
 
-    What is zero or false is left out: it was not applied, or does not apply to the kind that was drawn.
+    Zeros and falsehoods are left out: such a value was not applied, or does not apply to the kind that was drawn.
     """
     parts = [_part(name, value) for name, value in sorted(drawn.items()) if value.ndim < 2 and _tells(name, value)]
     return textwrap.wrap(",  ".join(parts) or "(nothing is drawn)", width)
@@ -118,7 +114,7 @@ def _tells(name: str, value: Any) -> bool:
 
 
 def _is_index(name: str) -> bool:
-    """Whether a number says which, and zero is the first."""
+    """Whether a number is an index, where zero means the first."""
     return "resize_mode" in name or "kernel_index" in name
 
 
@@ -126,8 +122,6 @@ def _part(name: str, value: Any) -> str:
     if value.dtype == bool:
         return name
     if "resize_mode" in name:
-        from sr_jax.data.degrade.resample import MODES  # slow to import
-
         return f"{name}={MODES[int(value)]}"
     return f"{name}={_number(value)}"
 

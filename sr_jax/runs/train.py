@@ -1,21 +1,21 @@
 """One training run, from config to results: plan, fetch, degrade, step, report, checkpoint, evaluate."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from sr_jax.build import network as build
-from sr_jax.evaluation import sheets as figures
-from sr_jax.build import training_images as inputs
-from sr_jax.system import provenance
-from sr_jax.weights import files as weights
-from sr_jax.build import workdir
 from sr_jax import config as configs
-from sr_jax.training import state as states
-from sr_jax.training.checkpoint import METRIC, Checkpoints
+from sr_jax.build import degradation as degradations
+from sr_jax.build import workdir
+from sr_jax.build.degradation import Degradation
+from sr_jax.build.evaluator import make_evaluator, open_evaluation_sets
+from sr_jax.build.network import make_network, make_objective
+from sr_jax.build.optimizer import make_learning_rate, make_optimizer
+from sr_jax.build.pipeline import make_pipeline, make_sampler, rows_of_this_process
+from sr_jax.build.training_images import load_training_images
 from sr_jax.config import Config
 from sr_jax.data import pipelines
 from sr_jax.data.plan import Sampler
@@ -24,14 +24,24 @@ from sr_jax.evaluation import report
 from sr_jax.evaluation.evaluator import Evaluator, Sample
 from sr_jax.evaluation.protocol import PROTOCOLS
 from sr_jax.evaluation.rows import Row, overall
-from sr_jax.evaluation.tiles import Upscaler
-from sr_jax.training.signals import StopSignals
+from sr_jax.evaluation.sheets import write_sheets
+from sr_jax.evaluation.tiles import TiledNetwork
+from sr_jax.system import provenance
+from sr_jax.system.compilation import use_compilation_cache
+from sr_jax.training import state as states
+from sr_jax.training.checkpoint import METRIC, Checkpoints
+from sr_jax.training.curve import training_curve
 from sr_jax.training.devices import Spread
-from sr_jax.training.state import State
-from sr_jax.training.step import make_dispatch
-from sr_jax.training.monitor import Losses, Meter
-from sr_jax.training.log import Progress, Writer
+from sr_jax.training.log import Log
+from sr_jax.training.monitor import Meter, Metrics
+from sr_jax.training.progress import Progress
+from sr_jax.training.signals import StopSignals
+from sr_jax.training.step import Constants, make_dispatch, make_step
+from sr_jax.weights import files as weights
+from sr_jax.weights.card import Card
 
+MAX_UNROLLED = 8
+"""More steps in one dispatch are looped on CPUs too: 100 unrolled ones would compile for minutes and take gigabytes."""
 CONTENTS = {
     "results.md": "the table above; results.json and results.csv have it with RGB",
     "samples/": "LR, bicubic, SR and HR side by side",
@@ -48,7 +58,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
 
     Args:
       directory: the work directory.
-      cache: folder for compiled programs and prepared images.
+      cache: the folder for compiled programs and prepared images.
       began: `time.monotonic()` when the user's command began; by default now.
 
     Returns:
@@ -60,150 +70,165 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
       Interrupted: after SIGTERM or SIGINT, when the state is saved.
     """
     began = time.monotonic() if began is None else began
-    build.use_compilation_cache(cache)
+    use_compilation_cache(cache)
     with workdir.claimed(directory, config):
-        # What is trained, and on what.
-        network = build.build_network(config)
-        images = inputs.load_training_images(config, cache)
-        evaluator = inputs.make_evaluator(config, network.about, cache)
-        upscaler = Upscaler(network.apply, scale=config.scale)
+        # What is trained, on which images, and how it is scored.
+        degradation = degradations.of_training(config)
+        network = make_network(config)
+        objective = make_objective(config, network, degradation)
+        held_out = open_evaluation_sets(config, cache)
+        images = load_training_images(config, degradation, held_out, cache)
+        evaluator = make_evaluator(config, network.about, held_out)
+        tiled = TiledNetwork(network.apply, network.about, scale=config.scale)
         baseline, method = overall(evaluator.bicubic_rows), configs.title(config.model)
 
         # The step, spread over the devices, and the pipeline that feeds it.
-        optimizer, learning_rate = build.make_optimizer(config)
-        train_step = build.make_train_step(config, network, optimizer)
-        sampler = inputs.make_sampler(config, images)
-        fetch_on_host, fetch_on_device, resident = inputs.make_pipeline(config, images.packs)
-        spread = Spread(
-            make_dispatch(train_step, fetch_on_device, unroll=build.unrolls(config)),
+        optimizer, learning_rate = make_optimizer(config), make_learning_rate(config)
+        step_function = make_step(
+            objective,
+            optimizer,
+            degradation.degrade,
+            channels=network.about.channels,
+            ema_decay=config.optim.ema_decay,
+            compute_dtype=config.compute,
+        )
+        sampler = make_sampler(config, images)
+        pipeline = make_pipeline(config, images, margin=degradation.margin)
+        unroll = jax.default_backend() == "cpu" and config.steps_per_dispatch <= MAX_UNROLLED
+        dispatch = Spread(
+            make_dispatch(step_function, pipeline.on_device, unroll=unroll),
             kind=config.parallel,
             batch=config.data.batch,
             devices=jax.devices(),
         )
-        resident = spread.replicate(resident)
+        constants = dispatch.replicate(Constants(images=pipeline.images))
         workdir.register(directory, config, images=len(images.names), digest=images.digest)
-        say_what_runs(config, network.params, images.sizes, evaluator)
+        print_what_runs(config, degradation, states.count(network.params), images.sizes, evaluator)
 
         with Checkpoints(directory / "checkpoints", keep=config.keep) as checkpoints:
-            state = spread.replicate(states.create(network.params, optimizer))
+            state = dispatch.replicate(states.create(network.params, optimizer))
             start = checkpoints.latest() or 0
             if start:
                 state = checkpoints.restore(state)
-            say_where_it_begins(directory, start, config.steps)
+            print_where_it_begins(directory, start, config.steps)
 
             def explain(step: int) -> str:
-                checkpoints.drop_from(step)  # a state from which a bad step was computed is no good
+                checkpoints.drop_from(step)  # the bad step was computed from such a state
                 return describe_batch(step, sampler, images.names, safe=checkpoints.latest())
-
-            def evaluate(state: State) -> tuple[list[Row], list[Sample]]:
-                return evaluator(
-                    upscaler,
-                    state.ema,
-                    method=method,
-                    weights=f"step {int(state.step)}, ema",
-                    channels=network.about.channels,
-                    is_told=network.about.is_told,
-                )
 
             items = pipelines.dispatches(
                 sampler,
-                lambda plan: spread.put(fetch_on_host(plan)),
+                lambda plan: dispatch.put(pipeline.on_host(plan)),
                 start=start,
                 stop=config.steps,
                 steps_per_dispatch=config.steps_per_dispatch,
-                rows=build.rows_of_this_process(config.data.batch),
+                rows=rows_of_this_process(config.data.batch),
                 threads=config.data.threads,
                 prefetch=config.data.prefetch,
             )
-            losses, meter, rows, samples = Losses(explain), Meter(config.data.batch), [], []
+            metrics, meter = Metrics(explain), Meter(config.data.batch)
+            rows: list[Row] = []
+            samples: list[Sample] = []
             with (
                 StopSignals() as stop,
-                Writer(directory, step=start) as writer,
+                Log(directory, step=start) as log,
                 Progress(total=config.steps, done=start) as progress,
             ):
                 for first in range(start, config.steps, config.steps_per_dispatch):
-                    with meter.waiting(busy=losses.pending):
+                    with meter.waiting(busy=metrics.pending):
                         item = next(items)
-                    state, metrics = spread(state, resident, item)
-                    losses.add(first, metrics["loss"])
+                    state, step_metrics = dispatch(state, constants, item)
+                    metrics.add(first, step_metrics)
                     if first == start:
-                        losses.settle()
+                        metrics.settle()
                         progress.say(f"first step {time.monotonic() - began:.1f} s after the start")
                         meter.start()
                     else:
                         meter.count(config.steps_per_dispatch)
                     step = first + config.steps_per_dispatch
                     progress.advance(step)
+
                     is_last = step == config.steps
                     must_stop = None if is_last else stop.received
+                    must_report = is_last or step % config.log_every == 0
+                    must_evaluate = is_last or (step % config.eval.every == 0 and not must_stop)
+                    must_save = must_evaluate or must_stop or step % config.checkpoint_every == 0
 
-                    if step % config.log_every == 0 or is_last:
-                        losses.settle()
-                        report = {"loss": losses.take(), "grad_norm": float(metrics["grad_norm"][-1])}
-                        report |= {"lr": float(np.asarray(learning_rate(step))), **meter.read()}
-                        writer.scalars(step, report)
-                        progress.report(report)
+                    if must_report:
+                        metrics.settle()
+                        means = {**metrics.take(), "lr": float(np.asarray(learning_rate(step)))}
+                        speed = meter.read()
+                        log.scalars(step, means | speed)
+                        progress.report(means, speed)
 
-                    if must_stop or is_last or step % config.eval.every == 0 or step % config.checkpoint_every == 0:
-                        losses.settle()
+                    if must_save:
+                        metrics.settle()
                         with meter.paused():
                             scores = None
-                            if is_last or (step % config.eval.every == 0 and not must_stop):
-                                rows, samples = evaluate(state)
+                            if must_evaluate:
+                                rows, samples = evaluate(evaluator, tiled, state, method)
                                 scores = {METRIC: overall(rows), "gain": overall(rows) - baseline}
-                                writer.scalars(step, scores)
+                                log.scalars(step, scores)
                                 progress.say(
                                     f"step {step}: Y-PSNR {scores[METRIC]:.2f} dB ({scores['gain']:+.2f} over bicubic)"
                                 )
                             checkpoints.save(state, scores)
-                            if scores:
-                                draw_samples(samples, directory, writer, step=step, method=method)
+                            if must_evaluate:
+                                write_samples(samples, directory, log, step=step, method=method)
 
                     if must_stop:
                         checkpoints.wait()
                         message = f"stopped by {must_stop.name} at step {step}; all is saved, the same command goes on"
                         raise Interrupted(message, must_stop)
-                if not rows:  # nothing was left to train
-                    rows, samples = evaluate(state)
-                    draw_samples(samples, directory, writer, step=start, method=method)
-        card = weights.Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
+
+                if start == config.steps:  # nothing was left to train
+                    rows, samples = evaluate(evaluator, tiled, state, method)
+                    write_samples(samples, directory, log, step=start, method=method)
+
+        card = Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
         weights.write(directory / "weights.safetensors", state.ema, card)
-        say_results(config, directory, evaluator.bicubic_rows, rows, meter)
-        figures.training_curve(writer.history(), directory / "curve.png", bicubic=baseline, method=method)
+        print_results(config, directory, evaluator.bicubic_rows, rows, meter)
+        training_curve(log.history(), directory / "curve.png", bicubic=baseline, method=method)
         return [*evaluator.bicubic_rows, *rows]
 
 
+def evaluate(evaluator: Evaluator, tiled: TiledNetwork, state: states.State, method: str) -> tuple[list[Row], list[Sample]]:
+    """Scores the moving average of a state."""
+    return evaluator(tiled, state.ema, method=method, weights=f"step {int(state.step)}, ema")
+
+
+def write_samples(samples: Sequence[Sample], directory: Path, log: Log, *, step: int, method: str) -> None:
+    """Writes sample sheets into `samples/` and to TensorBoard. The sheets of the last evaluation stay."""
+    for name, sheet in write_sheets(samples, directory / "samples", method=method):
+        log.picture(step, name, sheet)
+
+
 def describe_batch(step: int, sampler: Sampler, names: list[str], *, safe: int | None) -> str:
-    """What a step trained on, and from where the run can go on."""
+    """Says what a step trained on, and from where the run can go on."""
     plan = sampler.plan(step)
     patches = [f"{names[i]} at row {y}, column {x}" for i, y, x in zip(*plan[:3], strict=True)]
     checkpoint = "there is no good checkpoint" if safe is None else f"the last good checkpoint is that of step {safe}"
     return f"{checkpoint}. A lower optim.lr, in another --workdir, often helps. The batch: {'; '.join(patches)}"
 
 
-def draw_samples(samples: list[Sample], directory: Path, writer: Writer, *, step: int, method: str) -> None:
-    """Sample sheets, into `samples/` and TensorBoard; those of the last evaluation stay."""
-    folder = directory / "samples"
-    folder.mkdir(exist_ok=True)
-    for name, sheet in figures.sample_sheets(samples, method=method):
-        figures.save_png(sheet, folder / f"{name}.png")
-        writer.picture(step, name, sheet)
-
-
-def say_what_runs(config: Config, params: Any, sizes: list[tuple[int, int]], evaluator: Evaluator) -> None:
+def print_what_runs(
+    config: Config, degradation: Degradation, parameters: int, sizes: list[tuple[int, int]], evaluator: Evaluator
+) -> None:
+    """Prints the devices, the network, the images and the steps."""
     devices = jax.devices()
     pixels = sum(height * width for height, width in sizes)
     scored = len([row for row in evaluator.bicubic_rows if row.image != "mean"])
     print(f"devices     {len(devices)} x {devices[0].device_kind} ({devices[0].platform}), {config.parallel}, {config.compute}")
-    print(f"model       {configs.title(config.model)} x{config.scale}, {states.count(params):,} parameters")
+    print(f"network     {configs.title(config.model)} x{config.scale}, {parameters:,} parameters")
     print(f"images      {len(sizes)} to train on ({pixels / 1e6:.1f} megapixels), {scored} to evaluate on")
-    if config.data.degradation != "bicubic":
-        stages = ", ".join(stage.name for stage in config.stages)
-        print(f"degradation {stages}; in evaluation {'the same' if config.eval.degradation == 'training' else 'bicubic'}")
+    if not degradation.is_bicubic:
+        in_evaluation = "the same" if config.eval.degradation == "training" and not degradation.lr_files else "bicubic"
+        print(f"degradation {degradation.title}; in evaluation {in_evaluation}")
     print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}")
 
 
-def say_where_it_begins(directory: Path, step: int, steps: int) -> None:
+def print_where_it_begins(directory: Path, step: int, steps: int) -> None:
+    """Prints whether the run begins, goes on, or has finished."""
     if step == steps:
         print(f"finished    {directory} holds all {steps:,} steps already; evaluating", flush=True)
     elif step:
@@ -214,16 +239,16 @@ def say_where_it_begins(directory: Path, step: int, steps: int) -> None:
         print("compiling   the training step, unless the cache holds it", flush=True)
 
 
-def say_results(config: Config, directory: Path, bicubic: list[Row], ours: list[Row], meter: Meter) -> None:
-    """Prints and writes the final table, and says where everything lies."""
-    lines = report.table([bicubic, ours])
-    protocol = PROTOCOLS[ours[0].protocol]
-    described = protocol.describe(scale=config.scale, lr_source=ours[0].lr_source)
-    how = f"protocol {protocol.name} ({described}), code {provenance.commit()}"
+def print_results(config: Config, directory: Path, bicubic: list[Row], rows: list[Row], meter: Meter) -> None:
+    """Prints and writes the final table, and prints what the work directory holds."""
+    lines = report.table([bicubic, rows])
+    protocol = PROTOCOLS[rows[0].protocol]
+    description = protocol.describe(scale=config.scale, lr_source=rows[0].lr_source)
+    how = f"protocol {protocol.name} ({description}), code {provenance.commit()}"
     text = f"# {configs.title(config.model)} x{config.scale}, step {config.steps}\n\nY-PSNR [dB] and SSIM, {how}.\n\n{lines}\n"
-    report.write(directory, [*bicubic, *ours], text)
+    report.write(directory, [*bicubic, *rows], text)
     if meter.steps:
         print(f"\ntrained for {meter.seconds:.0f} s, {meter.wait_share:.2%} of that waiting for data")
     print(f"\nY-PSNR [dB] and SSIM, {how}\n\n{lines}\n\n{directory} holds")
-    for name, what in CONTENTS.items():
-        print(f"  {name:21s}{what}")
+    for name, content in CONTENTS.items():
+        print(f"  {name:21s}{content}")

@@ -1,11 +1,15 @@
-"""Checkpoints, through Orbax. The only file that knows Orbax."""
+"""Checkpoints, through Orbax. No other file knows Orbax."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
+from etils import epath
 from orbax.checkpoint import checkpoint_managers as policies
 
 from sr_jax.errors import InputError
@@ -22,13 +26,30 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """Name, with dots, -> shape of each leaf."""
+    leaves, _ = jax.tree.flatten_with_path(tree)
+    return {".".join(str(getattr(key, "key", key)) for key in path): tuple(leaf.shape) for path, leaf in leaves}
+
+
+def _check_shapes(stored: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> None:
+    differing = [name for name in stored | expected if stored.get(name) != expected.get(name)]
+    if differing:
+        name = differing[0]
+        raise ValueError(f"its {name} has the shape {stored.get(name)}, but the network's has {expected.get(name)}")
+
+
 class Checkpoints:
     """The checkpoints of a work directory: the latest few, and the one with the best mean Y-PSNR.
 
-    They are written in the background; `close` waits for them. Use it as a context manager.
+    Orbax writes them in the background, and `close` waits for it. Use this class as a context manager.
 
     Args:
-      read_only: only look, and leave alone what a run may be writing at the moment.
+      keep: how many of the latest checkpoints stay.
+      read_only: only reads, and leaves alone what a run may be writing at the moment.
+
+    Raises:
+      InputError: if the directory cannot be read.
     """
 
     def __init__(self, directory: str | Path, *, keep: int, read_only: bool = False):
@@ -52,18 +73,19 @@ class Checkpoints:
         self.close()
 
     def latest(self) -> int | None:
-        """The step of the newest complete checkpoint."""
+        """Returns the step of the newest complete checkpoint."""
         return self._manager.latest_step()
 
     def best(self) -> int | None:
-        """The step of the checkpoint with the best mean Y-PSNR."""
+        """Returns the step of the checkpoint with the best mean Y-PSNR."""
         return self._manager.best_step()
 
     def steps(self) -> list[int]:
+        """Returns the steps of all checkpoints, in ascending order."""
         return sorted(self._manager.all_steps())
 
     def save(self, state: State, metrics: dict[str, float] | None = None) -> None:
-        """Begins to write a checkpoint, if there is none of this step yet. `metrics` holds `psnr_y` where it was evaluated."""
+        """Begins to write a checkpoint, unless there is one of this step. `metrics` holds `psnr_y` after an evaluation."""
         step = int(state.step)
         if step not in self._manager.all_steps():
             self._manager.save(step, args=ocp.args.StandardSave(state._asdict()), metrics=metrics)
@@ -76,18 +98,44 @@ class Checkpoints:
         """
         step = self.latest() if step is None else step
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like._asdict())
-        try:
+        with self._reading(step):
             restored: Any = self._manager.restore(step, args=ocp.args.StandardRestore(target))
+        return State(**restored)
+
+    def restore_params(self, field: Literal["params", "ema"], step: int, *, like: Any) -> Any:
+        """Reads only one tree of parameters of a checkpoint, as NumPy arrays.
+
+        Args:
+          field: `params`, or `ema` for their moving average.
+          like: a tree of arrays, or of their shapes and types.
+
+        Raises:
+          InputError: naming the checkpoint, if it cannot be read.
+        """
+        target = {field: jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)}
+        arguments = jax.tree.map(lambda leaf: ocp.ArrayRestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), target)
+        with self._reading(step):
+            # A partial restore leaves out what it does not find, so the names and shapes are compared first.
+            stored = ocp.StandardCheckpointHandler().metadata(epath.Path(self._manager.directory) / str(step) / "default")
+            _check_shapes(_shapes(stored.tree[field]), _shapes(like))
+            restored: Any = self._manager.restore(
+                step, args=ocp.args.PyTreeRestore(target, restore_args=arguments, partial_restore=True)
+            )
+        return restored[field]
+
+    @contextlib.contextmanager
+    def _reading(self, step: int | None) -> Iterator[None]:
+        try:
+            yield
         except (ValueError, OSError, KeyError) as error:
             place = Path(self._manager.directory) / str(step)
             raise InputError(
                 f"checkpoint {place} cannot be read: {_first_line(error)}. "
-                "If it is damaged, move it away to go on from an earlier one"
+                "If it is damaged, move it away, and the run goes on from an earlier one"
             ) from error
-        return State(**restored)
 
     def drop_from(self, step: int) -> None:
-        """Deletes the checkpoints of `step` and later ones."""
+        """Deletes the checkpoints of `step` and of later steps."""
         self.wait()
         for later in self.steps():
             if later >= step:
@@ -98,4 +146,5 @@ class Checkpoints:
         self._manager.wait_until_finished()
 
     def close(self) -> None:
+        """Waits until everything is written, and lets go of the directory."""
         self._manager.close()

@@ -1,6 +1,6 @@
-"""One per-device function on many devices: the same code under `jax.pmap` or under `jax.jit(jax.shard_map(...))`.
+"""Spreads one per-device function over many devices, by `jax.pmap` or by `jax.jit(jax.shard_map(...))`.
 
-State and images are replicated; the items of a dispatch are (steps, examples, ...), and their examples are spread.
+State and constants are replicated. The items of a dispatch are (steps, examples, ...); their examples are spread.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ from sr_jax.training.step import AXIS
 
 
 class Spread:
-    """Spreads `dispatch(state, images, items) -> (state, metrics)` over devices.
+    """Spreads a dispatch, `(state, constants, items) -> (state, metrics)`, over devices.
 
     Args:
-      kind: `shard_map` is JAX's present way; `pmap`, the older one, is in maintenance. They give equal results.
-      batch: examples in a global batch.
+      kind: `shard_map` is the way that JAX develops; `pmap` is older and only maintained. Both give equal results.
+      batch: the number of examples in a global batch.
       devices: all devices (`jax.Device`) of all processes.
 
     Raises:
@@ -48,8 +48,8 @@ class Spread:
                 dispatch, axis_name=AXIS, in_axes=(None, None, 1), out_axes=None, donate_argnums=0, devices=devices
             )
         else:
-            # Without check_vma=False, gradients of replicated parameters would be summed over the devices before the step's
-            # own pmean: the step means per-device gradients, as under pmap.
+            # With check_vma, JAX would sum the gradients of replicated parameters over the devices, and then the step would
+            # average the sums. Under pmap it gets the gradients of each device.
             mapped = jax.shard_map(
                 dispatch,
                 mesh=mesh,
@@ -60,7 +60,7 @@ class Spread:
             self._run = jax.jit(mapped, donate_argnums=0)
 
     def replicate(self, tree: Any) -> Any:
-        """Copies arrays to every device. A dispatch may consume the copy: it shares no memory with a JAX array given here."""
+        """Copies arrays to every device. The copy shares no memory with the arrays given here, so a dispatch may consume it."""
         host = jax.tree.map(lambda a: np.array(a) if isinstance(a, jax.Array) else a, tree)
         return jax.device_put(host, self.replicated)
 
@@ -71,6 +71,6 @@ class Spread:
             return jax.tree.map(lambda a: a.reshape(a.shape[0], n, a.shape[1] // n, *a.shape[2:]), items)
         return jax.tree.map(lambda a: jax.make_array_from_process_local_data(self._examples, np.asarray(a)), items)
 
-    def __call__(self, state: Any, images: Any, items: Any) -> tuple[Any, Any]:
-        """Runs a dispatch. `state` is consumed."""
-        return self._run(state, images, items)
+    def __call__(self, state: Any, constants: Any, items: Any) -> tuple[Any, Any]:
+        """Runs a dispatch. It consumes `state`."""
+        return self._run(state, constants, items)

@@ -1,4 +1,4 @@
-"""Losses between a super-resolved and a true image, both in [0, 1]."""
+"""Losses between a super-resolved image and the true one, both in [0, 1]."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def mse(sr: Float[Array, "b h w c"], hr: Float[Array, "b h w c"]) -> Float[Array
 
 
 def charbonnier(sr: Float[Array, "b h w c"], hr: Float[Array, "b h w c"]) -> Float[Array, ""]:
-    """Mean of `sqrt(error^2 + 0.001^2)`: the absolute error, but smooth at 0 (Lai et al., CVPR 2017, section 3.2)."""
+    """Mean of `sqrt(error^2 + 0.001^2)`, the absolute error made smooth at 0 (Lai et al., CVPR 2017, section 3.2)."""
     return jnp.mean(jnp.sqrt(jnp.square(sr - hr) + 0.001**2))
 
 

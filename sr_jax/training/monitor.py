@@ -1,63 +1,64 @@
-"""Watching a run: are the losses finite, and where does the time go."""
+"""Watches a run: whether its losses are finite, and where the time goes."""
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
 import numpy as np
 
 from sr_jax.errors import TrainingError
 
 
-class Losses:
-    """The losses of a run, checked one dispatch late, so that the devices always have one more dispatch to work on.
+class Metrics:
+    """Collects what the steps return, by name. Losses are checked one dispatch late, so that the devices never run dry.
 
     Args:
-      describe: from a step to what was in its batch and what is safe, for the error message.
+      describe: turns a step into the part of an error message that says what was in its batch and what is safe.
     """
 
     def __init__(self, describe: Callable[[int], str]):
         self._describe = describe
-        self._in_flight: tuple[int, Any] | None = None
-        self._since_take: list[float] = []
+        self._in_flight: tuple[int, dict[str, Any]] | None = None
+        self._collected: dict[str, list[float]] = {}
 
-    def add(self, first_step: int, losses: jax.Array) -> None:
-        """Takes the losses of a dispatch just begun, and checks those of the one before.
+    def add(self, first_step: int, metrics: dict[str, Any]) -> None:
+        """Takes the metrics of a dispatch that has just begun, and checks those of the dispatch before it.
 
         Raises:
           TrainingError: naming the step, if a loss was not finite.
         """
         self.settle()
-        self._in_flight = (first_step, losses)
+        self._in_flight = (first_step, metrics)
 
     def pending(self) -> bool:
-        """Whether the devices are still at work on the dispatch added last."""
-        return self._in_flight is not None and not self._in_flight[1].is_ready()
+        """Returns whether the devices still work on the dispatch that was added last."""
+        return self._in_flight is not None and not self._in_flight[1]["loss"].is_ready()
 
     def settle(self) -> None:
-        """Waits for the dispatch in flight and checks it. To be called before anything is built on the state.
+        """Waits for the dispatch in flight and checks it. Call this before anything is built on the state.
 
         Raises:
           TrainingError: naming the step, if a loss was not finite.
         """
         if self._in_flight is None:
             return
-        first_step, losses = self._in_flight
+        first_step, metrics = self._in_flight
         self._in_flight = None
-        values = np.asarray(losses)
-        bad = np.flatnonzero(~np.isfinite(values))
+        losses = np.asarray(metrics["loss"])
+        bad = np.flatnonzero(~np.isfinite(losses))
         if bad.size:
             step = first_step + int(bad[0])
-            raise TrainingError(f"the loss became {values[bad[0]]} in step {step}; {self._describe(step)}")
-        self._since_take.extend(values.tolist())
+            raise TrainingError(f"the loss became {losses[bad[0]]} in step {step}; {self._describe(step)}")
+        for name, values in metrics.items():
+            self._collected.setdefault(name, []).extend(np.asarray(values).tolist())
 
-    def take(self) -> float:
-        """The mean since the last call."""
-        mean = float(np.mean(self._since_take))
-        self._since_take.clear()
-        return mean
+    def take(self) -> dict[str, float]:
+        """Returns the mean of each metric since the last call, the loss first."""
+        names = sorted(self._collected, key=lambda name: name != "loss")
+        means = {name: float(np.mean(self._collected[name])) for name in names}
+        self._collected.clear()
+        return means
 
 
 class Meter:
@@ -73,17 +74,18 @@ class Meter:
         self._resumed: float | None = None
 
     def start(self) -> None:
-        """Begins to count, when the first step has been compiled and run."""
+        """Begins to count. Call this when the first step has been compiled and run."""
         self._resumed = time.monotonic()
 
     def stop(self) -> None:
+        """Stops counting until the next `start`."""
         if self._resumed is not None:
             self.seconds += time.monotonic() - self._resumed
             self._resumed = None
 
     @contextlib.contextmanager
     def waiting(self, busy: Callable[[], bool]) -> Iterator[None]:
-        """Around fetching the next item. It counts as waiting unless the devices are still `busy` once the item is there."""
+        """Goes around fetching the next item. This counts as waiting unless the devices are still `busy` at its end."""
         begin = time.monotonic()
         yield
         if self._resumed is not None and not busy():
@@ -91,16 +93,18 @@ class Meter:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
+        """Goes around what does not count."""
         self.stop()
         yield
         self.start()
 
     def count(self, steps: int) -> None:
+        """Adds steps."""
         if self._resumed is not None:
             self.steps += steps
 
     def read(self) -> dict[str, float]:
-        """Images per second and share of waiting, since the last call."""
+        """Returns `images_per_s` and `wait_share` since the last call."""
         if self._resumed is not None:
             self.stop()
             self.start()
@@ -114,28 +118,5 @@ class Meter:
 
     @property
     def wait_share(self) -> float:
-        """Since the start of this session of the run."""
+        """The share of waiting since this process began to train."""
         return self.waited / self.seconds if self.seconds else 0.0
-
-
-class CompileClock:
-    """How long JAX lowers and compiles, and how many programs, while this context manager is open.
-
-    Reading a program from the compilation cache counts, for the time it takes.
-    """
-
-    def __init__(self) -> None:
-        self.seconds, self.programs = 0.0, 0
-
-    def __enter__(self) -> "CompileClock":
-        jax.monitoring.register_event_duration_secs_listener(self._listen)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        jax.monitoring.unregister_event_duration_listener(self._listen)
-
-    def _listen(self, event: str, duration_secs: float, **_: Any) -> None:
-        compiled = event == "/jax/core/compile/backend_compile_duration"
-        if compiled or event == "/jax/core/compile/jaxpr_to_mlir_module_duration":
-            self.seconds += duration_secs
-            self.programs += compiled

@@ -1,4 +1,4 @@
-"""Stopping at a good moment: SIGTERM (preemption) and SIGINT (Ctrl-C) wait for the end of a dispatch."""
+"""SIGTERM (preemption) and SIGINT (Ctrl-C) wait for the end of a dispatch."""
 
 import signal
 import sys
@@ -6,7 +6,7 @@ from types import FrameType
 
 
 class StopSignals:
-    """While it is entered, the first SIGTERM or SIGINT is noted in `received`; a second one acts as usual."""
+    """While it is entered, the first SIGTERM or SIGINT is only stored in `received`. A second one acts as usual."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -14,17 +14,17 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         for number in (signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-                self._before[number] = signal.signal(number, self._note)
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores signals, and the run must go on ignoring them
+                self._before[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._restore()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.received = signal.Signals(number)
-        print(f"\n{self.received.name}: saving after this step; once more stops at once", file=sys.stderr, flush=True)
+        print(f"\n{self.received.name}: saving after this step; a second signal stops at once", file=sys.stderr, flush=True)
         self._restore()
 
     def _restore(self) -> None:

@@ -1,4 +1,4 @@
-"""Everything that a training run must remember: what a checkpoint holds."""
+"""The state of a training run: everything that a checkpoint holds."""
 
 from typing import Any, NamedTuple
 
@@ -9,21 +9,25 @@ from jaxtyping import Array, Int32
 
 
 class State(NamedTuple):
-    """A pytree. There is no random state: sampling is a pure function of the seed and `step`."""
+    """A pytree. It holds no random state, because sampling is a pure function of the seed and `step`.
+
+    The trees belong to the step that makes them: a step that also trains a discriminator keeps both networks in `params` and
+    both optimisers' states in `opt_state`. Only `ema` is read outside of the step.
+    """
 
     step: Int32[Array, ""]
-    """Steps done."""
+    """Number of finished steps."""
     params: Any
     ema: Any
-    """Exponential moving average of `params`."""
+    """Exponential moving average of the parameters of the network that is evaluated."""
     opt_state: Any
 
 
 def create(params: Any, optimizer: optax.GradientTransformation) -> State:
-    """The state before the first step."""
+    """Returns the state before the first step."""
     return State(jnp.zeros((), jnp.int32), params, jax.tree.map(jnp.copy, params), optimizer.init(params))
 
 
 def count(params: Any) -> int:
-    """Number of parameters."""
+    """Returns the number of parameters."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -12,13 +12,27 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from sr_jax.build import degradation as degradations
+from sr_jax.build import evaluation_sets
 from sr_jax.build import training_images as inputs
+from sr_jax.build.evaluator import open_evaluation_sets
+from sr_jax.build.pipeline import make_pipeline, make_sampler
 from sr_jax.config import Config, DataConfig, EvalConfig, KernelFile, Subsample
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.sources import ImageSet
 from sr_jax.errors import InputError
 
 SIZES = {"a.png": (41, 50), "b.png": (40, 40), "c.png": (60, 30)}
+
+
+def load_training_images(config, cache):
+    """As a run does it: the evaluation sets are opened first, so that leaks are found."""
+    held_out = open_evaluation_sets(config, cache)
+    return inputs.load_training_images(config, degradations.of_training(config), held_out, cache)
+
+
+def pipeline_of(config, images):
+    return make_pipeline(config, images, margin=degradations.of_training(config).margin)
 
 
 def image_set(*items):
@@ -44,7 +58,7 @@ def load(monkeypatch, tmp_path):
         monkeypatch.setattr(inputs, "open_training_set", lambda *_: image_set(*hr))
         monkeypatch.setattr(inputs, "open_training_lr", lambda *_: image_set(*lr))
         config = make_config(**data, lr_source="degrade" if lr is None else "files")
-        return inputs.load_training_images(config, tmp_path)
+        return load_training_images(config, tmp_path)
 
     return load_these
 
@@ -66,8 +80,8 @@ def test_pairs_from_files(hr, lr, load):
     images = load(hr, lr)
     for pipeline in ("host", "resident"):
         config = make_config(pipeline=pipeline, lr_source="files")
-        sampler = inputs.make_sampler(config, images)
-        on_host, on_device, resident = inputs.make_pipeline(config, images.packs)
+        sampler = make_sampler(config, images)
+        on_host, on_device, resident = pipeline_of(config, images)
         batch = jax.jit(on_device)(resident, on_host(sampler.plan(0)))
         for i, (image, top, left) in enumerate(zip(*sampler.plan(0)[:3], strict=True)):
             expected = lr[image].pixels[top // 2 :, left // 2 :][:8, :8]
@@ -104,8 +118,8 @@ def test_bad_pairs_are_skipped_together(hr, lr, load, capsys):
     assert images.packs.hr.height.tolist() == [40, 60]
     assert images.packs.lr.height.tolist() == [20, 30]
     config = make_config(pipeline="host", lr_source="files", batch=32)
-    plan = inputs.make_sampler(config, images).plan(0)
-    batch = inputs.make_pipeline(config, images.packs)[0](plan)
+    plan = make_sampler(config, images).plan(0)
+    batch = pipeline_of(config, images)[0](plan)
     for which, top, left, patch in zip(plan.image, plan.top, plan.left, batch.lr, strict=True):
         np.testing.assert_array_equal(patch, lr[(1, 3)[which]].pixels[top // 2 :, left // 2 :][:8, :8])
 
@@ -130,7 +144,7 @@ def test_the_same_folder_of_changed_images_has_one_pack(tmp_path, rng):
     digests = set()
     for name in ("a.png", "b.png"):
         PILImage.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(tmp_path / "mine" / name)
-        digests.add(inputs.load_training_images(config, tmp_path / "cache").digest)
+        digests.add(load_training_images(config, tmp_path / "cache").digest)
     assert len(digests) == 2
     assert len(list((tmp_path / "cache/packs").iterdir())) == 1
 
@@ -153,16 +167,16 @@ def folder_config(folders, **data) -> Config:
 def test_training_on_an_evaluation_image_is_refused(folders, cache):
     leak = r"(?s)1 training image\(s\) are evaluation images .*same\.bmp has the pixels of b\.png in held"
     with pytest.raises(InputError, match=leak):
-        inputs.load_training_images(folder_config(folders), cache)
+        load_training_images(folder_config(folders), cache)
 
 
 def test_unless_it_is_left_out(folders, cache):
-    images = inputs.load_training_images(folder_config(folders, exclude=("same.bmp",)), cache)
+    images = load_training_images(folder_config(folders, exclude=("same.bmp",)), cache)
     assert images.names == ["1.png", "2.png"]
 
 
 def test_or_an_explicit_word_allows_it(folders, cache, capsys):
-    assert len(inputs.load_training_images(folder_config(folders, leaks="allow"), cache).names) == 3
+    assert len(load_training_images(folder_config(folders, leaks="allow"), cache).names) == 3
     assert "data.leaks=allow: training on 1 evaluation image(s):\n  same.bmp" in capsys.readouterr().err
 
 
@@ -170,18 +184,19 @@ def test_woman_is_refused_even_if_set5_is_not_evaluated(folders, cache, rng):
     smooth = rng.integers(0, 256, (3, 4, 3), dtype=np.uint8)
     PILImage.fromarray(smooth).resize((481, 321)).save(folders / "train/302003.jpg")
     with pytest.raises(InputError, match=r"302003\.jpg is, by its name and size, the photograph of woman in Set5"):
-        inputs.load_training_images(folder_config(folders, exclude=("same.bmp",)), cache)
+        load_training_images(folder_config(folders, exclude=("same.bmp",)), cache)
 
 
 def test_the_default_trains_on_what_is_not_held_out(cache):
     training = inputs.open_training_set(Config(), cache)
-    (held,) = inputs.open_evaluation_sets(Config(), cache).values()
-    assert (len(training), len(held)) == (8, 3)
+    (held_out,) = open_evaluation_sets(Config(), cache)
+    assert (len(training), len(held_out.hr)) == (8, 3)
+    inputs.refuse_leaks(training, [held_out], allow=False, cache=cache / "prepared")
 
 
 def test_several_folders(folders, cache):
     config = folder_config(folders, dir=(str(folders / "train"), str(folders / "held")), leaks="allow")
-    names = inputs.load_training_images(config, cache).names
+    names = load_training_images(config, cache).names
     assert names == ["train/1.png", "train/2.png", "train/same.bmp", "held/a.png", "held/b.png"]
 
 
@@ -192,7 +207,7 @@ def test_named_sets_lie_below_the_root(folders, cache, monkeypatch, tmp_path):
     config = Config(data=DataConfig(name="91", root=str(folders / "sets")))
     assert inputs.open_training_set(config, cache).names == ("1.png", "2.png", "same.bmp")
     default = Config(data=DataConfig(name="91"))
-    with pytest.raises(InputError, match=rf"T91 is not below {tmp_path}/cache/datasets"):
+    with pytest.raises(InputError, match=rf"T91 is not in the data root {tmp_path}/cache/datasets"):
         inputs.open_training_set(default, tmp_path / "cache")
     monkeypatch.setenv("SR_JAX_DATA", str(folders / "sets"))
     assert len(inputs.open_training_set(default, tmp_path / "cache")) == 3
@@ -200,13 +215,13 @@ def test_named_sets_lie_below_the_root(folders, cache, monkeypatch, tmp_path):
 
 def test_named_evaluation_sets(research_images, cache):
     config = Config(data=DataConfig(root=str(research_images)), eval=EvalConfig(sets=("set5", "photographs", "Set14")))
-    sets = inputs.load_evaluation_sets(config, cache)
-    assert {title: len(images) for title, images in sets.items()} == {"Set5": 5, "photographs": 3, "Set14": 14}
+    loaded = [evaluation_sets.load_set(opened, scale=2) for opened in open_evaluation_sets(config, cache)]
+    assert {one.title: len(one.images) for one in loaded} == {"Set5": 5, "photographs": 3, "Set14": 14}
 
 
 def test_an_unknown_evaluation_set(cache):
-    with pytest.raises(InputError, match="unknown set 'Set6'; did you mean Set5"):
-        inputs.load_evaluation_sets(Config(eval=EvalConfig(sets=("Set6",))), cache)
+    with pytest.raises(InputError, match=r"^eval\.sets: unknown set 'Set6'; did you mean Set5"):
+        open_evaluation_sets(Config(eval=EvalConfig(sets=("Set6",))), cache)
 
 
 @pytest.fixture
@@ -226,10 +241,10 @@ def test_an_image_without_lr_file_is_named_skipped_or_left_out(pairs, cache, cap
     place = {"dir": str(pairs / "pairs/HR"), "lr_source": "files", "patch": 16}
     reason = f"2.png: {pairs}/pairs/LRbicx2 lacks its LR image at x2"
     with pytest.raises(InputError, match=re.escape(reason)):
-        inputs.load_training_images(folder_config(pairs, **place), cache)
-    skipped = inputs.load_training_images(folder_config(pairs, **place, bad_images="skip"), cache)
+        load_training_images(folder_config(pairs, **place), cache)
+    skipped = load_training_images(folder_config(pairs, **place, bad_images="skip"), cache)
     assert f"skipping 1 image(s):\n  {reason}\n" in capsys.readouterr().err
-    left_out = inputs.load_training_images(folder_config(pairs, **place, exclude=("2.png",)), cache)
+    left_out = load_training_images(folder_config(pairs, **place, exclude=("2.png",)), cache)
     assert "2.png" not in capsys.readouterr().err
     for images in (skipped, left_out):
         assert images.names == ["1.png", "3.png"]
@@ -241,9 +256,9 @@ def test_a_link_to_nowhere_that_was_removed_is_forgotten(folders, cache):
     config = folder_config(folders, exclude=("same.bmp",))
     (folders / "train/gone.png").symlink_to("nowhere")
     with pytest.raises(InputError, match=r"gone\.png: cannot be read"):
-        inputs.load_training_images(config, cache)
+        load_training_images(config, cache)
     (folders / "train/gone.png").unlink()
-    assert inputs.load_training_images(config, cache).names == ["1.png", "2.png"]
+    assert load_training_images(config, cache).names == ["1.png", "2.png"]
 
 
 def test_sets_below_two_roots_have_two_packs(folders, tmp_path):
@@ -253,19 +268,19 @@ def test_sets_below_two_roots_have_two_packs(folders, tmp_path):
         if not place.exists():
             shutil.copytree(folders / "train", place)
         config = Config(data=DataConfig(name="91", root=str(folders / root)))
-        inputs.load_training_images(config, tmp_path / "cache")
+        load_training_images(config, tmp_path / "cache")
         times |= {path.stat().st_mtime_ns for path in (tmp_path / "cache/packs").glob("*/pixels")}
     assert len(times) == 2
 
 
 def test_messages_name_the_keys_of_the_config(tmp_path, cache):
-    with pytest.raises(InputError, match=r"^eval\.sets=nowhere: no such folder$"):
-        inputs.open_evaluation_sets(Config(eval=EvalConfig(sets=("./nowhere",))), cache)
-    with pytest.raises(InputError, match=rf"^Set5 is not below {tmp_path} \(data\.root\)"):
-        inputs.open_evaluation_sets(Config(data=DataConfig(root=str(tmp_path)), eval=EvalConfig(sets=("Set5",))), cache)
+    with pytest.raises(InputError, match=r"^eval\.sets: there is no folder nowhere$"):
+        open_evaluation_sets(Config(eval=EvalConfig(sets=("./nowhere",))), cache)
+    with pytest.raises(InputError, match=rf"^eval\.sets: Set5 is not in the data root {tmp_path}"):
+        open_evaluation_sets(Config(data=DataConfig(root=str(tmp_path)), eval=EvalConfig(sets=("Set5",))), cache)
     config = Config(data=DataConfig(name="folder", dir=(str(tmp_path / "nowhere"),), lr_source="files"))
     for opener in (inputs.open_training_set, inputs.open_training_lr):
-        with pytest.raises(InputError, match=rf"^data\.dir={tmp_path}/nowhere: no such folder$"):
+        with pytest.raises(InputError, match=rf"^data\.dir: there is no folder {tmp_path}/nowhere$"):
             opener(config, cache)
 
 
@@ -276,17 +291,18 @@ def test_images_that_do_not_fit_into_memory_are_refused_on_cpu_too(hr, load, mon
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 2, "SC_PHYS_PAGES": size - half}.__getitem__)
     config = make_config(pipeline="resident")
     if half:
-        with pytest.raises(InputError, match=r"data\.pipeline=resident: the images take .*use data\.pipeline=host"):
-            inputs.make_pipeline(config, images.packs)
+        with pytest.raises(InputError, match=r"data\.pipeline=resident: the images take .*use the host pipeline"):
+            pipeline_of(config, images)
     else:
-        inputs.make_pipeline(config, images.packs)
+        pipeline_of(config, images)
 
 
 def test_the_papers_training_sets_have_no_leaks(research_images, cache):
     """With Set5 and Set14 to evaluate on."""
     for name in ("91", "291", "91+General-100"):
         config = Config(data=DataConfig(name=name, root=str(research_images)), eval=EvalConfig(sets=("Set5", "Set14")))
-        inputs.open_training_set(config, cache)
+        training, held_out = inputs.open_training_set(config, cache), open_evaluation_sets(config, cache)
+        inputs.refuse_leaks(training, held_out, allow=False, cache=cache / "prepared")
 
 
 def test_a_changed_kernel_file_is_another_run(hr, load, tmp_path):

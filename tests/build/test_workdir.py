@@ -40,7 +40,7 @@ def test_damaged_config(tmp_path):
 
 def test_one_live_run_at_a_time(tmp_path):
     code = (
-        "import sys, pathlib; from sr_jax.build import workdir, config\n"
+        "import sys, pathlib; from sr_jax import config; from sr_jax.build import workdir\n"
         "with workdir.claimed(pathlib.Path(sys.argv[1]), config.Config()): print('in', flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=-1, stdout=-1, text=True, cwd=ROOT) as other:

@@ -16,11 +16,9 @@ import pytest
 from PIL import Image
 
 from sr_jax import train
-from sr_jax.build import network as build
-from sr_jax.runs import train as loop
-from sr_jax.training import state
 from sr_jax.build import trained
-from sr_jax.training.checkpoint import Checkpoints
+from sr_jax.build.network import make_network
+from sr_jax.build.optimizer import make_optimizer
 from sr_jax.config import (
     Config,
     DataConfig,
@@ -36,6 +34,9 @@ from sr_jax.config import (
     to_json,
 )
 from sr_jax.errors import InputError, TrainingError
+from sr_jax.runs import train as loop
+from sr_jax.training import state
+from sr_jax.training.checkpoint import Checkpoints
 
 ROOT = Path(__file__).parent.parent.parent
 STEPS = 12
@@ -77,8 +78,7 @@ def make_config(pictures: Path, **changes) -> Config:
 
 
 def final_state(directory: Path, config: Config) -> state.State:
-    params = build.build_network(config).params
-    optimizer = build.make_optimizer(config)[0]
+    params, optimizer = make_network(config).params, make_optimizer(config)
     with Checkpoints(directory / "checkpoints", keep=10) as checkpoints:
         assert checkpoints.latest() == config.steps
         return checkpoints.restore(state.create(params, optimizer))
@@ -134,11 +134,14 @@ def test_the_work_directory(pictures, cache, tmp_path, capsys):
     rows = loop.train(config, tmp_path / "run", cache=cache)
     out = capsys.readouterr().out
 
-    # What is said: devices, parameters, images, progress, evaluations, the table, and where everything lies.
+    # What is printed: devices, parameters, images, progress, evaluations, the table, and where everything lies.
     assert "4 x cpu" in out
     assert re.search(r"fsrcnn\(d=8, s=4, m=1\) x2, [\d,]+ parameters", out)
     assert "3 to train on" in out
-    assert re.search(r"step 4/12  loss 0\.\d+  [\d,]+ images/s  waiting for data [\d.]+%  \d\d:\d\d left", out)
+    assert re.search(
+        r"step 4/12  loss 0\.\d+  grad_norm \d+\.\d+  lr 0\.00\d+  [\d,]+ images/s  waiting for data [\d.]+%  \d\d:\d\d left",
+        out,
+    )
     assert re.search(r"step 6: Y-PSNR [\d.]+ dB \([+-][\d.]+ over bicubic\)", out)
     assert re.search(r"\| pictures\w*\s*\| \*\*mean\*\*", out)
 
@@ -192,7 +195,7 @@ def test_a_state_that_leads_to_an_infinite_loss_is_not_kept(pictures, cache, tmp
 def test_a_mistake_leaves_the_work_directory_free(pictures, cache, tmp_path):
     with pytest.raises(InputError, match="does not fit"):
         loop.train(make_config(pictures, data={"patch": 100}), tmp_path / "run", cache=cache)
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError, match="there is no folder"):
         loop.train(make_config(pictures, data={"dir": "nowhere"}), tmp_path / "run", cache=cache)
     loop.train(make_config(pictures, steps=4), tmp_path / "run", cache=cache)
 
@@ -200,7 +203,7 @@ def test_a_mistake_leaves_the_work_directory_free(pictures, cache, tmp_path):
 def test_sets_of_one_name_are_refused(pictures, cache, tmp_path):
     shutil.copytree(pictures, tmp_path / "other" / pictures.name)
     sets = (str(pictures), str(tmp_path / "other" / pictures.name))
-    with pytest.raises(InputError, match=f"two sets are called {pictures.name}"):
+    with pytest.raises(InputError, match=rf"eval\.sets: .* are both called {pictures.name}; leave one out"):
         loop.train(make_config(pictures, eval=EvalConfig(sets=sets, every=6)), tmp_path / "run", cache=cache)
 
 
@@ -221,7 +224,7 @@ def test_images_smaller_than_a_patch(pictures, cache, tmp_path, capsys):
     Image.new("RGB", (1, 1)).save(folder / "dot.png")
     sets = EvalConfig(sets=(str(pictures),), every=6)
     refusing = make_config(folder, eval=sets, steps=4)
-    with pytest.raises(InputError, match=r"data\.patch=16 does not fit into the smallest image, dot\.png"):
+    with pytest.raises(InputError, match=r"a patch of 16x16 does not fit into the smallest image, dot\.png"):
         loop.train(refusing, tmp_path / "refused", cache=cache)
     skipping = make_config(folder, eval=sets, steps=4, data={"bad_images": "skip"})
     loop.train(skipping, tmp_path / "skipped", cache=cache)
@@ -298,8 +301,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     [
         (["--config", "configs/x9.py"], r"error: --config configs/x9\.py: no such file; did you mean configs/x\d\.py\?"),
         (["--config.scale=5", "--config.data.patch=50"], r"error: scale=5: FSRCNN knows the scales 2, 3, 4"),
-        (["--config.data.name=folder", "--config.data.dir=nowhere"], r"error: data\.dir=nowhere: no such folder"),
-        (["--config.data.patch=400"], r"error: data\.patch=400 does not fit into the smallest image, coins\.png"),
+        (["--config.data.name=folder", "--config.data.dir=nowhere"], r"error: data\.dir: there is no folder nowhere"),
+        (
+            ["--config.data.patch=400"],
+            r"error: data\.patch, data\.bad_images: a patch of 400x400 does not fit into the smallest image, coins\.png",
+        ),
         (["--workdir", "README.md/run"], r"error: --workdir README\.md/run cannot be written"),
     ],
 )

@@ -63,3 +63,32 @@ def test_damaged_checkpoint_is_named(tmp_path):
             path.write_bytes(b"")
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints, pytest.raises(InputError, match=r"c/1 cannot be read"):
         checkpoints.restore(at(0))
+
+
+@pytest.mark.parametrize("field", ["params", "ema"])
+def test_only_the_parameters_are_restored(tmp_path, field):
+    state_with_an_average = at(5)._replace(ema=at(6).params)
+    with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        checkpoints.save(state_with_an_average)
+    shapes = jax.eval_shape(lambda: at(0).params)
+    with Checkpoints(tmp_path / "c", keep=2, read_only=True) as checkpoints:
+        restored = checkpoints.restore_params(field, 5, like=shapes)
+    expected = getattr(state_with_an_average, field)
+    assert jax.tree.structure(restored) == jax.tree.structure(expected)
+    for a, b in zip(jax.tree.leaves(restored), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("like", "message"),
+    [
+        ({"a": np.zeros(4, np.float32), "list": {0: np.zeros((), np.float32)}}, r"its a has the shape \(3,\), .* \(4,\)"),
+        ({"a": np.zeros(3, np.float32)}, r"its list\.0 .* network's has None"),
+        ({**at(0).params, "b": np.zeros(2, np.float32)}, r"its b has the shape None, .* \(2,\)"),
+    ],
+)
+def test_parameters_of_another_network_are_not_restored_in_part(tmp_path, like, message):
+    with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        checkpoints.save(at(1))
+    with Checkpoints(tmp_path / "c", keep=2, read_only=True) as checkpoints, pytest.raises(InputError, match=message):
+        checkpoints.restore_params("ema", 1, like=like)

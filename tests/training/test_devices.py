@@ -17,7 +17,7 @@ from sr_jax.errors import InputError
 from sr_jax.models import FSRCNN
 from sr_jax.training import losses, state
 from sr_jax.training.devices import Spread
-from sr_jax.training.step import make_dispatch, make_step
+from sr_jax.training.step import Constants, make_dispatch, make_step
 
 SCALE, PATCH, BATCH = 2, 12, 8
 DEGRADE = Degrade(scale=SCALE)
@@ -35,7 +35,7 @@ def setting(tmp_path_factory):
 
 
 def objective(model):
-    return lambda params, lr, hr, _: losses.l1(model(params, lr).astype(jnp.float32), hr)
+    return lambda params, lr, hr, *_: (losses.l1(model(params, lr).astype(jnp.float32), hr), {})
 
 
 def run(setting, *, kind="shard_map", devices=1, pipeline="resident", steps=4, per_dispatch=1, unroll=True, **options):
@@ -48,13 +48,13 @@ def run(setting, *, kind="shard_map", devices=1, pipeline="resident", steps=4, p
     else:
         on_host, on_device, images = functools.partial(pipelines.host_batch, images, **CUT), lambda _, batch: batch, ()
     spread = Spread(make_dispatch(step, on_device, unroll=unroll), kind=kind, batch=BATCH, devices=jax.devices()[:devices])
-    now, images = spread.replicate(state.create(params, optimizer)), spread.replicate(images)
+    now, constants = spread.replicate(state.create(params, optimizer)), spread.replicate(Constants(images))
     items = pipelines.dispatches(
         sampler, on_host, start=0, stop=steps, steps_per_dispatch=per_dispatch, rows=slice(0, BATCH), threads=1, prefetch=1
     )
     history = []
     for item in items:
-        now, metrics = spread(now, images, spread.put(item))
+        now, metrics = spread(now, constants, spread.put(item))
         history.append(metrics["loss"])
     return jax.device_get(now), np.concatenate(history)
 
@@ -133,13 +133,15 @@ def test_a_network_that_reads_rgb_is_trained_on_rgb(setting):
     images, sampler, _, _ = setting
     batch = jax.tree.map(jnp.asarray, pipelines.host_batch(images, sampler.plan(0), **CUT))
 
-    def means(params, lr, hr, _):
-        return sum(jnp.sum(params[key] * jnp.mean(x, (0, 1, 2))) for key, x in (("lr", lr), ("hr", hr)))
+    def means(params, lr, hr, *_):
+        return sum(jnp.sum(params[key] * jnp.mean(x, (0, 1, 2))) for key, x in (("lr", lr), ("hr", hr))), {}
 
     optimizer = optax.sgd(1.0)
     step = make_step(means, optimizer, DEGRADE, channels=3, ema_decay=0.9)
     start = state.create({"lr": jnp.zeros(3), "hr": jnp.zeros(3)}, optimizer)
-    after, _ = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name="data"))(start, jax.tree.map(lambda a: a[None], batch))
+    after, _ = jax.jit(jax.vmap(step, in_axes=(None, 0, None), axis_name="data"))(
+        start, jax.tree.map(lambda a: a[None], batch), ()
+    )
     for key, pixels in zip(("lr", "hr"), DEGRADE(batch)[:2], strict=True):
         assert pixels.dtype == jnp.uint8
         np.testing.assert_allclose(-after.params[key][0], np.asarray(pixels, np.float64).mean((0, 1, 2)) / 255, rtol=1e-5)
@@ -150,9 +152,9 @@ def test_ema_decay_grows_to_its_final_value(setting, steps_done, decay):
     images, sampler, model, params = setting
     step = make_step(objective(model), optax.sgd(0.1), DEGRADE, channels=1, ema_decay=0.9)
     batch = jax.tree.map(jnp.asarray, pipelines.host_batch(images, sampler.plan(0), **CUT))
-    one = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name="data"))
+    one = jax.jit(jax.vmap(step, in_axes=(None, 0, None), axis_name="data"))
     before = state.create(params, optax.sgd(0.1))._replace(step=jnp.int32(steps_done))
-    after, _ = one(before, jax.tree.map(lambda a: a[None], batch))
+    after, _ = one(before, jax.tree.map(lambda a: a[None], batch), ())
     after = jax.tree.map(lambda a: a[0], after)
     assert_close(after.ema, jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, params, after.params))
 

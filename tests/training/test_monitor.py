@@ -3,27 +3,27 @@ import numpy as np
 import pytest
 
 from sr_jax.errors import TrainingError
-from sr_jax.training.monitor import Losses, Meter
+from sr_jax.training.monitor import Meter, Metrics
 
 
-def test_mean_since_the_last_call():
-    losses = Losses(str)
-    losses.add(0, jnp.array([1.0, 2.0]))
-    losses.add(2, jnp.array([6.0]))
-    losses.settle()
-    assert losses.take() == 3.0
-    losses.add(3, jnp.array([5.0]))
-    losses.settle()
-    assert losses.take() == 5.0
+def test_means_since_the_last_call_by_name():
+    metrics = Metrics(str)
+    metrics.add(0, {"loss": jnp.array([1.0, 2.0]), "grad_norm": jnp.array([5.0, 7.0])})
+    metrics.add(2, {"loss": jnp.array([6.0]), "grad_norm": jnp.array([0.0])})
+    metrics.settle()
+    assert metrics.take() == {"loss": 3.0, "grad_norm": 4.0}
+    metrics.add(3, {"loss": jnp.array([5.0]), "another": jnp.array([2.0])})
+    metrics.settle()
+    assert metrics.take() == {"loss": 5.0, "another": 2.0}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_bad_loss_names_its_step(bad):
-    losses = Losses(lambda step: f"described {step}")
-    losses.add(10, jnp.array([1.0, 1.0]))
-    losses.add(12, jnp.array([1.0, bad, 1.0]))  # checked when the next one is begun
+    metrics = Metrics(lambda step: f"described {step}")
+    metrics.add(10, {"loss": jnp.array([1.0, 1.0])})
+    metrics.add(12, {"loss": jnp.array([1.0, bad, 1.0])})  # it is checked when the next dispatch begins
     with pytest.raises(TrainingError, match="step 13; described 13"):
-        losses.settle()
+        metrics.settle()
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+"""The degradation of a run: how LR is made of HR, and what follows from that."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+
+from sr_jax.config import PRESETS, Config, moved_blur
+from sr_jax.data import degrade
+from sr_jax.data.degrade import Degrade, file_digest
+from sr_jax.evaluation.protocol import COMPUTED, untold
+from sr_jax.models import Known
+from sr_jax.ops import bicubic_kernel
+
+FILES = "files"
+
+
+class Degradation:
+    """A chain of stages that makes LR of HR, or LR files.
+
+    Args:
+      stages: groups of the config, such as `(GaussianBlur(), Subsample())`.
+      lr_files: whether LR comes from image files. Then the stages do nothing.
+    """
+
+    def __init__(self, stages: Sequence[Any], *, scale: int, lr_files: bool = False):
+        self.stages = tuple(stages)
+        self.scale = scale
+        self.lr_files = lr_files
+
+    @property
+    def title(self) -> str:
+        """The names of the stages, or `files`."""
+        return FILES if self.lr_files else ", ".join(stage.name for stage in self.stages)
+
+    @property
+    def is_bicubic(self) -> bool:
+        """Whether LR is MATLAB's bicubic reduction and nothing else."""
+        return not self.lr_files and self.stages == PRESETS["bicubic"]
+
+    @property
+    def lr_source(self) -> str:
+        """Where LR comes from, as result files say it."""
+        if self.lr_files:
+            return FILES
+        return COMPUTED if self.is_bicubic else f"{COMPUTED}: {self.title}"
+
+    @property
+    def why_rgb(self) -> str:
+        """Why LR must be 8-bit RGB; empty if a protocol may make it of Y."""
+        if self.lr_files:
+            return "LR comes from files"
+        return "" if self.is_bicubic else f"LR is made by {self.title}, of RGB"
+
+    @property
+    def kernel_digests(self) -> list[str]:
+        """The fingerprints of the kernel files that the stages read."""
+        return [file_digest(stage.path) for stage in self.stages if stage.name == "kernel-file"]
+
+    @property
+    def margin(self) -> int:
+        """HR pixels around a patch on which its LR patch depends."""
+        return self.degrade.margin
+
+    @functools.cached_property
+    def degrade(self) -> Degrade:
+        """The function that makes pairs of LR and HR from a batch, inside a compiled step.
+
+        Raises:
+          InputError: if a file of kernels cannot be used.
+        """
+        # A kernel whose middle lies up and to the left looks down and to the right: at the middle of the cell.
+        shift, moved = -(self.scale - 1) / 2, moved_blur(self.stages)
+        stages = [
+            _make_stage(stage, scale=self.scale, shift=shift if index == moved else 0.0)
+            for index, stage in enumerate(self.stages)
+        ]
+        return Degrade(scale=self.scale, stages=stages)
+
+    @property
+    def tells_blur(self) -> bool:
+        """Whether the blur kernel and the noise of every LR image are known.
+
+        They are if the chain is at most one blur, then a reduction, then at most Gaussian noise. Noise in front of a blur is
+        blurred itself, and noise in front of a reduction is partly dropped.
+        """
+        return not self.lr_files and self._blur_and_reduction in (["bicubic"], ["subsample"], ["blur", "subsample"])
+
+    def require_blur(self, who: str) -> None:
+        """Raises InputError, naming `who`, unless the blur kernel and the noise are known."""
+        if not self.tells_blur:
+            raise untold(who, self.lr_source)
+
+    def known(self, drawn: dict[str, Any], *, examples: int) -> Known | None:
+        """Returns the blur kernel and the noise of each example; None where they are not known.
+
+        Args:
+          drawn: what the stages drew for each example.
+        """
+        if not self.tells_blur:
+            return None
+        match self._blur_and_reduction:
+            case ["bicubic"]:
+                kernel = bicubic_kernel(self.scale)
+            case ["subsample"]:
+                kernel = np.ones((1, 1), np.float32)
+            case _:
+                kernel = drawn["kernel"]
+        kernel = jnp.broadcast_to(kernel, (examples, *kernel.shape[-2:]))
+        return Known(kernel, drawn.get("noise_sigma", jnp.zeros((examples,))) / 255)
+
+    @property
+    def _blur_and_reduction(self) -> list[str]:
+        """The stages without Gaussian noise at the end; every blur is called `blur`."""
+        names = ["blur" if stage.name in degrade.BLURS else stage.name for stage in self.stages]
+        return names[:-1] if names[-1] == "gaussian-noise" else names
+
+
+def bicubic(scale: int) -> Degradation:
+    """MATLAB's bicubic reduction."""
+    return Degradation(PRESETS["bicubic"], scale=scale)
+
+
+def of_training(config: Config) -> Degradation:
+    """The degradation of a run's training images."""
+    return Degradation(config.stages, scale=config.scale, lr_files=config.data.lr_source == "files")
+
+
+def of_evaluation(config: Config, way: Literal["own", "training", "bicubic"]) -> Degradation:
+    """The degradation of the images on which a run's network is scored.
+
+    Args:
+      way: as in training, bicubic, or the run's own choice. A run that trains on LR files is scored on bicubic LR.
+    """
+    way = config.eval.degradation if way == "own" else way
+    training = of_training(config)
+    return training if way == "training" and not training.lr_files else bicubic(config.scale)
+
+
+def _make_stage(stage: Any, *, scale: int, shift: float) -> degrade.Stage:
+    options = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
+    match options.pop("name"):
+        case "bicubic":
+            return degrade.bicubic(scale=scale)
+        case "subsample":
+            return degrade.subsample(scale=scale)
+        case "second-order":
+            return degrade.second_order(scale=scale, **options)
+        case name if name in degrade.NOISES:
+            return degrade.NOISES[name](**options)
+        case name:
+            return degrade.blur(degrade.BLURS[name](**options, shift=shift), stride=1)

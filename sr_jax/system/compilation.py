@@ -1,0 +1,46 @@
+"""Compiled programs: where they are kept, and how long compiling them takes."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from sr_jax.errors import writing
+
+
+def use_compilation_cache(cache: Path) -> None:
+    """Keeps compiled programs in `cache`, unless JAX_COMPILATION_CACHE_DIR names another place.
+
+    Raises:
+      InputError: if the folder cannot be written.
+    """
+    with writing(f"--cache_dir {cache}"):
+        cache.mkdir(parents=True, exist_ok=True)
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(cache / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+class CompileClock:
+    """Measures how long JAX lowers and compiles, and counts the programs, while this context manager is open.
+
+    A program that is read from the compilation cache counts with the time that reading takes.
+    """
+
+    def __init__(self) -> None:
+        self.seconds, self.programs = 0.0, 0
+
+    def __enter__(self) -> "CompileClock":
+        jax.monitoring.register_event_duration_secs_listener(self._listen)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        jax.monitoring.unregister_event_duration_listener(self._listen)
+
+    def _listen(self, event: str, duration_secs: float, **_: Any) -> None:
+        is_compilation = event == "/jax/core/compile/backend_compile_duration"
+        if is_compilation or event == "/jax/core/compile/jaxpr_to_mlir_module_duration":
+            self.seconds += duration_secs
+            self.programs += is_compilation

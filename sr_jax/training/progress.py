@@ -1,0 +1,61 @@
+"""The progress of a run on standard output: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+LAYOUT = "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}{postfix}  {elapsed} gone, {remaining} left"
+
+
+class Progress:
+    """A progress bar on a terminal, plain lines elsewhere.
+
+    Args:
+      total: the steps of the whole run.
+      done: the steps done before.
+      terminal: whether to draw a bar; by default, whether standard error is a terminal.
+    """
+
+    def __init__(self, *, total: int, done: int, terminal: bool | None = None):
+        terminal = sys.stderr.isatty() if terminal is None else terminal
+        self._total, self._done = total, done
+        self._first: tuple[int, float] | None = None  # step and time of the first advance, so that compiling does not count
+        self._bar = tqdm(total=total, initial=done, bar_format=LAYOUT, dynamic_ncols=True) if terminal else None
+
+    def advance(self, step: int) -> None:
+        """Moves to a step."""
+        self._done = step
+        self._first = self._first or (step, time.monotonic())
+        if self._bar is not None:
+            self._bar.update(step - self._bar.n)
+
+    def report(self, metrics: dict[str, float], speed: dict[str, float]) -> None:
+        """Shows the metrics by name, and the speed: `images_per_s` and `wait_share`."""
+        shown = "  ".join(f"{name} {value:.5f}" for name, value in metrics.items())
+        text = f"{shown}  {speed['images_per_s']:,.0f} images/s  waiting for data {speed['wait_share']:.1%}"
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+        else:
+            self.say(f"step {self._done}/{self._total}  {text}  {self._left()} left")
+
+    def say(self, text: str) -> None:
+        """Prints a line that stays."""
+        if self._bar is not None:
+            self._bar.write(text)
+        else:
+            print(text, flush=True)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _left(self) -> str:
+        if self._first is None or self._done == self._first[0]:
+            return "?"
+        step, began = self._first
+        seconds = (time.monotonic() - began) / (self._done - step) * (self._total - self._done)
+        return tqdm.format_interval(round(seconds))
