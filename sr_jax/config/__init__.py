@@ -1,9 +1,10 @@
-"""The configuration of an experiment: every key, its type, its meaning and its default.
+"""The configuration of an experiment: every key with its type, its meaning and its default.
 
-A config file holds one `config = Config(...)` that states what differs from the defaults here. Values are checked when a
-config is made, so a wrong one is found in the file or the flag that gives it. Nothing heavy is imported: `--help` is quick.
+A config file holds one `config = Config(...)` that states what differs from the defaults. Values are checked when a config is
+made, so a wrong value is reported for the file or the flag that gives it. Nothing here is slow to import, so `--help` is quick.
 """
 
+from sr_jax.config import networks
 from sr_jax.config.degradations import (
     PRESETS,
     Bicubic,
@@ -24,70 +25,37 @@ from sr_jax.config.degradations import (
 )
 from sr_jax.config.experiment import Config, DataConfig, EvalConfig, OptimConfig
 from sr_jax.config.files import differences, flat, from_json, load, to_json
-from sr_jax.config.groups import NETWORK_GROUPS, no_such
-from sr_jax.config.networks import (
-    NETWORKS,
-    CARNConfig,
-    ConverseSRResNetConfig,
-    DBPNConfig,
-    DeconvSRConfig,
-    DRCNConfig,
-    EDSRConfig,
-    ESPCNConfig,
-    FSRCNNConfig,
-    IMDNConfig,
-    LapSRNConfig,
-    NetworkConfig,
-    SRCNNConfig,
-    SRResNetConfig,
-    USRNetConfig,
-    VDSRConfig,
-    title,
-)
+from sr_jax.config.names import no_such
+from sr_jax.config.networks import *  # noqa: F403  (one group for each network)
+from sr_jax.config.synonyms import find_key
 
-__all__ = [
-    "NETWORKS",
-    "NETWORK_GROUPS",
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "PRESETS",
     "Bicubic",
-    "CARNConfig",
     "ClassicalBlur",
     "Config",
-    "ConverseSRResNetConfig",
-    "DBPNConfig",
-    "DRCNConfig",
     "DataConfig",
-    "DeconvSRConfig",
     "Degradation",
     "DiskBlur",
-    "EDSRConfig",
-    "ESPCNConfig",
     "EvalConfig",
-    "FSRCNNConfig",
     "GaussianBlur",
     "GaussianNoise",
-    "IMDNConfig",
     "Jpeg",
     "KernelFile",
-    "LapSRNConfig",
     "MotionBlur",
-    "NetworkConfig",
     "OptimConfig",
     "Order",
     "PoissonNoise",
-    "SRCNNConfig",
-    "SRResNetConfig",
     "SecondOrder",
     "ShakeBlur",
     "Subsample",
-    "USRNetConfig",
-    "VDSRConfig",
     "differences",
+    "find_key",
     "flat",
     "from_json",
     "load",
     "moved_blur",
     "no_such",
-    "title",
     "to_json",
+    *networks.__all__,
 ]

@@ -1,28 +1,33 @@
-"""How LR is made of HR: stages as plain data, and named chains of them."""
+"""How LR is made of HR: stages as plain data, and chains of stages that have names."""
 
 import math
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from sr_jax.config.groups import STAGES, group
+from sr_jax.config.groups import Kind, group
 
 
-def _in_order(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
+def _check_order(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
     if bounds[0] > bounds[1]:
         raise ValueError(f"the first bound must not be above the second; did you mean ({bounds[1]}, {bounds[0]})?")
     return bounds
 
 
 def odd(size: int) -> int:
+    """Checks the size of a kernel.
+
+    Raises:
+      ValueError: if it is even.
+    """
     if size % 2 == 0:
-        raise ValueError(f"a kernel needs a middle tap, so an odd size; use {size - 1} or {size + 1}")
+        raise ValueError(f"a kernel needs a middle tap, so its size must be odd; use {size - 1} or {size + 1}")
     return size
 
 
-def _sums_to_one(probabilities: tuple[float, ...]) -> tuple[float, ...]:
+def _check_sum(probabilities: tuple[float, ...]) -> tuple[float, ...]:
     if abs(sum(probabilities) - 1) > 1e-6:
-        raise ValueError(f"probabilities must sum to 1, these sum to {sum(probabilities):g}")
+        raise ValueError(f"probabilities must sum to 1, but these sum to {sum(probabilities):g}")
     return probabilities
 
 
@@ -30,13 +35,13 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[float, Field(ge=0, le=1e4)]
 Width = Annotated[float, Field(ge=0.1, le=100)]
 KernelSize = Annotated[int, Field(ge=1, le=101), AfterValidator(odd)]
-Levels = Annotated[tuple[Level, Level], AfterValidator(_in_order)]
-Widths = Annotated[tuple[Width, Width], AfterValidator(_in_order)]
+Levels = Annotated[tuple[Level, Level], AfterValidator(_check_order)]
+Widths = Annotated[tuple[Width, Width], AfterValidator(_check_order)]
 Angles = Annotated[
-    tuple[Annotated[float, Field(ge=-360, le=360)], Annotated[float, Field(ge=-360, le=360)]], AfterValidator(_in_order)
+    tuple[Annotated[float, Field(ge=-360, le=360)], Annotated[float, Field(ge=-360, le=360)]], AfterValidator(_check_order)
 ]
 Quality = Annotated[int, Field(ge=1, le=100)]
-Qualities = Annotated[tuple[Quality, Quality], AfterValidator(_in_order)]
+Qualities = Annotated[tuple[Quality, Quality], AfterValidator(_check_order)]
 
 
 @group
@@ -52,10 +57,9 @@ class Subsample:
 
     name: Literal["subsample"] = "subsample"
     aligned: bool = True
-    """Whether the kernels of the last blur before it have their middle in the middle of the cell, so that LR lies as after a
-    bicubic reduction; they must be large enough for that. Only that blur is moved; if it is a `KernelFile`, none is: its
-    kernels are taken as they are. Otherwise the middle lies on the kept pixel, and LR is shifted by half of (scale - 1) HR
-    pixels."""
+    """True: the kernels of the last blur before this stage are moved to the middle of the cell, so that LR is aligned as after
+    a bicubic reduction. They must be large enough for that. Kernels of a `KernelFile` are never moved, and neither is a blur
+    before it. False: the middle of the kernels lies on the kept pixel, and LR is shifted by (scale - 1) / 2 HR pixels."""
 
 
 @group
@@ -64,11 +68,11 @@ class GaussianBlur:
 
     name: Literal["gaussian-blur"] = "gaussian-blur"
     size: KernelSize = 21
-    """Taps a side, odd."""
+    """Height and width of the kernel [taps], odd."""
     sigma: Widths = (0.2, 3.0)
-    """Least and greatest standard deviation [HR pixels, LR pixels after a reduction]."""
+    """Smallest and largest standard deviation [HR pixels; LR pixels after a reduction]."""
     anisotropic: bool = False
-    """Whether two standard deviations are drawn, and an angle."""
+    """Draws two standard deviations and an angle."""
 
 
 @group
@@ -77,11 +81,11 @@ class MotionBlur:
 
     name: Literal["motion-blur"] = "motion-blur"
     size: KernelSize = 25
-    """Taps a side, odd."""
+    """Height and width of the kernel [taps], odd."""
     length: Levels = (0.0, 20.0)
-    """Least and greatest length [pixels]."""
+    """Smallest and largest length [pixels]."""
     angle: Angles = (0.0, 180.0)
-    """Least and greatest angle [degrees, counter-clockwise from horizontal]."""
+    """Smallest and largest angle [degrees, counter-clockwise from horizontal]."""
 
     def __post_init__(self) -> None:
         _check_reach("length", self.length[1], self.size - 4)
@@ -93,9 +97,9 @@ class ShakeBlur:
 
     name: Literal["shake-blur"] = "shake-blur"
     size: KernelSize = 25
-    """Taps a side, odd."""
+    """Height and width of the kernel [taps], odd."""
     extent: Widths = (5.0, 20.0)
-    """Least and greatest height or width of the path, whichever is larger [pixels]."""
+    """Smallest and largest extent of the path, which is the larger of its height and width [pixels]."""
 
     def __post_init__(self) -> None:
         _check_reach("extent", self.extent[1], self.size - 4)
@@ -103,13 +107,13 @@ class ShakeBlur:
 
 @group
 class DiskBlur:
-    """Convolves with a disk: a lens out of focus."""
+    """Convolves with a disk, as a lens does that is out of focus."""
 
     name: Literal["disk-blur"] = "disk-blur"
     size: KernelSize = 21
-    """Taps a side, odd."""
+    """Height and width of the kernel [taps], odd."""
     radius: Widths = (0.5, 8.0)
-    """Least and greatest radius [pixels]."""
+    """Smallest and largest radius [pixels]."""
 
     def __post_init__(self) -> None:
         _check_reach("radius", self.radius[1], self.size // 2 - 2)
@@ -117,17 +121,17 @@ class DiskBlur:
 
 @group
 class ClassicalBlur:
-    """Convolves with an anisotropic Gaussian or the path of a shaking camera: USRNet's training kernels (CVPR 2020)."""
+    """Convolves with an anisotropic Gaussian or the path of a shaking camera, as USRNet is trained (CVPR 2020)."""
 
     name: Literal["classical-blur"] = "classical-blur"
     size: KernelSize = 25
-    """Taps a side, odd."""
+    """Height and width of the kernel [taps], odd."""
     variance: Widths = (0.6, 12.0)
-    """Least and greatest variance along the Gaussian's axes [pixels^2]."""
+    """Smallest and largest variance along the axes of the Gaussian [pixels^2]."""
     extent: Widths = (5.0, 20.0)
-    """Least and greatest height or width of the path, whichever is larger [pixels]."""
+    """Smallest and largest extent of the path, which is the larger of its height and width [pixels]."""
     shake_probability: Probability = 0.5
-    """How often the kernel is a path."""
+    """Probability that the kernel is a path."""
 
     def __post_init__(self) -> None:
         _check_reach("extent", self.extent[1], self.size - 4)
@@ -135,7 +139,7 @@ class ClassicalBlur:
 
 @group
 class KernelFile:
-    """Convolves with one of the kernels of a file, as they are: tap (size - 1) / 2 lies on the kept pixel."""
+    """Convolves with one of the kernels of a file. Tap (size - 1) / 2 lies on the kept pixel."""
 
     name: Literal["kernel-file"] = "kernel-file"
     path: str
@@ -148,80 +152,80 @@ class GaussianNoise:
 
     name: Literal["gaussian-noise"] = "gaussian-noise"
     sigma: Levels = (0.0, 25.0)
-    """Least and greatest standard deviation [grey levels of 255]."""
+    """Smallest and largest standard deviation [gray levels of 255]."""
     gray: Probability = 0.0
-    """How often the three channels get the same noise."""
+    """Probability that the three channels get the same noise."""
 
 
 @group
 class PoissonNoise:
-    """Counts photons."""
+    """Adds the shot noise of counted photons."""
 
     name: Literal["poisson-noise"] = "poisson-noise"
     peak: Annotated[
-        tuple[Annotated[float, Field(ge=1, le=1e6)], Annotated[float, Field(ge=1, le=1e6)]], AfterValidator(_in_order)
+        tuple[Annotated[float, Field(ge=1, le=1e6)], Annotated[float, Field(ge=1, le=1e6)]], AfterValidator(_check_order)
     ] = (50.0, 1000.0)
-    """Least and greatest number of photons of a white pixel; few are noisy."""
+    """Smallest and largest number of photons of a white pixel. Fewer photons give more noise."""
     gray: Probability = 0.0
-    """How often the three channels get the same noise."""
+    """Probability that the three channels get the same noise."""
 
 
 @group
 class Jpeg:
-    """Saves as JPEG and reads again, byte for byte as libjpeg."""
+    """Compresses with JPEG, byte for byte as libjpeg does."""
 
     name: Literal["jpeg"] = "jpeg"
     quality: Qualities = (30, 95)
-    """Least and greatest quality, 1 to 100."""
+    """Smallest and largest quality, from 1 to 100."""
     subsampling: Literal["4:2:0", "4:4:4"] = "4:2:0"
-    """Whether chroma has half the resolution."""
+    """Resolution of chroma: half (4:2:0) or full (4:4:4)."""
 
 
 @group
 class Order:
-    """One pass of blur, resize, noise and JPEG. The defaults are the first pass of Real-ESRGAN."""
+    """One pass of blur, resizing, noise and JPEG. The defaults are those of Real-ESRGAN's first pass."""
 
     blur: Probability = 1.0
-    """How often there is a blur."""
+    """Probability of a blur."""
     sinc: Probability = 0.1
-    """How often its kernel is a sinc, which rings."""
+    """Probability that its kernel is a sinc, which rings."""
     kinds: Annotated[
-        tuple[Probability, Probability, Probability, Probability, Probability, Probability], AfterValidator(_sums_to_one)
+        tuple[Probability, Probability, Probability, Probability, Probability, Probability], AfterValidator(_check_sum)
     ] = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)
-    """Probabilities of isotropic and anisotropic Gaussians, generalised ones, and plateaus."""
+    """Probabilities of isotropic and anisotropic kernels, in pairs: Gaussian, generalised Gaussian, plateau."""
     sigma: Widths = (0.2, 3.0)
-    """Least and greatest standard deviation [pixels]."""
+    """Smallest and largest standard deviation [pixels]."""
     generalised_beta: Widths = (0.5, 4.0)
-    """Least (at most 1) and greatest (at least 1) shape parameter of generalised Gaussians."""
+    """Smallest (at most 1) and largest (at least 1) shape parameter of generalised Gaussians."""
     plateau_beta: Widths = (1.0, 2.0)
-    """The same of plateaus."""
-    resize: Annotated[tuple[Probability, Probability, Probability], AfterValidator(_sums_to_one)] = (0.2, 0.7, 0.1)
-    """Probabilities to enlarge, to reduce, and to keep the size."""
+    """Smallest (at most 1) and largest (at least 1) shape parameter of plateaus."""
+    resize: Annotated[tuple[Probability, Probability, Probability], AfterValidator(_check_sum)] = (0.2, 0.7, 0.1)
+    """Probabilities of enlarging, of reducing, and of keeping the size."""
     factor: Annotated[
-        tuple[Annotated[float, Field(ge=0.05, le=1)], Annotated[float, Field(ge=1, le=4)]], AfterValidator(_in_order)
+        tuple[Annotated[float, Field(ge=0.05, le=1)], Annotated[float, Field(ge=1, le=4)]], AfterValidator(_check_order)
     ] = (0.15, 1.5)
-    """Strongest reduction (at most 1) and enlargement (at least 1); in the second pass relative to LR."""
+    """Strongest reduction (at most 1) and strongest enlargement (at least 1). In the second pass they are relative to LR."""
     gaussian: Probability = 0.5
-    """How often noise is Gaussian, and not shot noise."""
+    """Probability that noise is Gaussian; otherwise it is shot noise."""
     noise_sigma: Levels = (1.0, 30.0)
-    """Least and greatest standard deviation of Gaussian noise [grey levels of 255]."""
+    """Smallest and largest standard deviation of Gaussian noise [gray levels of 255]."""
     shot_scale: Levels = (0.05, 3.0)
-    """Least and greatest multiple of the shot noise that 256 photons of white have."""
+    """Smallest and largest strength of shot noise; 1 is that of 256 photons in a white pixel."""
     gray: Probability = 0.4
-    """How often the three channels get the same noise."""
+    """Probability that the three channels get the same noise."""
     quality: Qualities = (30, 95)
-    """Least and greatest JPEG quality."""
+    """Smallest and largest JPEG quality."""
 
     def __post_init__(self) -> None:
         for key in ("generalised_beta", "plateau_beta"):
             low, high = getattr(self, key)
             if not low <= 1 <= high:
-                raise ValueError(f"{key}=({low}, {high}) must hold 1 between its bounds")
+                raise ValueError(f"{key}=({low}, {high}) must include 1")
 
 
 @group
 class SecondOrder:
-    """The blind chain of Real-ESRGAN (Wang et al., ICCV Workshops 2021), from HR to LR, with its published numbers."""
+    """Makes LR of HR as Real-ESRGAN does for blind super-resolution (Wang et al., ICCV Workshops 2021)."""
 
     name: Literal["second-order"] = "second-order"
     first: Order = Order()
@@ -236,22 +240,26 @@ class SecondOrder:
     )
     """The second pass."""
     final_sinc: Probability = 0.8
-    """How often there is a sinc filter at the end."""
+    """Probability of a sinc filter at the end."""
 
 
 def _check_reach(key: str, value: float, greatest: int) -> None:
     if value > greatest:
-        raise ValueError(f"{key}: {value:g} does not fit a kernel of this size; use at most {greatest:g}, or a larger size")
+        raise ValueError(
+            f"{key}: {value:g} does not fit into a kernel of this size; use at most {greatest:g}, or a larger size"
+        )
 
 
 Blur = GaussianBlur | MotionBlur | ShakeBlur | DiskBlur | ClassicalBlur | KernelFile
 
 
 def check_moved_blur(stages: tuple[Any, ...], scale: int) -> None:
-    """Whether the blur that an aligned `Subsample` moves keeps its kernels whole; of Gaussians two standard deviations.
+    """Checks that the kernels of a blur still fit when an aligned `Subsample` moves them.
+
+    Of a Gaussian, two standard deviations must fit.
 
     Raises:
-      ValueError: naming the size that would.
+      ValueError: if they do not. The message names the size that is needed.
     """
     moved = moved_blur(stages)
     if moved is None or scale == 1:
@@ -261,14 +269,14 @@ def check_moved_blur(stages: tuple[Any, ...], scale: int) -> None:
     needed = 2 * math.ceil(reach + shift) + 1
     if blur.size < needed:
         raise ValueError(
-            f"data.degradation[{moved}].size={blur.size} is too small: its kernels reach {reach:.3g} pixels by "
-            f"{key}={getattr(blur, key)}, and an aligned Subsample at scale={scale} moves them by {shift:g}; "
+            f"data.degradation[{moved}].size={blur.size} is too small: with {key}={getattr(blur, key)} its kernels reach "
+            f"{reach:.3g} pixels, and an aligned Subsample at scale={scale} moves them by {shift:g}; "
             f"use size={needed}, or Subsample(aligned=False)"
         )
 
 
 def _reach(blur: Any) -> tuple[str, float]:
-    """The key that says how far a blur's kernels reach from their middle, and how far that is [pixels]."""
+    """The key that sets how far a blur's kernels reach from their middle, and that distance [pixels]."""
     match blur:
         case GaussianBlur():
             return "sigma", 2 * blur.sigma[1]
@@ -284,33 +292,32 @@ def _reach(blur: Any) -> tuple[str, float]:
 
 
 AnyStage = Bicubic | Subsample | Blur | GaussianNoise | PoissonNoise | Jpeg | SecondOrder
-STAGES.update({get_args(stage.__annotations__["name"])[0]: stage for stage in get_args(AnyStage)})
-Stage = Annotated[AnyStage, Field(discriminator="name")]
+Stage = Annotated[AnyStage, Field(discriminator="name"), Kind("stage", "Jpeg(quality=(30, 95))")]
 Preset = Literal["bicubic", "classical", "real-esrgan"]
 Stages = tuple[Stage, ...]
 
 
-def _named_or_stages(value: Any) -> Any:
-    """Lists, as of JSON, as tuples.
+def _read_degradation(value: Any) -> Any:
+    """Turns the lists that JSON has into tuples.
 
     Raises:
-      ValueError: if it is neither a name nor stages.
+      ValueError: if the value is neither a name nor a list of stages.
     """
     if isinstance(value, str):
         return value
     if not isinstance(value, list | tuple) or not all(isinstance(stage, AnyStage | dict) for stage in value):
         names = ", ".join(get_args(Preset))
         raise ValueError(f"use a name ({names}) or a tuple of stages, such as (Subsample(),)")
-    return _tuples(value)
+    return _as_tuples(value)
 
 
-def _tuples(value: Any) -> Any:
-    """With tuples for all lists, also those inside of dicts."""
+def _as_tuples(value: Any) -> Any:
+    """The same with tuples in place of lists, also inside dicts."""
     match value:
         case list() | tuple():
-            return tuple(map(_tuples, value))
+            return tuple(map(_as_tuples, value))
         case dict():
-            return {key: _tuples(inner) for key, inner in value.items()}
+            return {key: _as_tuples(inner) for key, inner in value.items()}
         case _:
             return value
 
@@ -318,7 +325,7 @@ def _tuples(value: Any) -> Any:
 Degradation = Annotated[
     Annotated[Preset, Tag("preset")] | Annotated[Stages, Tag("stages")],
     Discriminator(lambda value: "preset" if isinstance(value, str) else "stages"),
-    BeforeValidator(_named_or_stages),
+    BeforeValidator(_read_degradation),
 ]
 
 PRESETS: dict[str, tuple[Any, ...]] = {
@@ -326,11 +333,11 @@ PRESETS: dict[str, tuple[Any, ...]] = {
     "classical": (ClassicalBlur(), Subsample(), GaussianNoise()),
     "real-esrgan": (SecondOrder(),),
 }
-"""What the named degradations stand for."""
+"""The stages of each degradation that has a name."""
 
 
 def moved_blur(stages: tuple[Any, ...]) -> int | None:
-    """Index of the blur whose kernels an aligned `Subsample` moves to the middle of the cell: the last one before it."""
+    """Index of the blur whose kernels an aligned `Subsample` moves, which is the last one before it; None if there is none."""
     blurs: list[int] = []
     for index, stage in enumerate(stages):
         if isinstance(stage, Blur):

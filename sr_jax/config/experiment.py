@@ -1,4 +1,4 @@
-"""One experiment: model, data, optimiser, evaluation."""
+"""One experiment: network, data, optimiser, evaluation."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,39 +18,40 @@ class DataConfig:
     """Training images and how batches are made of them."""
 
     name: TrainingSet = "photographs"
-    """`photographs`: those that scikit-image carries, no network needed. `folder`: all images below `data.dir`. The others lie
-    below `data.root`; DIV2K, Flickr2K and both together (DF2K) are downloaded to there if they are missing."""
+    """`photographs`: those that come with scikit-image; nothing is downloaded. `folder`: all images below `data.dir`.
+    The other sets lie below `data.root`. DIV2K, Flickr2K and both together (DF2K) are downloaded if they are missing."""
     dir: Names = ()
-    """The folders of images, for `data.name=folder`."""
+    """Folders of images, for `data.name=folder`."""
     include: Names = ()
-    """Only images whose names match one of these patterns, such as `holiday/*`; `*` matches `/` too. Without any: all."""
+    """Uses only images whose names match one of these patterns, such as `holiday/*`; `*` matches `/` too. By default all."""
     exclude: Names = ()
-    """No images whose names match one of these patterns."""
+    """Leaves out images whose names match one of these patterns."""
     root: str | None = None
-    """The folder that holds the named sets, such as `T91/` or `Set5/HR/`. By default what the environment variable
-    SR_JAX_DATA says, or else `datasets` in the cache folder."""
+    """Folder that holds the named sets, such as `T91/` or `Set5/HR/`.
+    By default the folder that the environment variable SR_JAX_DATA names, or else `datasets` in the cache folder."""
     leaks: Literal["refuse", "allow"] = "refuse"
-    """Training images that are evaluation images, of this run or of Set5, Set14 and B100: `refuse` stops and names them,
-    `allow` names them and goes on."""
+    """What to do with training images that are also evaluation images, of this run or of Set5, Set14 and B100.
+    `refuse` names them and stops; `allow` names them and goes on."""
     bad_images: Literal["refuse", "skip"] = "refuse"
-    """Images that cannot be used: `refuse` stops and names them, `skip` names them and goes on without them."""
+    """What to do with images that cannot be used. `refuse` names them and stops; `skip` names them and goes on without them."""
     batch: PositiveInt = 16
-    """Patches in one step, over all devices together."""
+    """Patches in one step, on all devices together."""
     patch: PositiveInt = 48
     """Height and width of an HR patch [HR pixels]; a multiple of the scale."""
     lr_source: Literal["degrade", "files"] = "degrade"
-    """Where LR patches come from. `degrade`: they are made of the HR patches, inside the compiled step. `files`: they are cut
-    from LR images made beforehand."""
+    """Where LR patches come from. `degrade`: they are made of the HR patches in the compiled step.
+    `files`: they are cut from LR images that were made beforehand."""
     degradation: Degradation = "bicubic"
-    """How LR is made of HR. `bicubic`: as MATLAB. `classical`: blur, subsampling and noise of USRNet. `real-esrgan`: its blind
-    second-order chain. In a config file also stages of one's own: (GaussianBlur(sigma=(0.6, 2.4)), Subsample(), Jpeg())."""
+    """How LR is made of HR. `bicubic`: MATLAB's bicubic reduction. `classical`: USRNet's blur, subsampling and noise.
+    `real-esrgan`: Real-ESRGAN's blind second-order chain.
+    A config file can also list its own stages: (GaussianBlur(sigma=(0.6, 2.4)), Subsample(), Jpeg())."""
     pipeline: Literal["resident", "host"] = "resident"
-    """`resident`: the images live in device memory and are cropped inside the compiled step. `host`: crops are made on the
-    host (Grain) and sent. Both give the same bytes."""
+    """Where patches are cut. `resident`: in the compiled step, from images that live in device memory.
+    `host`: on the host, by Grain. Both give the same bytes."""
     threads: PositiveInt = 1
-    """Host threads that prepare batches. One is far ahead of any training step, and more do not cut faster."""
+    """Host threads that prepare batches. One thread is enough for any training step, and more are not faster."""
     prefetch: PositiveInt = 8
-    """Dispatches prepared ahead and sent to the devices."""
+    """Dispatches whose batches are prepared and sent to the devices ahead of time."""
 
 
 @group
@@ -62,30 +63,30 @@ class OptimConfig:
     lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1e-3
     """Peak learning rate."""
     last_lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1.0
-    """Learning rate of the network's last layer, as a share of that of the others."""
+    """Learning rate of the network's last layer, relative to that of the other layers."""
     warmup_steps: NonNegativeInt = 100
     """Steps over which the learning rate rises from 0 to its peak."""
     schedule: Literal["cosine", "drops"] = "cosine"
-    """How the learning rate falls: along half a cosine, or by a factor from time to time."""
+    """How the learning rate falls. `cosine`: along half a cosine. `drops`: by the factor `drop_to` every `drop_every` steps."""
     final_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
-    """Learning rate at the last step of a cosine."""
+    """Learning rate at the last step of the cosine schedule."""
     drop_every: PositiveInt = 100_000
-    """Steps between drops of the learning rate."""
+    """Steps between two drops of the learning rate."""
     drop_to: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Factor of the learning rate at a drop."""
+    """Factor by which the learning rate is multiplied at a drop."""
     b1: Fraction = 0.9
-    """Adam's decay of the first moment; momentum of SGD."""
+    """Decay of Adam's first moment, or the momentum of SGD."""
     b2: Fraction = 0.999
-    """Adam's decay of the second moment."""
+    """Decay of Adam's second moment."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Share of each kernel that is added to its gradient: an L2 penalty. Biases and slopes have none."""
+    """L2 penalty: this share of each kernel is added to its gradient. Biases and slopes have no penalty."""
     clip_norm: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
-    """Largest norm of the gradient of all parameters; larger ones are shortened."""
+    """Largest norm of the gradient of all parameters together. A gradient with a larger norm is scaled down to it."""
     clip_value: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
-    """Each number of a gradient is cut to this divided by the learning rate: so much it can move a parameter by SGD in one step
+    """Largest step of a parameter by plain SGD. Each number of a gradient is clipped to this value divided by the learning rate
     (VDSR, section 3.2)."""
     ema_decay: Fraction = 0.999
-    """Decay of the parameters' moving average, which is what evaluation uses. 0: no averaging."""
+    """Decay of the moving average of the parameters, which evaluation uses. 0: no averaging."""
 
 
 @group
@@ -93,16 +94,16 @@ class EvalConfig:
     """Evaluation on whole images, during training and at its end."""
 
     sets: Annotated[Names, Field(min_length=1)] = ("photographs",)
-    """Sets to evaluate on: `photographs` (its three held-out images), named sets below `data.root` (Set5, Set14, B100,
-    Urban100, Manga109, DIV2K: its validation images) or folders of HR images."""
+    """Sets to evaluate on: `photographs` (three photographs that are never trained on), folders of HR images, or named sets
+    below `data.root` (Set5, Set14, B100, Urban100, Manga109, and DIV2K for its validation images)."""
     every: PositiveInt = 1000
     """Steps between evaluations."""
     protocol: Literal["published", "papers", "rgb-uint8"] = "published"
-    """How to score (docs/evaluation.md). `published`: as networks of the kind are published, by `papers` if they read Y, by
-    `rgb-uint8` if they read RGB."""
+    """How to score (docs/evaluation.md). `published`: as such networks are published.
+    This is `papers` for networks that read Y, and `rgb-uint8` for networks that read RGB."""
     degradation: Literal["training", "bicubic"] = "training"
-    """How LR is made of the images that are scored: as in training, each image with a draw of its own that is always the
-    same, or by MATLAB's bicubic reduction."""
+    """How LR is made of the images that are scored. `bicubic`: by MATLAB's bicubic reduction.
+    `training`: as in training. Each image always gets the same draw."""
 
 
 @group
@@ -116,15 +117,16 @@ class Config:
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the initialisation and of the sampling plan."""
     model: NetworkConfig = FSRCNNConfig()
+    """Network and its sizes."""
     loss: Literal["l1", "mse", "charbonnier"] = "l1"
     """Mean absolute error, mean squared error, or LapSRN's smooth absolute error, on values in [0, 1]."""
     compute: Literal["float32", "bfloat16"] = "float32"
     """Type in which the network computes in training. Parameters, loss and evaluation are always float32."""
     parallel: Literal["pmap", "shard_map"] = "shard_map"
-    """How the per-device step is spread over the devices. Both give the same numbers."""
+    """How a step is spread over the devices. Both ways give the same numbers."""
     steps_per_dispatch: PositiveInt = 1
-    """Steps in one compiled call. More of them save overhead where a step is short, as on a GPU; on a CPU
-    they save little, and more than 8 are slow."""
+    """Steps in one compiled call. Several steps save overhead where a step is short, as on a GPU.
+    On a CPU they save little, and more than 8 are slow."""
     data: DataConfig = DataConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()
@@ -133,11 +135,11 @@ class Config:
     checkpoint_every: PositiveInt = 1000
     """Steps between checkpoints."""
     keep: PositiveInt = 2
-    """Latest checkpoints that are kept, beside the best one."""
+    """Number of latest checkpoints to keep, in addition to the best one."""
 
     @property
     def stages(self) -> tuple[Any, ...]:
-        """The stages of the degradation, of a named one too."""
+        """The stages of the degradation, also if it is given by name."""
         chosen = self.data.degradation
         return PRESETS[chosen] if isinstance(chosen, str) else chosen
 
@@ -152,14 +154,18 @@ class Config:
         _check_reduction(self.stages, self.scale)
         check_moved_blur(self.stages, self.scale)
         if self.data.lr_source == "files" and self.data.degradation != "bicubic":
-            raise ValueError("data.lr_source=files takes LR as it is; data.degradation does not go with it")
+            raise ValueError(
+                "data.lr_source=files reads LR from files, so data.degradation does not apply; leave one of them out"
+            )
         if self.data.name == "folder" and not self.data.dir:
-            raise ValueError("data.name=folder needs data.dir, the folder of images")
+            raise ValueError("data.name=folder needs data.dir, a folder of images")
         if self.data.name != "folder" and self.data.dir:
             places = " ".join(self.data.dir)
-            raise ValueError(f"data.dir={places} is used with data.name=folder alone, but data.name={self.data.name}")
+            raise ValueError(f"data.dir={places} is for data.name=folder, but data.name is {self.data.name}")
         if self.optim.clip_value and self.optim.method != "sgd":
-            raise ValueError(f"optim.clip_value={self.optim.clip_value:g} is for optim.method=sgd; use clip_norm with Adam")
+            raise ValueError(
+                f"optim.clip_value={self.optim.clip_value:g} is for optim.method=sgd; use optim.clip_norm with Adam"
+            )
         if self.optim.schedule == "cosine" and self.optim.final_lr > self.optim.lr:
             raise ValueError(f"optim.final_lr={self.optim.final_lr} must not be above optim.lr={self.optim.lr}")
         if self.optim.warmup_steps >= self.steps:
@@ -179,9 +185,9 @@ class Config:
 
 
 def _check_reduction(stages: tuple[Any, ...], scale: int) -> None:
-    """Exactly one stage must go from HR to LR."""
+    """Checks that exactly one stage goes from HR to LR."""
     reducing = [stage.name for stage in stages if isinstance(stage, Bicubic | Subsample | SecondOrder)]
     if len(reducing) > 1:
-        raise ValueError(f"data.degradation reduces more than once, by {' and '.join(reducing)}; leave one of them")
+        raise ValueError(f"data.degradation reduces more than once, by {' and '.join(reducing)}; keep one of them")
     if not reducing and scale > 1:
         raise ValueError(f"data.degradation has no stage that reduces by scale={scale}; add Bicubic() or Subsample()")

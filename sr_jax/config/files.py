@@ -1,9 +1,9 @@
-"""Config files: Python or JSON, and what differs between two of them."""
+"""Config files: reading Python and JSON, writing JSON, and comparing two configs."""
 
+import ast
 import dataclasses
 import difflib
 import json
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from sr_jax.config.experiment import Config
-from sr_jax.config.groups import explain, nearest
+from sr_jax.config.groups import explain
+from sr_jax.config.names import nearest
 from sr_jax.errors import InputError
 
 PACKAGE = "sr_jax.config"
@@ -22,7 +23,7 @@ def load(path: str | Path) -> Config:
     """Reads a config file: Python that defines `config`, or the `config.json` of a work directory.
 
     Raises:
-      InputError: if there is no such file, or what it holds is not a valid Config.
+      InputError: if there is no such file, or it does not hold a valid Config.
     """
     path = Path(path)
     if path.is_dir():
@@ -37,59 +38,61 @@ def load(path: str | Path) -> Config:
         config = runpy.run_path(str(path)).get("config")
     except Exception as error:  # whatever the user's file raises
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        raise InputError(f"--config {path}: {kind}{error}{_nearest_import(error)}") from error
+        raise InputError(f"--config {path}: {kind}{error}{_hint(error, path)}") from error
     if not isinstance(config, Config):
         raise InputError(f"--config {path} must define `config = Config(...)`, but `config` is {config!r}")
     return config
 
 
-def _nearest_import(error: Exception) -> str:
-    """What of `sr_jax.config` was meant by a name that Python did not find there."""
-    said = rf"(cannot import name|name|module '{PACKAGE}' has no attribute) '(\w+)'( from '{PACKAGE}'| is not defined|$)"
-    found = re.match(said, str(error)) if isinstance(error, ImportError | NameError | AttributeError) else None
-    if found is None:
-        return ""
-    near = nearest(found[2], sys.modules[PACKAGE].__all__, cutoff=0.6)
+def _hint(error: Exception, path: Path) -> str:
+    """Names what `sr_jax.config` has in place of a name that Python did not find there."""
+    public = sys.modules[PACKAGE].__all__
+    match error:
+        case NameError():
+            name = error.name
+        case AttributeError() if error.obj is sys.modules[PACKAGE]:
+            name = error.name
+        case ImportError() if error.name == PACKAGE:  # which name it was, only Python 3.12 and later say
+            name = next((name for name in _imported(path) if name not in (*public, "*")), None)
+        case _:
+            name = None
+    near = nearest(name, public, cutoff=0.6) if name else None
     return f"; did you mean {near}?" if near else ""
 
 
+def _imported(path: Path) -> list[str]:
+    """The names that a Python file imports from `sr_jax.config`."""
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return [alias.name for node in imports if node.module == PACKAGE for alias in node.names]
+
+
 def to_json(config: Config) -> str:
+    """Returns every key of a config as JSON, which `from_json` reads."""
     return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
 def from_json(text: str) -> Config:
-    """Reads what `to_json` wrote.
+    """Reads what `to_json` wrote. Keys that are missing have their defaults.
 
     Raises:
-      InputError: if it is no valid config.
+      InputError: if it is not a valid config.
     """
     try:
-        return TypeAdapter(Config).validate_json(_as_written(text))
+        return TypeAdapter(Config).validate_json(text)
     except ValidationError as error:
         raise InputError(explain(error, Config)) from error
 
 
-def _as_written(text: str) -> str:
-    """The config of a run that was begun when its evaluation could only be on bicubic LR says so."""
-    try:
-        plain = json.loads(text)
-        if {"sets", "every", "protocol"} <= plain["eval"].keys():
-            plain["eval"].setdefault("degradation", "bicubic")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return text  # the validation will say what is wrong with it
-    return json.dumps(plain)
-
-
 def differences(ours: Config, theirs: Config) -> list[str]:
-    """The keys in which two configs differ, each as a line `key: ours, theirs`."""
+    """Returns the keys in which two configs differ, each as a line `key: ours, theirs`."""
     a, b = flat(ours), flat(theirs)
-    missing = "(no such key)"  # where the models differ, so do their keys
+    missing = "(no such key)"  # configs of different networks have different keys
     keys = [*a, *(key for key in b if key not in a)]
     return [f"{key}: {a.get(key, missing)}, {b.get(key, missing)}" for key in keys if a.get(key) != b.get(key)]
 
 
 def flat(config: Config) -> dict[str, Any]:
-    """Every key, with dots, and its value."""
+    """Returns the value of every key; keys of groups are joined by dots."""
     return _flatten(dataclasses.asdict(config), "")
 
 

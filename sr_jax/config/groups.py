@@ -1,47 +1,57 @@
-"""Frozen groups of keys, which say in one line what is wrong with a value."""
+"""Frozen groups of keys that say in one line what is wrong with a value."""
 
 import dataclasses
-import difflib
 import functools
-from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar, dataclass_transform
+import types
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 import pydantic.dataclasses
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, Tag, ValidationError
 
+from sr_jax.config.names import no_such
+from sr_jax.config.synonyms import find_key
 from sr_jax.errors import InputError
 
 T = TypeVar("T")
 
-STAGES: dict[str, Any] = {}
-"""The groups of which a list of stages may hold any, by the name that tells them apart: degradations.py."""
 
-NETWORK_GROUPS: dict[str, Any] = {}
-"""The groups of which a model may be any, by their names: networks.py."""
+class Kind(NamedTuple):
+    """Annotates a union of groups, so that messages can name what is wanted."""
 
-PUBLISHED: dict[str, Any] = {}
-"""The networks that have names of their own, by these: networks.py."""
-
-
-def _listed(value: Any) -> Any:
-    """One name as a list of one; None, as older files have it, as an empty list."""
-    return (value,) if isinstance(value, str) else tuple(value or ()) if isinstance(value, list | None) else value
+    noun: str
+    """What a member of the union is called."""
+    example: str
+    """How a config file writes one."""
 
 
-def _named(value: str) -> str:
+def _as_tuple(value: Any) -> Any:
+    """One name as a tuple of one, and a list, such as JSON has, as a tuple."""
+    match value:
+        case str():
+            return (value,)
+        case list():
+            return tuple(value)
+        case _:
+            return value
+
+
+def _check_name(value: str) -> str:
     if not value:
         raise ValueError("an empty name")
     return value
 
 
-Name = Annotated[str, AfterValidator(_named)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
+Name = Annotated[str, AfterValidator(_check_name)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
 def group(cls: type[T]) -> type[T]:
-    """A frozen dataclass that checks types and ranges when it is made, and says in one line what is wrong."""
+    """Makes a frozen dataclass that checks types and ranges of its keys.
+
+    Creating one raises an `InputError` that says in one line what is wrong.
+    """
     made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config={"strict": True, "extra": "forbid"})
     checked_init = made.__init__
 
@@ -57,69 +67,105 @@ def group(cls: type[T]) -> type[T]:
 
 
 def explain(error: ValidationError, group: type) -> str:
-    """A pydantic error as one line: for each wrong key what would be right.
+    """Returns a pydantic error as one line that says for each wrong key what would be right.
 
-    A tuple is also said to be too short when its items are wrong; then only these count.
+    If items of a tuple are wrong, pydantic also reports the tuple as too short; only the items are reported here.
     """
     details = error.errors()
-    around = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
-    return "; ".join(_explain_one(detail, group) for detail in details if detail["loc"] not in around)
+    parents = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
+    return "; ".join(_explain_one(detail, _locate(detail["loc"], group)) for detail in details if detail["loc"] not in parents)
 
 
-def _explain_one(detail: Any, group: Any) -> str:
-    path, owner = "", group
-    for part in detail["loc"]:
-        owner, fields = group, {field.name: field.type for field in dataclasses.fields(group)}
+def members(annotation: Any) -> dict[str, Any]:
+    """Returns the members of a tagged union by their tags, or nothing if the annotation is not such a union.
+
+    A group's tag is the default of its key `name`; other members carry a pydantic `Tag`.
+    """
+    union, _ = _split(annotation)
+    if get_origin(union) not in (Union, types.UnionType):
+        return {}
+    found = {}
+    for member in get_args(union):
+        plain, metadata = _split(member)
+        tags = [extra.tag for extra in metadata if isinstance(extra, Tag)]
+        if dataclasses.is_dataclass(plain) and "name" in (keys := _annotations(plain)):
+            tags = get_args(keys["name"])
+        found |= dict.fromkeys(tags, member)
+    return found
+
+
+class _Place(NamedTuple):
+    """Where in a config pydantic found an error."""
+
+    path: str
+    """The key, with dots and indices: data.degradation[0].sigma."""
+    owner: type
+    """The group that has the key, or lacks it."""
+    annotation: Any
+    """The type of the key's value; None if the group has no such key."""
+
+
+def _locate(loc: tuple[int | str, ...], group: type) -> _Place:
+    path, owner, annotation = "", group, group
+    for part in loc:
         if isinstance(part, int):
-            path += f"[{part}]"
-        elif part in STAGES | NETWORK_GROUPS and part not in fields:  # which member of a union
-            group = (STAGES | NETWORK_GROUPS)[part]
-        elif part not in ("preset", "stages"):  # which kind of degradation
-            path += f".{part}" if path else part
-            group = fields[part] if dataclasses.is_dataclass(fields.get(part)) else group
-    key = str(detail["loc"][-1]) if detail["loc"] else ""
+            path, annotation = f"{path}[{part}]", _item(annotation, part)
+        elif part in (choices := members(annotation)):
+            annotation = choices[part]  # pydantic reports which member of a union was tried
+        else:
+            owner = _split(annotation)[0]
+            path, annotation = f"{path}.{part}" if path else part, _annotations(owner).get(part)
+    return _Place(path, owner, annotation)
+
+
+def _explain_one(detail: Any, place: _Place) -> str:
+    path, owner, annotation = place
+    kind = next((extra for extra in _split(annotation)[1] if isinstance(extra, Kind)), None)
     match detail["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
-            names = [field.name for field in dataclasses.fields(owner)]
-            near = difflib.get_close_matches(key, names, n=1, cutoff=0.3)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
-            return f"{owner.__name__} has no key {path!r}; {hint}"
+            return f"{owner.__name__} has no key {path!r}; {_hint(path, owner)}"
         case "missing":
             return f"{owner.__name__} needs {path!r}"
-        case "union_tag_invalid":
-            kind, members = ("network", NETWORK_GROUPS) if path == "model" else ("stage", STAGES)
-            return f"{path}: {no_such(kind, detail['ctx']['tag'], list(members))}"
-        case "model_attributes_type" if path == "model" and isinstance(detail["input"], str) and detail["input"]:
-            return f"{path}={detail['input']!r} is a name, not a network; {_written(detail['input'])}"
-        case "union_tag_not_found" | "dataclass_type" | "model_attributes_type" if path == "model":
-            return f"{path}={detail['input']!r} is no network, such as FSRCNNConfig(d=56)"
-        case "union_tag_not_found":
-            return f"{path}={detail['input']!r} is no stage of a degradation, such as Jpeg(quality=(30, 95))"
+        case "union_tag_invalid" if kind:
+            return f"{path}: {no_such(kind.noun, detail['ctx']['tag'], list(members(annotation)))}"
+        case "union_tag_not_found" | "dataclass_type" | "model_attributes_type" if kind:
+            return f"{path}={detail['input']!r} is not a {kind.noun}, such as {kind.example}"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{path}={detail['input']!r}: {message[0].lower()}{message[1:]}" if path else message
 
 
-def _written(name: str) -> str:
-    """How a network is written in a config file that gives only its name."""
-    near = nearest(name, list(PUBLISHED))
-    if near is None:
-        return f"write model=NETWORKS[NAME], where there are {', '.join(PUBLISHED)}"
-    group = type(PUBLISHED[near])
-    made = f" or {group.__name__}()" if PUBLISHED[near] == group() else ""
-    wanted = "write" if name == near else "did you mean"
-    return f'{wanted} model=NETWORKS["{near}"]{made}{"" if name == near else "?"}'
+def _hint(path: str, owner: type) -> str:
+    """What to write in place of a key that a group does not have."""
+    keys, groups = _nested_keys(owner), _groups(owner)
+    key, note = find_key(path, keys)
+    outer, _, inner = key.partition(".")
+    if not key:
+        return note or f"it has {', '.join(_annotations(owner))}"
+    written = f"{outer}={groups[outer].__name__}({inner}=...)" if outer in groups else repr(key) if key in keys else key
+    return f"did you mean {written}?{f' {note[0].upper()}{note[1:]}' if note else ''}"
 
 
-def nearest(name: str, names: Sequence[str], *, cutoff: float = 0.3) -> str | None:
-    """The known name that is most like an unknown one, whatever the case of either; None: none is like it."""
-    wanted, folded = name.lower(), {known.lower(): known for known in names}
-    misspelt, alike = (difflib.get_close_matches(wanted, folded, n=1, cutoff=least) for least in (max(0.8, cutoff), cutoff))
-    near = misspelt or [known for known in folded if wanted.startswith(known)] or alike  # edsr, of edsr-baseline
-    return folded[near[0]] if near else None
+def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A type and the metadata that `Annotated` adds to it."""
+    return (annotation.__origin__, annotation.__metadata__) if get_origin(annotation) is Annotated else (annotation, ())
 
 
-def no_such(kind: str, name: str, names: list[str]) -> str:
-    """What to say of an unknown name."""
-    near = nearest(name, names)
-    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
-    return f"there is no {kind} {name!r}; {hint}"
+def _item(annotation: Any, index: int) -> Any:
+    """The type of an item of a tuple."""
+    items = get_args(_split(annotation)[0])
+    return items[0] if items[1:] == (...,) else items[index]
+
+
+def _annotations(group: Any) -> dict[str, Any]:
+    return {field.name: field.type for field in dataclasses.fields(group)}
+
+
+def _groups(owner: Any) -> dict[str, type]:
+    """The keys of a group that are groups themselves."""
+    return {key: kind for key, kind in _annotations(owner).items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
+
+
+def _nested_keys(owner: Any) -> list[str]:
+    """All keys of a group and, with dots, those of the groups in it."""
+    nested = [f"{key}.{inner}" for key, kind in _groups(owner).items() for inner in _nested_keys(kind)]
+    return [key for key in _annotations(owner) if key not in _groups(owner)] + nested

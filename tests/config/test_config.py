@@ -1,11 +1,12 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sr_jax import config as configs
-from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig
+from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, groups
 from sr_jax.errors import InputError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -36,7 +37,7 @@ def write(tmp_path, text):
         ("config = Config(scale=3, data=DataConfig(patch=50))", r"data\.patch=50 is not a multiple of scale=3; use 48 or 51"),
         ("config = Config(scale=4, data=DataConfig(patch=4))", r"data\.patch=4 is too small for scale=4; use at least 8"),
         ("config = Config(data=DataConfig(name='folder'))", r"data\.name=folder needs data\.dir"),
-        ("config = Config(data=DataConfig(dir='/x'))", r"data\.dir=/x is used with data\.name=folder alone"),
+        ("config = Config(data=DataConfig(dir='/x'))", r"data\.dir=/x is for data\.name=folder, but data\.name is photographs"),
         ("config = Config(data=DataConfig(name='folder', dir=3))", r"dir=3: input should be a valid tuple"),
         ("config = Config(data=DataConfig(name='T19'))", r"name='T19': input should be 'photographs', 'folder', 'T91'"),
         ("config = Config(data=DataConfig(leaks='yes'))", r"leaks='yes': input should be 'refuse' or 'allow'"),
@@ -62,13 +63,13 @@ def write(tmp_path, text):
         ("config = GaussianBlur(sgima=(1, 2))", "GaussianBlur has no key 'sgima'; did you mean 'sigma'"),
         ("config = GaussianBlur(sigma=(-1, 2))", r"sigma\[0\]=-1: input should be greater than or equal to 0.1"),
         ("config = GaussianBlur(sigma=(2, 1))", r"must not be above the second; did you mean \(1.0, 2.0\)"),
-        ("config = GaussianBlur(size=8)", "size=8: a kernel needs a middle tap, so an odd size; use 7 or 9"),
-        ("config = DiskBlur(radius=(1, 20))", "radius: 20 does not fit a kernel of this size; use at most 8"),
+        ("config = GaussianBlur(size=8)", "size=8: a kernel needs a middle tap, so its size must be odd; use 7 or 9"),
+        ("config = DiskBlur(radius=(1, 20))", "radius: 20 does not fit into a kernel of this size; use at most 8"),
         ("config = Jpeg(quality=(0, 50))", r"quality\[0\]=0: input should be greater than or equal to 1"),
         ("config = Jpeg(quality=(50, 101))", r"quality\[1\]=101: input should be less than or equal to 100"),
         ("config = KernelFile()", "KernelFile needs 'path'"),
-        ("config = Order(resize=(0.5, 0.6, 0.0))", "probabilities must sum to 1, these sum to 1.1"),
-        ("config = Order(plateau_beta=(1.5, 2))", "must hold 1 between its bounds"),
+        ("config = Order(resize=(0.5, 0.6, 0.0))", "probabilities must sum to 1, but these sum to 1.1"),
+        ("config = Order(plateau_beta=(1.5, 2))", r"plateau_beta=\(1\.5, 2\.0\) must include 1"),
         ("config = DeconvSRConfig(lam_start=(0,))", r"lam_start\[0\]=0: input should be greater than or equal to 0.000001$"),
         ("config = DeconvSRConfig(lam_start=())", r"lam_start=\(\): tuple should have at least 1 item"),
     ],
@@ -81,12 +82,20 @@ def test_what_is_wrong_is_named(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("scale", "stage", "message"),
     [
-        (4, "GaussianBlur(size=3, sigma=(0.5, 0.5))", r"\[0\]\.size=3 is too small: .* reach 1 pixels by sigma.* use size=7,"),
+        (
+            4,
+            "GaussianBlur(size=3, sigma=(0.5, 0.5))",
+            r"\[0\]\.size=3 is too small: with sigma=.* reach 1 pixels.* use size=7,",
+        ),
         (4, "GaussianBlur(size=1, sigma=(0.2, 0.2))", r"size=1 is too small: .* scale=4 moves them by 1.5; use size=5,"),
-        (8, "MotionBlur(size=5, length=(1, 1))", r"size=5 is too small: .* by length=\(1.0, 1.0\).* use size=9,"),
-        (8, "ShakeBlur(size=25)", r"size=25 is too small: .* reach 10 pixels by extent=.* use size=29,"),
-        (8, "DiskBlur(size=21)", r"size=21 is too small: .* reach 8 pixels by radius.* use size=25,"),
-        (2, "ClassicalBlur(size=25, variance=(1, 49))", r"size=25 is too .* reach 14 pixels by variance.* use size=31,"),
+        (8, "MotionBlur(size=5, length=(1, 1))", r"size=5 is too small: with length=\(1.0, 1.0\).* use size=9,"),
+        (8, "ShakeBlur(size=25)", r"size=25 is too small: with extent=.* reach 10 pixels.* use size=29,"),
+        (8, "DiskBlur(size=21)", r"size=21 is too small: with radius=.* reach 8 pixels.* use size=25,"),
+        (
+            2,
+            "ClassicalBlur(size=25, variance=(1, 49))",
+            r"size=25 is too small: with variance=.* reach 14 pixels.* use size=31,",
+        ),
     ],
 )
 def test_kernels_too_small_to_be_moved_are_named(tmp_path, scale, stage, message):
@@ -124,12 +133,6 @@ def test_one_folder_needs_no_list(tmp_path, written):
     path.write_text(f'{{"data": {{"name": "folder", "dir": {written}}}}}')
     assert configs.load(path).data.dir == ("/x",)
     assert configs.load(write(tmp_path, f"config = Config(data=DataConfig(name='folder', dir={written}))")).data.dir == ("/x",)
-
-
-def test_no_folder_as_older_files_say_it(tmp_path):
-    path = tmp_path / "config.json"
-    path.write_text('{"data": {"dir": null}}')
-    assert configs.load(path) == Config()
 
 
 @pytest.mark.parametrize("sets", ["", ("Set5", "")])
@@ -194,7 +197,7 @@ def test_json_with_a_wrong_stage(stage, message):
         ({"name": "edsr-baseline"}, "model: there is no network 'edsr-baseline'; did you mean 'edsr'?"),
         ({"name": "edsr", "widht": 3}, "EDSRConfig has no key 'model.widht'; did you mean 'width'?"),
         ({"name": "edsr", "width": -3}, "model.width=-3: input should be greater than 0"),
-        ({"d": 3}, "model={'d': 3} is no network, such as FSRCNNConfig(d=56)"),
+        ({"d": 3}, "model={'d': 3} is not a network, such as FSRCNNConfig(d=56)"),
         ("edsr", "model='edsr': input should be an object"),
     ],
 )
@@ -206,15 +209,15 @@ def test_networks_in_config_files(model, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("'edsr-baseline'", "model='edsr-baseline' is a name, not a network; write model=NETWORKS[\"edsr-baseline\"]"),
-        ("'vdsr'", "model='vdsr' is a name, not a network; write model=NETWORKS[\"vdsr\"] or VDSRConfig()"),
-        ("'EDSR'", "model='EDSR' is a name, not a network; did you mean model=NETWORKS[\"edsr\"] or EDSRConfig()?"),
-        ("'zzz'", "write model=NETWORKS[NAME], where there are srcnn, srcnn-955, "),
-        ("3", "model=3 is no network, such as FSRCNNConfig(d=56)"),
-        ("EDSRConfig", "is no network, such as FSRCNNConfig(d=56)"),
+        ("'edsr-baseline'", "model='edsr-baseline': this is a name, not a network; write model=NETWORKS[\"edsr-baseline\"]"),
+        ("'vdsr'", "model='vdsr': this is a name, not a network; write model=NETWORKS[\"vdsr\"] or VDSRConfig()"),
+        ("'EDSR'", "model='EDSR': this is a name, not a network; did you mean model=NETWORKS[\"edsr\"] or EDSRConfig()?"),
+        ("'zzz'", "write model=NETWORKS[NAME], where NAME is one of srcnn, srcnn-955, "),
+        ("3", "model=3 is not a network, such as FSRCNNConfig(d=56)"),
+        ("EDSRConfig", "is not a network, such as FSRCNNConfig(d=56)"),
     ],
 )
-def test_what_is_no_network_says_what_to_write(tmp_path, model, message):
+def test_a_value_that_is_not_a_network_says_what_to_write(tmp_path, model, message):
     with pytest.raises(InputError, match=re.escape(message)):
         configs.load(write(tmp_path, f"config = Config(model={model})"))
 
@@ -251,10 +254,39 @@ def test_networks_come_back():
     assert configs.title(configs.FSRCNNConfig(d=8)) == "fsrcnn(d=8)"
 
 
-def test_an_older_run_was_evaluated_on_bicubic_lr():
-    """Its config.json lacks the key; a config that is written today has it, or its default."""
-    old = json.loads(to_json_of_today := configs.to_json(Config()))
-    del old["eval"]["degradation"]
-    assert configs.from_json(json.dumps(old)).eval.degradation == "bicubic"
-    assert configs.from_json(to_json_of_today).eval.degradation == "training"
-    assert configs.from_json("{}").eval.degradation == "training"
+def test_the_config_of_an_earlier_work_directory_loads_equal():
+    """`earlier_config.json` was written by commit 425df40: tuples, stages and null come back, and are written as before."""
+    path = Path(__file__).parent / "earlier_config.json"
+    config = configs.load(path)
+    assert config == Config(
+        scale=4,
+        steps=2000,
+        seed=7,
+        model=configs.USRNetConfig(iterations=2, widths=(4, 8, 8, 16), hyper_width=8),
+        data=DataConfig(
+            name="folder",
+            dir=("/a", "/b"),
+            include=("holiday/*",),
+            patch=96,
+            degradation=(
+                configs.ClassicalBlur(size=31),
+                configs.GaussianBlur(sigma=(0.6, 2.4), anisotropic=True, size=31),
+                configs.Subsample(),
+                configs.GaussianNoise(),
+                configs.PoissonNoise(),
+                configs.Jpeg(quality=(30, 95)),
+            ),
+        ),
+        optim=OptimConfig(method="sgd", clip_value=0.1),
+        eval=EvalConfig(sets=("Set5", "/c"), degradation="bicubic"),
+    )
+    assert config.data.root is None
+    assert configs.to_json(config) == path.read_text()
+
+
+def test_members_of_a_union_by_their_tags():
+    stages = groups.members(configs.Degradation)["stages"]
+    stage = get_args(get_args(stages)[0])[0]
+    assert set(groups.members(configs.NetworkConfig)) == {network.name for network in configs.NETWORKS.values()}
+    assert groups.members(groups.Fraction) == groups.members(int) == groups.members(int | None) == groups.members(stages) == {}
+    assert groups.members(stage)["jpeg"] is configs.Jpeg
