@@ -72,5 +72,5 @@ def test_with_an_image_skip_it_starts_as_bicubic_interpolation(rng, channels):
     bicubic = imresize(lr, scale=2, kernel="bicubic", antialias=True)
     model = EDSR(scale=2, blocks=1, width=4, channels=channels, image_skip=True, rngs=nnx.Rngs(0))
     np.testing.assert_allclose(model(lr)[:, 4:-4, 4:-4], bicubic[:, 4:-4, 4:-4], atol=0.02)
-    with pytest.raises(InputError, match=r"image_skip=True is of sr_jax alone"):
+    with pytest.raises(InputError, match=r"only sr_jax has model\.image_skip=True"):
         LAYOUTS["edsr"](EDSRConfig(image_skip=True), 2)
