@@ -1,6 +1,7 @@
-"""PSNR and SSIM of 8-bit images, as the papers' MATLAB code computes them.
+"""PSNR and SSIM of 8-bit images, computed as in the papers' MATLAB code.
 
-NumPy, in float64, on the host: the same decibels whatever accelerator made the image.
+Images are NumPy arrays with the axes (height, width, channels) and values in [0, 255]. Everything is computed in float64 on
+the host, so the scores do not depend on the accelerator. This module does not import JAX.
 """
 
 import math
@@ -9,7 +10,10 @@ import numpy as np
 from jaxtyping import Float, Num, UInt8
 from scipy.ndimage import correlate1d
 
+__all__ = ["checkerboard", "luma", "phase_errors", "psnr", "shave", "ssim"]
+
 PEAK = 255.0
+# Y of BT.601, the same as in `sr_jax.ops.color`
 LUMA_WEIGHTS = np.array([65481, 128553, 24966]) / 1000 / 255
 LUMA_OFFSET = 16
 SSIM_WINDOW = 11
@@ -19,30 +23,81 @@ SSIM_C2 = (0.03 * PEAK) ** 2
 
 
 def luma(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 1"]:
-    """The Y channel (BT.601, as MATLAB's `rgb2ycbcr`) in grey levels, not rounded. A gray image is its own Y."""
+    """Computes the Y channel of BT.601, as MATLAB's `rgb2ycbcr`, without rounding.
+
+    Args:
+      image: RGB or gray, in [0, 255]. A gray image is its own Y.
+
+    Returns:
+      Y in [16, 235], or the gray image as float64.
+
+    Example:
+      >>> import numpy as np
+      >>> from sr_jax.metrics import luma
+      >>> print(luma(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)).round(3)[0, :, 0])
+      [ 16. 235.]
+    """
     if image.shape[-1] == 1:
         return image.astype(np.float64)
     return (image.astype(np.float64) @ LUMA_WEIGHTS + LUMA_OFFSET)[..., None]
 
 
 def shave(image: Num[np.ndarray, "h w c"], border: int) -> Num[np.ndarray, "h2 w2 c"]:
-    """Cuts `border` pixels from every side: the protocol of the papers, which shave as many as the scale."""
+    """Cuts `border` pixels from every side. The papers' protocol cuts as many pixels as the scale.
+
+    Args:
+      image: values in any range.
+      border: the number of pixels to cut, at least 0.
+
+    Example:
+      >>> import numpy as np
+      >>> from sr_jax.metrics import shave
+      >>> shave(np.zeros((8, 9, 3)), 2).shape
+      (4, 5, 3)
+    """
     return image[border:-border, border:-border] if border else image
 
 
 def psnr(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
-    """Peak signal-to-noise ratio [dB] of images in [0, 255]; infinite for equal ones."""
+    """Computes the peak signal-to-noise ratio [dB]: `10 log10(255^2 / mean((a - b)^2))`.
+
+    Args:
+      a, b: images of the same shape, in [0, 255].
+
+    Returns:
+      The ratio, which is infinite for equal images.
+
+    Example:
+      >>> import numpy as np
+      >>> from sr_jax.metrics import psnr
+      >>> round(psnr(np.full((4, 4, 1), 100), np.full((4, 4, 1), 110)), 2)
+      28.13
+    """
     error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
     return 10 * math.log10(PEAK**2 / error) if error else math.inf
 
 
 def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
-    """Structural similarity (Wang et al. 2004) of images in [0, 255], mean over channels.
+    """Computes the structural similarity (Wang et al. 2004), the mean over pixels and channels.
 
-    As in the authors' `ssim_index.m`: an 11x11 Gaussian window with sigma 1.5, its valid region only, K = (0.01, 0.03).
+    The options are those of the authors' `ssim_index.m`: an 11x11 Gaussian window with sigma 1.5 in its valid region, and
+    K = (0.01, 0.03).
+
+    Args:
+      a, b: images of the same shape, in [0, 255].
+
+    Returns:
+      The similarity in [-1, 1], which is 1 for equal images.
 
     Raises:
       ValueError: if an image is smaller than the window.
+
+    Example:
+      >>> import numpy as np
+      >>> from sr_jax.metrics import ssim
+      >>> a = np.arange(144.0).reshape(12, 12, 1)
+      >>> round(ssim(a, a), 4), round(ssim(a, a + 50), 4)
+      (1.0, 0.873)
     """
     if min(a.shape[:2]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs images of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, not {a.shape[0]}x{a.shape[1]}")
@@ -56,27 +111,59 @@ def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
 
 
 def phase_errors(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"], *, scale: int) -> Float[np.ndarray, "s s"]:
-    """The mean squared error of each output phase: element (r, q) is that of the pixels (scale * y + r, scale * x + q).
+    """Computes the mean squared error of each output phase of an upsampler.
 
-    An upsampler whose phases differ draws a checkerboard (Odena et al., "Deconvolution and Checkerboard Artifacts", Distill
-    2016). Rows and columns beyond a multiple of `scale` are not counted.
+    An upsampler whose phases have different errors draws a checkerboard (Odena et al., "Deconvolution and Checkerboard
+    Artifacts", Distill 2016).
+
+    Args:
+      a, b: images of the same shape, with values in any range. Rows and columns beyond a multiple of `scale` are not counted.
+      scale: the factor s of the upsampler, at least 1.
+
+    Returns:
+      Element (r, q) is the error of the pixels `(scale * y + r, scale * x + q)`.
 
     Raises:
       ValueError: if the images differ in shape, or are smaller than one cell of scale x scale pixels.
+
+    Example:
+      >>> import numpy as np
+      >>> from sr_jax.metrics import phase_errors
+      >>> a, b = np.zeros((4, 4, 1)), np.zeros((4, 4, 1))
+      >>> b[::2, 1::2] = 3
+      >>> print(phase_errors(a, b, scale=2))
+      [[0. 9.]
+       [0. 0.]]
     """
     if a.shape != b.shape:
         raise ValueError(f"images of different shapes, {a.shape} and {b.shape}, cannot be compared")
     h, w, c = (n // m * m for n, m in zip(a.shape, (scale, scale, 1), strict=True))
     if not h or not w:
-        raise ValueError(f"a {a.shape[0]}x{a.shape[1]} image holds no cell of {scale}x{scale} pixels")
+        raise ValueError(f"a {a.shape[0]}x{a.shape[1]} image is smaller than a cell of {scale}x{scale} pixels")
     error = (a[:h, :w].astype(np.float64) - b[:h, :w].astype(np.float64)) ** 2
     return error.reshape(h // scale, scale, w // scale, scale, c).mean((0, 2, 4))
 
 
 def checkerboard(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, scale: int) -> float:
-    """How unequal the output phases err: the standard deviation of `phase_errors` over their mean; 0 for equal images.
+    """Measures how much the errors of the output phases differ: the standard deviation of `phase_errors` over their mean.
 
-    0 means no checkerboard. Natural images add a little by themselves, as bicubic interpolation shows.
+    Args:
+      a, b: images of the same shape, with values in any range.
+      scale: the factor s of the upsampler, at least 1.
+
+    Returns:
+      0 for no checkerboard and for equal images. Natural images add a little, for example with bicubic interpolation.
+
+    Raises:
+      ValueError: as `phase_errors`.
+
+    Example:
+      >>> import numpy as np
+      >>> from sr_jax.metrics import checkerboard
+      >>> a, b = np.zeros((4, 4, 1)), np.zeros((4, 4, 1))
+      >>> b[::2, ::2] = b[1::2, 1::2] = 3
+      >>> checkerboard(a, b, scale=2)
+      1.0
     """
     errors = phase_errors(a, b, scale=scale)
     return float(errors.std() / errors.mean()) if errors.any() else 0.0

@@ -12,6 +12,7 @@ from skimage.color import rgb2ycbcr
 from sr_jax import metrics
 from sr_jax.data.images import decode_image
 from sr_jax.data.pack import crop_to_multiple
+from sr_jax.ops.color import OFFSET, STANDARDS
 from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
 
 
@@ -32,7 +33,7 @@ def test_psnr_of_equal_images():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_ssim_agrees_with_scikit_image(pair, channels):
-    """With the options that scikit-image documents as those of Wang et al."""
+    """The options are those that scikit-image documents for Wang et al."""
     a, b = (image[..., :channels] for image in pair)
     expected = reference.structural_similarity(
         a, b, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
@@ -49,8 +50,14 @@ def test_luma_is_the_y_of_scikit_image(pair):
     np.testing.assert_allclose(metrics.luma(pair[0])[..., 0], rgb2ycbcr(pair[0])[..., 0], atol=1e-10)
 
 
+def test_luma_is_that_of_the_colour_conversion():
+    """The three weights stand in both modules, because `sr_jax.metrics` must not import JAX."""
+    np.testing.assert_array_equal(metrics.LUMA_WEIGHTS, STANDARDS["bt601"].matrix[0] / 255)
+    assert OFFSET[0] == metrics.LUMA_OFFSET
+
+
 def test_metrics_need_no_jax():
-    """They import of `ops` only what is NumPy alone, so that tools that score files start at once."""
+    """Tools that only score files should start at once."""
     subprocess.run([sys.executable, "-c", "import sys, sr_jax.metrics; assert 'jax' not in sys.modules"], check=True)
 
 
@@ -66,7 +73,7 @@ def test_shave():
 
 @pytest.mark.parametrize(("scale", "psnr", "ssim"), [(2, 33.66, 0.9299), (3, 30.39, 0.8682), (4, 28.42, 0.8104)])
 def test_published_bicubic_row_of_set5(research_images, scale, psnr, ssim):
-    """The papers' protocol: rounded Y, resized in float, rounded, shaved. Resize, PSNR and SSIM must all be right for it."""
+    """The papers' protocol rounds Y, resizes it in float, rounds and shaves. Resize, PSNR and SSIM must all be right."""
     scores = []
     for path in sorted((research_images / "Set5/HR").glob("*.png")):
         hr = np.floor(metrics.luma(crop_to_multiple(decode_image(path.read_bytes(), path.name), scale)) + 0.5)
@@ -80,7 +87,7 @@ def test_published_bicubic_row_of_set5(research_images, scale, psnr, ssim):
 
 
 def test_phase_errors(rng):
-    """An error in one phase of four shows there alone; a checkerboard of it is 100 %, and more when fewer phases err."""
+    """An error in one phase of four shows only there, and the spread of the phases' errors is sqrt(3)."""
     a = rng.uniform(0, 255, size=(9, 8, 3))
     b = a.copy()
     b[1:8:2, ::2] += 3  # row phase 1, column phase 0 of the 8 x 8 pixels that make whole cells
@@ -90,5 +97,5 @@ def test_phase_errors(rng):
     assert metrics.checkerboard(a, a, scale=2) == 0
     with pytest.raises(ValueError, match="different shapes"):
         metrics.phase_errors(a, b[:, :4], scale=2)
-    with pytest.raises(ValueError, match="9x8 image holds no cell of 9x9"):
+    with pytest.raises(ValueError, match="9x8 image is smaller than a cell of 9x9"):
         metrics.phase_errors(a, b, scale=9)

@@ -62,6 +62,7 @@ PUBLIC = {
         "imresize",
         "imresize_host",
         "inverse_support",
+        "network_input",
         "otf_to_psf",
         "psf_to_otf",
         "rgb_to_y",

@@ -1,13 +1,24 @@
-"""Functions on arrays: transposed convolution, blur and its Fourier inverses, resizing, colour, JPEG.
+"""Functions on arrays: transposed convolution, blur and its inverses, resizing, colours and JPEG.
 
-The names listed here are the public ones; everything else may change. Images are NHWC.
+The names in `__all__` are public; everything else may change.
+
+Images have the axes (batch, height, width, channels). The functions of resizing, colours and JPEG take one image, too.
+
+The Fourier operators (`data_step`, `tikhonov`, `wiener`, ...) invert the model `y = S(k * x)`, and `sr_jax.ops.blur` states its
+conventions. Spectra are half-spectra, unnormalised, as computed by `jnp.fft.rfft2`. The computation runs in float32, or in
+float64 if an argument is float64; the result has the type of the image, also for bfloat16.
+
+A Fourier operator has a circular boundary. Every other `boundary` first extends the image by `margin` LR pixels and then crops
+the result (`sr_jax.ops.boundary`). The default margin is the reach of the inverse, which exceeds the size of the kernel
+(`inverse_support`). A margin determines shapes, so it cannot depend on traced values: where `jax.jit` or `jax.grad` traces
+the kernel or lambda, give a `margin`.
 """
 
 from sr_jax.ops import blur_kernels
 from sr_jax.ops.blur import blur_downsample, blur_downsample_adjoint
 from sr_jax.ops.boundary import BOUNDARIES, crop_border, edgetaper, extend_border
 from sr_jax.ops.circular_conv import fourier_product
-from sr_jax.ops.color import rgb_to_y, rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
+from sr_jax.ops.color import network_input, rgb_to_y, rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from sr_jax.ops.conv import conv_transpose2d
 from sr_jax.ops.data_steps import data_step, data_step_mixed
 from sr_jax.ops.interpolate import enlarge
@@ -41,6 +52,7 @@ __all__ = [
     "imresize",
     "imresize_host",
     "inverse_support",
+    "network_input",
     "otf_to_psf",
     "psf_to_otf",
     "rgb_to_y",

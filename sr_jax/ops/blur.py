@@ -1,14 +1,14 @@
-"""Blur and subsample, and its adjoint: the model `y = S(k * x)` that Fourier deconvolution inverts.
+"""The image model `y = S(k * x)`, blur and subsampling, and its adjoint.
 
-Conventions, shared with `sr_jax.ops.fourier`:
+The Fourier operators invert this model and share its conventions:
 
-- `*` is true convolution, on a torus (circular boundary); S keeps the pixels 0, s, 2s, ... of each axis.
-- A kernel is `kh kw`, `kh kw c` (one for each channel) or `b kh kw c` (and for each image). Its tap `centre` lies on the kept
-  pixel: `y[i] = sum_t k[t] x[s i - (t - centre)]`.
-- By default `centre = (k + s - 2) / 2`: then pixel i of y lies in the middle of its s x s cell of x, as in every image that was
-  downsampled with half-pixel centres (MATLAB's `imresize`, mean pooling). That needs k and s of the same parity. For the
-  other convention, a kernel of odd size whose middle lies on pixel s i ("classical" degradations, USRNet), give
-  `centre=(k - 1) // 2`.
+- `*` is true convolution with a circular boundary. S keeps the pixels 0, s, 2s, ... of each axis.
+- A kernel has the shape (kh, kw), (kh, kw, c) for one kernel a channel, or (b, kh, kw, c) for one a channel and image.
+- Tap `centre` of the kernel lies on the kept pixel: `y[i] = sum_t k[t] x[s i - (t - centre)]`.
+- The default, `centre = (k + s - 2) / 2`, puts pixel i of y into the middle of its s x s cell of x. Images that were
+  downsampled with half-pixel centres (MATLAB's `imresize`, mean pooling) are aligned this way. It needs k and s to be both
+  even or both odd.
+- "Classical" degradations and USRNet put the middle of an odd kernel on pixel s i. For them, give `centre=(k - 1) // 2`.
 """
 
 import functools
@@ -29,10 +29,23 @@ BlurKernel = Float[Array, "kh kw"] | Float[Array, "kh kw c_or_1"] | Float[Array,
 def blur_downsample(
     x: Float[Array, "b sh sw c"], k: BlurKernel, *, scale: int, centre: int | Pair | None = None
 ) -> Float[Array, "b h w c"]:
-    """A x = S(k * x), circular; values in any range.
+    """Blurs and subsamples images: `A x = S(k * x)` with a circular boundary.
+
+    Args:
+      x: images with values in any range.
+      k: the blur kernel; the module docstring of `sr_jax.ops.blur` lists its shapes.
+      scale: the factor s of the subsampling, an integer of at least 1.
+      centre: the tap that lies on the kept pixel, or a pair (row, column); by default `(k + s - 2) / 2`.
 
     Raises:
-      ValueError: if `scale` is no positive integer or does not divide the image, or the kernel does not fit it.
+      ValueError: if `scale` is not a positive integer or does not divide the image, or if the kernel does not fit the image.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import blur_downsample
+      >>> x = jnp.arange(8.0).reshape(1, 2, 4, 1)
+      >>> print(blur_downsample(x, jnp.full((2, 2), 1 / 4), scale=2)[0, :, :, 0])  # the means of the cells
+      [[2.5 4.5]]
     """
     check_scale(scale)
     check_image_shape(x.shape)
@@ -60,10 +73,26 @@ def _blur_downsample(x: Array, k: Array, scale: int, centres: Pair) -> Array:
 def blur_downsample_adjoint(
     r: Float[Array, "b h w c"], k: BlurKernel, *, scale: int, centre: int | Pair | None = None
 ) -> Float[Array, "b sh sw c"]:
-    """A^T r, the transpose of `blur_downsample`: `<A x, r> = <x, A^T r>`. A transposed convolution with k flipped.
+    """Computes `A^T r`, where A is `blur_downsample`: `<A x, r> = <x, A^T r>`.
+
+    This is a transposed convolution with the flipped kernel.
+
+    Args:
+      r: LR images with values in any range.
+      k: the blur kernel, as in `blur_downsample`.
+      scale: the factor s of the subsampling.
+      centre: the tap that lies on the kept pixel, as in `blur_downsample`.
 
     Raises:
-      ValueError: as `blur_downsample`.
+      ValueError: if `scale` is not a positive integer, or if the kernel does not fit the HR image.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import blur_downsample_adjoint
+      >>> r = jnp.array([4.0, 8.0]).reshape(1, 1, 2, 1)
+      >>> print(blur_downsample_adjoint(r, jnp.full((2, 2), 1 / 4), scale=2)[0, :, :, 0])
+      [[1. 1. 2. 2.]
+       [1. 1. 2. 2.]]
     """
     check_scale(scale)
     k = as_batch(k, r.shape, scale=scale)
@@ -73,7 +102,7 @@ def blur_downsample_adjoint(
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def _blur_downsample_adjoint(r: Array, k: Array, scale: int, centres: Pair) -> Array:
     out_type = jnp.result_type(r, k)
-    # Pixel s j + phase takes tap t of r[j + shift] wherever t + phase - centre = s shift.
+    # Pixel s j + phase takes tap t of r[j + shift] where t + phase - centre = s shift.
     rows, columns = (
         [phase_taps(n, scale, c, phase) for phase in range(scale)] for n, c in zip(k.shape[1:3], centres, strict=True)
     )
@@ -95,54 +124,56 @@ def _blur_downsample_adjoint(r: Array, k: Array, scale: int, centres: Pair) -> A
 
 
 def find_centre(kernel_size: Sequence[int], scale: int, centre: int | Pair | None) -> Pair:
-    """The tap that lies on the kept pixel.
+    """The tap (row, column) that lies on the kept pixel: `centre`, or `(k + s - 2) / 2` by default.
 
     Raises:
-      ValueError: if it is not given and `(k + s - 2) / 2` is no integer, or it lies outside of the kernel.
+      ValueError: if the default is not an integer, or the centre lies outside of the kernel.
     """
     if centre is None:
         if any((k + scale) % 2 for k in kernel_size):
             sizes = "x".join(map(str, kernel_size))
             raise ValueError(
-                f"a {sizes} kernel has no tap at the centre (k + s - 2) / 2 of the cells of scale={scale}: "
-                f"use a kernel of {'even' if scale % 2 == 0 else 'odd'} size, or say which tap lies on the kept pixel, "
-                f"centre={tuple((k - 1) // 2 for k in kernel_size)} for a kernel centred there"
+                f"a {sizes} kernel has no tap at the centre (k + s - 2) / 2 of the cells of scale={scale}: use a kernel of "
+                f"{'even' if scale % 2 == 0 else 'odd'} size, or give the tap that lies on the kept pixel (for its middle: "
+                f"centre={tuple((k - 1) // 2 for k in kernel_size)})"
             )
         return (kernel_size[0] + scale - 2) // 2, (kernel_size[1] + scale - 2) // 2
     return check_centre(kernel_size, centre, beyond=(0, scale - 1))
 
 
 def check_centre(kernel_size: Sequence[int], centre: int | Pair, *, beyond: Pair) -> Pair:
-    """The centre as a pair; where a kernel is smaller than a cell it may lie `beyond` the first and the last tap.
+    """The centre as a pair.
+
+    It may lie `beyond` the first and the last tap by so many pixels, because a kernel can be smaller than a cell.
 
     Raises:
-      ValueError: if it is no integer or pair of integers, or lies elsewhere.
+      ValueError: if the centre is not an integer or a pair of integers, or lies farther outside of the kernel.
     """
     try:
         cy, cx = map(operator.index, centre if isinstance(centre, Sequence) else (centre, centre))
     except (TypeError, ValueError):
         raise ValueError(f"centre={centre!r} must be an integer, or a pair of them (row, column)") from None
     if not all(-beyond[0] <= c < k + beyond[1] for c, k in zip((cy, cx), kernel_size, strict=True)):
-        raise ValueError(f"centre={centre} is no tap of a {kernel_size[0]}x{kernel_size[1]} kernel")
+        raise ValueError(f"centre={centre} is not a tap of a {kernel_size[0]}x{kernel_size[1]} kernel")
     return cy, cx
 
 
 def phase_taps(kernel_size: int, scale: int, centre: int, phase: int) -> list[Pair]:
-    """The (tap, shift) through which pixel `s j + phase` of x and pixel `j + shift` of y meet."""
+    """The pairs (tap, shift) that connect pixel `s j + phase` of x to pixel `j + shift` of y."""
     offsets = [(t, t + phase - centre) for t in range(kernel_size)]
     return [(t, offset // scale) for t, offset in offsets if offset % scale == 0]
 
 
 def as_batch(k: Array, image_shape: tuple[int, ...], *, scale: int) -> Float[Array, "b kh kw c"]:
-    """The kernel with all four axes, of size 1 where it is shared.
+    """The kernel with all four axes. The axes of images and channels have size 1 where these share a kernel.
 
     Raises:
-      ValueError: if it does not fit `image_shape` (b h w c), or is larger than `scale` times the image.
+      ValueError: if the kernel does not fit `image_shape` (b, h, w, c), or is larger than `scale` times the image.
     """
     check_image_shape(image_shape)
     b, h, w, c = image_shape
     if k.ndim not in (2, 3, 4):
-        raise ValueError(f"a kernel of shape {k.shape} is none of (kh, kw), (kh, kw, c), (b, kh, kw, c)")
+        raise ValueError(f"a kernel of shape {k.shape} does not have the axes (kh, kw), (kh, kw, c) or (b, kh, kw, c)")
     full = k[None, :, :, None] if k.ndim == 2 else k[None] if k.ndim == 3 else k
     if full.shape[0] not in (1, b) or full.shape[3] not in (1, c):
         raise ValueError(f"a kernel of shape {k.shape} does not fit {b} images of {c} channels")
@@ -155,7 +186,7 @@ def as_batch(k: Array, image_shape: tuple[int, ...], *, scale: int) -> Float[Arr
 
 
 def check_image_shape(shape: tuple[int, ...]) -> None:
-    """Raises ValueError unless there are four axes."""
+    """Raises ValueError unless the shape has four axes."""
     if len(shape) != 4:
         raise ValueError(f"images of shape {shape} must have the axes (batch, height, width, channels)")
 

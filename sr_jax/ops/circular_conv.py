@@ -1,14 +1,4 @@
-"""Deconvolution in the Fourier domain; `docs/deconvolution.md` tells the theory.
-
-Conventions of kernels, scale and centre: `sr_jax.ops.blur`. Spectra are half-spectra, as of `jnp.fft.rfft2` over height and
-width, unnormalised. Images are NHWC with values in any range. Everything is computed in float32 (or float64, where an argument
-is), also for bfloat16 images, and returned in the image's own type.
-
-Boundaries: the operators are circular. `boundary` (see `sr_jax.ops.boundary`) first extends the images by `margin` pixels
-of the LR image, and crops the result. What happens beyond the border reaches as far inwards as the *inverse* reaches, which
-is more than the kernel's size: `inverse_support` measures it, and `margin=None` means just that. As the margin is a shape, it
-cannot depend on traced values: where `jax.jit` or `jax.grad` traces the kernel or lambda, give a `margin`.
-"""
+"""Circular transposed convolution as a product of spectra. `sr_jax.ops` states the conventions."""
 
 import functools
 
@@ -46,15 +36,30 @@ def fourier_product(
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b sh sw o"]:
-    """The literal `H = F^-1{ F{LR} F{G} }`, with LR zero-inserted to the HR grid: a circular transposed convolution with G.
+    """Computes `H = F^-1{ F{LR} F{G} }`, with zeros inserted between the pixels of LR: a circular transposed convolution.
 
-    H[n] is the sum of `lr[i] g[n - scale * i + centre]` over i: tap `centre` of G lies on HR pixel s i. By default that is
-    `(k - s) / 2` (the mirror image of the rule for blurs), which puts the middle of G into the middle of the pixel's cell.
-    Nothing is inverted here: it deconvolves only where G is an inverse itself. A kernel of five axes (b is 1 or that of
-    lr) mixes the channels; any other acts on each channel by itself. `margin=None` means the reach of G.
+    H[n] is the sum of `lr[i] g[n - scale * i + centre]` over i, so tap `centre` of G lies on HR pixel `scale * i`. Nothing
+    is inverted: the product deconvolves only if G is itself an inverse.
+
+    Args:
+      lr: LR images with values in any range.
+      g: the kernel G. With five axes (b is 1 or the number of images) it mixes the channels; with fewer it acts on each
+        channel separately, as in `blur_downsample`.
+      scale: the factor s between LR and HR, an integer of at least 1.
+      boundary: one of `BOUNDARIES`.
+      margin: the number of LR pixels by which the images are extended; by default the size of G.
+      centre: by default `(k - s) / 2`, which puts the middle of G into the middle of the pixel's s x s cell.
 
     Raises:
-      ValueError: if the kernel does not fit, or is larger than the HR image, or an option is out of range.
+      ValueError: if the kernel does not fit or is larger than the HR image, or an option is out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import fourier_product
+      >>> lr = jnp.array([1.0, 2.0]).reshape(1, 1, 2, 1)
+      >>> print(fourier_product(lr, jnp.ones((2, 2)), scale=2).round(3)[0, :, :, 0])
+      [[1. 1. 2. 2.]
+       [1. 1. 2. 2.]]
     """
     check_scale(scale)
     check_image_shape(lr.shape)
@@ -78,10 +83,10 @@ def fourier_product(
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def _product(y: Array, k: Array, scale: int, centres: Pair, full: bool) -> Array:
-    """`fourier_product` on a torus; k is b kh kw i o, summed over i if it is full."""
+    """`fourier_product` with a circular boundary; k has the axes (b, kh, kw, i, o) and sums over i if it is `full`."""
     size = y.shape[1:3]
     spectrum = jnp.fft.rfft2(channels_first(y))[:, :, None]  # b i 1 h w2
-    # Phase p takes tap t from `shift` LR pixels before it, t - p - centre = scale * shift.
+    # Phase p takes tap t from the LR pixel `shift` before it, where t - p - centre = scale * shift.
     taps = [
         [[(t, (t - p - c) // scale) for t in range(n) if (t - p - c) % scale == 0] for p in range(scale)]
         for n, c in zip(k.shape[1:3], centres, strict=True)

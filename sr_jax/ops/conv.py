@@ -15,7 +15,7 @@ from sr_jax.ops.subpixel import Pair, depth_to_space, interleave
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
-# Up to so many products, the sums that make an output are written out in the program instead of looped over (on CPUs).
+# On CPUs, the sums are written out in the program instead of looped over if they have at most so many products.
 MAX_WRITTEN_OUT = 320
 
 
@@ -29,22 +29,31 @@ def conv_transpose2d(
     dilation: int | Pair = 1,
     groups: int = 1,
 ) -> Float[Array, "b h_out w_out o"]:
-    """PyTorch's `conv_transpose2d` on NHWC: `out[stride * y + dilation * t - padding] += x[y] @ w[t]` for all y and taps t.
+    """Transposed convolution, PyTorch's `conv_transpose2d` on NHWC.
 
-    Every option is an integer or a pair (vertical, horizontal). Height and width become
+    For all input pixels y and taps t, `out[stride * y + dilation * t - padding] += x[y] @ w[t]`. Height and width become
 
         (n - 1) * stride - 2 * padding + dilation * (k - 1) + output_padding + 1
 
-    `w` is PyTorch's weight `(in, out / groups, kh, kw)` with its axes in the order HWIO: `weight.permute(2, 3, 0, 1)`. Group
-    g reads the g-th of `groups` equal parts of the input channels and writes that of the output channels.
+    The usual form is one convolution that computes all output phases as channels, and a depth-to-space (Shi et al. 2016,
+    arXiv 1609.07009). Where another form is faster, it is used instead (`docs/deconvolution.md`). All are exact and have
+    derivatives of any order.
 
-    It is computed as one ordinary convolution that yields all output phases as channels, and a depth-to-space (Shi et al.
-    2016, arXiv 1609.07009), which is exact; `docs/deconvolution.md` says where another form is faster, and
-    `benchmarks/ops.py` measures it. Derivatives of any order, forward and reverse, are efficient in reverse mode.
+    Args:
+      x: values in any range.
+      w: the kernel with the axes (kh, kw, in, out / groups): PyTorch's `weight.permute(2, 3, 0, 1)`.
+      stride, padding, output_padding, dilation: as in PyTorch. Each is an integer or a pair (vertical, horizontal).
+      groups: the channels are split into so many equal parts, and each part of the input makes one part of the output.
 
     Raises:
       ValueError: if the output would be empty, `groups` does not divide the channels, `output_padding` is not below the
         stride or the dilation, an option is not an integer or a pair of them, or `w` does not fit `x`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import conv_transpose2d
+      >>> conv_transpose2d(jnp.ones((1, 6, 8, 3)), jnp.ones((4, 4, 3, 3)), stride=2, padding=1).shape
+      (1, 12, 16, 3)
     """
     g = _geometry(x, w, stride, padding, output_padding, dilation, groups)
     dtype = jnp.result_type(x, w)
@@ -53,9 +62,9 @@ def conv_transpose2d(
 
 @dataclass(frozen=True)
 class _Axis:
-    """One spatial axis: all of its sizes, in pixels of the input unless said otherwise."""
+    """The sizes along one spatial axis."""
 
-    size: int
+    size: int  # input pixels
     kernel: int  # taps
     stride: int
     padding: int
@@ -64,12 +73,12 @@ class _Axis:
 
     @property
     def taps(self) -> int:
-        """Input pixels that reach one output, ceil(extent / stride)."""
+        """The number of input pixels that contribute to one output, ceil(extent / stride)."""
         return -(-self.extent // self.stride)
 
     @property
     def extent(self) -> int:
-        """Outputs that one input pixel reaches over."""
+        """The number of outputs from the first to the last to which one input pixel contributes."""
         return self.dilation * (self.kernel - 1) + 1
 
     # Before it is cropped by `padding`, the output is cut into cells of `stride` outputs; cell j takes x[j - m], 0 <= m < taps.
@@ -83,12 +92,12 @@ class _Axis:
 
     @property
     def crop(self) -> int:
-        """Outputs to cut from the first cell."""
+        """The number of outputs to cut from the first cell."""
         return self.padding - self.first_cell * self.stride
 
     @property
     def pads(self) -> Pair:
-        """Zeros to put before and after x (or, negative, pixels to drop), so that windows of `taps` give the cells."""
+        """The zeros to add before and after x so that windows of `taps` pixels give the cells. Negative ones cut pixels."""
         return self.taps - 1 - self.first_cell, self.first_cell + self.cells - self.size
 
 
@@ -141,13 +150,13 @@ def _pair(name: str, value: object, *, minimum: int) -> Pair:
 
 _Form = Callable[[Array, Array, _Geometry], Array]
 
-# The operator is linear in x and in w, so it is its own derivative, and reverse mode transposes whichever form the derivative
-# is written in. `_by_input` and `_by_kernel` choose the form whose transpose is fast.
+# The operator is linear in x and in w, so it is its own derivative. Reverse mode transposes the form in which the derivative
+# is written. `_by_input` and `_by_kernel` choose the form whose transpose is fast.
 
 
 def _forward(x: Array, w: Array, g: _Geometry) -> Array:
-    # Both multiply by zeros: the dilated form by those of x, the other by those that fill a kernel up to whole cells. With
-    # stride 1 there are none, and the dilated form is a plain convolution.
+    # Both forms multiply by zeros: the dilated form by those between the pixels of x, the other by those that pad the kernel to
+    # whole cells. With stride 1 there are none, and the dilated form is a plain convolution.
     default = _dilated if w.shape[0] * w.shape[1] <= g.y.taps * g.x.taps else _phases
     cpu = _channelwise if _is_depthwise(w, g) else _planes if w.size <= MAX_WRITTEN_OUT else default
     return _on_cpu_or_elsewhere(cpu, default, x, w, g)
@@ -172,19 +181,19 @@ _compiled = jax.jit(_conv_transpose2d, static_argnums=2)  # for calls outside of
 
 
 def _by_kernel(x: Array, w: Array, g: _Geometry) -> Array:
-    """The form to differentiate by w: XLA's own gradient of a convolution's kernel is several times slower on CPUs."""
+    """The form for the derivative by w. XLA's own gradient of a convolution's kernel is several times slower on CPUs."""
     thin = g.groups == 1 and g.phases * w.shape[3] < w.shape[2]
     cpu = _channelwise if _is_depthwise(w, g) else _scattered if thin else _gathered
     return _on_cpu_or_elsewhere(cpu, _dilated, x, w, g)
 
 
 def _by_input(x: Array, w: Array, g: _Geometry) -> Array:
-    """The form to differentiate by x: transposed, the dilated form is an ordinary convolution with a stride."""
+    """The form for the derivative by x. The transpose of the dilated form is an ordinary convolution with a stride."""
     return _on_cpu_or_elsewhere(_channelwise if _is_depthwise(w, g) else _dilated, _dilated, x, w, g)
 
 
 def _is_depthwise(w: Array, g: _Geometry) -> bool:
-    """One filter for each channel; XLA's own convolutions of this kind are 25 times slower on CPUs than `_channelwise`."""
+    """Whether each channel has one filter. XLA's own depthwise convolutions are 25 times slower on CPUs than `_channelwise`."""
     return g.groups == w.shape[2] and w.shape[3] == 1 and w.shape[0] * w.shape[1] <= MAX_WRITTEN_OUT
 
 
@@ -195,7 +204,7 @@ def _on_cpu_or_elsewhere(cpu: _Form, elsewhere: _Form, x: Array, w: Array, g: _G
 
 
 def _dilated(x: Array, w: Array, g: _Geometry) -> Array:
-    """The definition, as an ordinary convolution of x with stride - 1 zeros between its pixels."""
+    """The definition: an ordinary convolution of x with stride - 1 zeros between its pixels."""
     kh, kw, i, o = w.shape
     w = w[::-1, ::-1].reshape(kh, kw, g.groups, i // g.groups, o).transpose(0, 1, 3, 2, 4)
     axes = (g.y, g.x)
@@ -224,7 +233,7 @@ def _phases(x: Array, w: Array, g: _Geometry) -> Array:
 
 
 def _gathered(x: Array, w: Array, g: _Geometry) -> Array:
-    """The input pixels that reach a cell side by side, times a matrix. For kernels with many outputs."""
+    """Multiplies the input pixels of each cell, side by side, by a matrix. For kernels with many outputs."""
     taps = _taps_and_phases(w, g)
     m, r, n, q, i, o = taps.shape
     x = _pad(x, g.y.pads, g.x.pads)
@@ -238,7 +247,7 @@ def _gathered(x: Array, w: Array, g: _Geometry) -> Array:
 
 
 def _scattered(x: Array, w: Array, g: _Geometry) -> Array:
-    """Every input pixel times a matrix, and the products added up where they belong. For kernels with few outputs."""
+    """Multiplies each input pixel by a matrix and adds the products to their cells. For kernels with few outputs."""
     taps = _taps_and_phases(w, g)
     m, r, n, q, i, o = taps.shape
     matrix = taps.transpose(0, 2, 1, 3, 5, 4).reshape(-1, i)
@@ -253,10 +262,10 @@ def _scattered(x: Array, w: Array, g: _Geometry) -> Array:
 
 
 def _planes(x: Array, w: Array, g: _Geometry) -> Array:
-    """Channel by channel, every output plane as one written-out sum: as fast as memory allows while channels are few."""
+    """Writes each output plane out as one sum of planes. With few channels this is as fast as memory allows."""
     i_group, o_group = w.shape[2] // g.groups, w.shape[3]
     dtype = x.dtype
-    x, w = (v.astype(jnp.promote_types(dtype, jnp.float32)) for v in (x, w))  # halves would add up their rounding errors
+    x, w = (v.astype(jnp.promote_types(dtype, jnp.float32)) for v in (x, w))  # long sums in half precision are inaccurate
 
     def cell(windows: list[tuple[int, int, Array]], zero: Array) -> Array:
         planes = []
@@ -269,7 +278,7 @@ def _planes(x: Array, w: Array, g: _Geometry) -> Array:
 
 
 def _channelwise(x: Array, w: Array, g: _Geometry) -> Array:
-    """Depthwise: a written-out sum over the taps, for all channels at once."""
+    """Writes a depthwise convolution out as one sum over the taps, for all channels at once."""
     dtype = x.dtype
     x, w = (v.astype(jnp.promote_types(dtype, jnp.float32)) for v in (x, w))
 
@@ -282,7 +291,7 @@ def _channelwise(x: Array, w: Array, g: _Geometry) -> Array:
 def _sum_of_windows(
     x: Array, cell: Callable[[list[tuple[int, int, Array]], Array], Array], g: _Geometry, *, first: int
 ) -> Array:
-    """The output whose phases `cell` computes, each from the shifted windows of x that reach it: (tap, tap, window)."""
+    """Joins the phases that `cell` computes, each from the tuples (tap, tap, window of x) that contribute to it."""
     axes = (g.y, g.x)
     reach = [[_reach(axis, phase) for phase in range(axis.stride)] for axis in axes]
     cells = [-(-axis.out // axis.stride) for axis in axes]
@@ -306,27 +315,27 @@ def _sum_of_windows(
 
 
 def _reach(axis: _Axis, phase: int) -> list[Pair]:
-    """The (tap, shift) through which output `stride * n + phase` takes input `n + shift`."""
+    """The pairs (tap, shift) that connect output `stride * n + phase` to input `n + shift`."""
     offsets = [(t, phase + axis.padding - axis.dilation * t) for t in range(axis.kernel)]
     return [(t, offset // axis.stride) for t, offset in offsets if offset % axis.stride == 0]
 
 
 def _taps_and_phases(w: Array, g: _Geometry) -> Array:
-    """The kernel as (taps, phases, taps, phases, in, out): tap m of phase r is `w[m * stride + r]`, zero beyond its end."""
+    """The kernel with the axes (taps, phases, taps, phases, in, out). Tap m of phase r is `w[m * stride + r]`, or zero."""
     edges = [(0, a.taps * a.stride - a.extent, a.dilation - 1) for a in (g.y, g.x)]
     w = lax.pad(w, jnp.zeros((), w.dtype), [*edges, (0, 0, 0), (0, 0, 0)])
     return w.reshape(g.y.taps, g.y.stride, g.x.taps, g.x.stride, *w.shape[2:])
 
 
 def _join(cells: Array, g: _Geometry) -> Array:
-    """(b, cells, cells, groups, phases, out / groups) to the output image."""
+    """The output image of cells with the axes (b, cells, cells, groups, phases, out / groups)."""
     b, h, w, *_ = cells.shape
     out = depth_to_space(cells.swapaxes(3, 4).reshape(b, h, w, -1), (g.y.stride, g.x.stride))
     return out[:, g.y.crop : g.y.crop + g.y.out, g.x.crop : g.x.crop + g.x.out]
 
 
 def _pad(x: Array, y_pads: Pair, x_pads: Pair, *, first: int = 1) -> Array:
-    """Zeros around, or pixels cut from, the axes `first` and `first + 1`."""
+    """Adds zeros around the axes `first` and `first + 1`, or cuts pixels where a pad is negative."""
     edges = [(0, 0, 0)] * x.ndim
     edges[first], edges[first + 1] = (*y_pads, 0), (*x_pads, 0)
     return lax.pad(x, jnp.zeros((), x.dtype), edges)

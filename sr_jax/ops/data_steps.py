@@ -1,14 +1,4 @@
-"""Deconvolution in the Fourier domain; `docs/deconvolution.md` tells the theory.
-
-Conventions of kernels, scale and centre: `sr_jax.ops.blur`. Spectra are half-spectra, as of `jnp.fft.rfft2` over height and
-width, unnormalised. Images are NHWC with values in any range. Everything is computed in float32 (or float64, where an argument
-is), also for bfloat16 images, and returned in the image's own type.
-
-Boundaries: the operators are circular. `boundary` (see `sr_jax.ops.boundary`) first extends the images by `margin` pixels
-of the LR image, and crops the result. What happens beyond the border reaches as far inwards as the *inverse* reaches, which
-is more than the kernel's size: `inverse_support` measures it, and `margin=None` means just that. As the margin is a shape, it
-cannot depend on traced values: where `jax.jit` or `jax.grad` traces the kernel or lambda, give a `margin`.
-"""
+"""Data steps: the closed-form inverse of blur and subsampling. `sr_jax.ops` states the conventions."""
 
 import functools
 
@@ -42,7 +32,8 @@ from sr_jax.ops.spectra import (
 )
 from sr_jax.ops.subpixel import interleave, space_to_depth
 
-MAX_TAPS = 17 * 17  # up to so many, the blur of the data step is summed tap by tap; beyond, it goes through the transform
+# A blur of at most so many taps is summed tap by tap, which is faster than a transform.
+MAX_TAPS = 17 * 17
 
 
 def data_step(
@@ -56,23 +47,40 @@ def data_step(
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b sh sw c"]:
-    """The x that minimises `||y - S(k * x)||^2 + lam ||x - x0||^2`, in closed form, channel by channel.
+    """Finds the x that minimises `||y - S(k * x)||^2 + lam ||x - x0||^2`, in closed form, channel by channel.
 
-    Zhao et al. 2016 ("Fast Single Image Super-Resolution Using a New Analytical Solution for l2-l2 Problems"), in residual
-    form. With A x = S(k * x), on the LR grid:
+    The solution is that of Zhao et al. 2016 ("Fast Single Image Super-Resolution Using a New Analytical Solution for l2-l2
+    Problems"), in residual form. With `A x = S(k * x)`:
 
         x = x0 + A^T F^-1{ F{y - A x0} / (D|K|^2 + lam) }
 
-    where D|K|^2, the mean of |K|^2 over the frequencies that alias onto one another, is the sum of the power spectra of
-    the kernel's s^2 phases. Nothing is divided by lam: the form is exact in float32, and finite at lam = 0 (frequencies that
-    k removes altogether then keep their x0).
+    D|K|^2 is the mean of |K|^2 over the frequencies that alias onto one another, which equals the sum of the power spectra
+    of the kernel's s^2 phases. Nothing is divided by lam, so the form is accurate in float32 and finite at lam = 0. There,
+    frequencies that k removes keep their value in x0.
 
     Args:
-      lam: >= 0; one number, or one for each channel (c), or for each image and channel (b c).
+      y: LR images with values in any range.
+      k: the blur kernel, as in `blur_downsample`.
+      x0: a first guess at the HR images.
+      lam: the weight of the first guess, at least 0: one number, one for each channel (c), or one for each image and
+        channel (b, c).
+      scale: the factor s between LR and HR, an integer of at least 1.
+      boundary: one of `BOUNDARIES`.
+      margin: the number of LR pixels by which the images are extended; by default `inverse_support(k, lam, scale=scale)`.
+      centre: the tap that lies on the kept pixel, as in `blur_downsample`.
 
     Raises:
-      ValueError: if x0 is not `scale` times y, the kernel does not fit or has no tap at its centre, lam is negative, or
-        the margin cannot be known (see above).
+      ValueError: if x0 is not `scale` times as large as y, the kernel does not fit or has no tap at its centre, lam is
+        negative, or the margin must be given because the kernel or lam is traced.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import blur_downsample, data_step
+      >>> x, k = jnp.arange(16.0).reshape(1, 4, 4, 1), jnp.full((2, 2), 1 / 4)
+      >>> y = blur_downsample(x, k, scale=2)
+      >>> restored = data_step(y, k, jnp.zeros_like(x), 1e-6, scale=2)
+      >>> bool(jnp.allclose(blur_downsample(restored, k, scale=2), y, atol=1e-3))
+      True
     """
     check_scale(scale)
     check_image_shape(y.shape)
@@ -94,12 +102,12 @@ def data_step(
 
 @functools.partial(jax.jit, static_argnums=(4, 5))
 def _solve(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: Pair) -> Array:
-    """`data_step` on a torus; k is b kh kw c, lam b c 1 1."""
+    """`data_step` with a circular boundary; k has the axes (b, kh, kw, c), lam (b, c, 1, 1)."""
     size = y.shape[1:3]
     taps = kernel_taps(k, scale, centre)
     few = k.shape[1] * k.shape[2] <= MAX_TAPS
     if few and len({shift for phases in taps for phase in phases for _, shift in phase}) == 1:
-        # The kernel stays within one cell of s x s pixels: A A^T is a multiple of the identity, and nothing needs a transform.
+        # The kernel stays within one cell of s x s pixels, so A A^T is a multiple of the identity and needs no transform.
         power = jnp.sum(k * k, (1, 2), keepdims=True).transpose(0, 3, 1, 2)
         residual = y - blur_downsample(x0, k, scale=scale, centre=centre)
         filtered = residual * channels_last(reciprocal(power + lam, k))
@@ -129,18 +137,35 @@ def data_step_mixed(
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b sh sw o"]:
-    """`data_step` where every channel of y is a sum of all channels of x, each blurred by a kernel of its own.
+    """`data_step` with kernels that mix the channels.
 
-    At every frequency of the LR grid this solves an i x i system, (A A^H + lam) z = F{y - A x0}. `margin=None` means twice the
-    reach of the kernel. lam is one number.
+    Each channel of y is the sum of all channels of x, each blurred by its own kernel. At every frequency of the LR grid,
+    this solves a system of i equations, `(A A^H + lam) z = F{y - A x0}`.
+
+    Args:
+      y: LR images with values in any range.
+      k: the blur kernel for each pair of channels (kh, kw, channels of x, channels of y).
+      x0: a first guess at the HR images.
+      lam: the weight of the first guess, one positive number.
+      scale: the factor s between LR and HR, an integer of at least 1.
+      boundary: one of `BOUNDARIES`.
+      margin: the number of LR pixels by which the images are extended; by default twice the size of the kernel.
+      centre: the tap that lies on the kept pixel, as in `blur_downsample`.
 
     Raises:
-      ValueError: as `data_step`; lam must be positive here.
+      ValueError: if y, x0 and the kernel do not fit, the kernel has no tap at its centre, or lam is not one positive number.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import data_step_mixed
+      >>> y, x0 = jnp.ones((1, 4, 4, 2)), jnp.zeros((1, 8, 8, 3))
+      >>> data_step_mixed(y, jnp.full((2, 2, 3, 2), 1 / 12), x0, 1e-2, scale=2).shape
+      (1, 8, 8, 3)
     """
     check_scale(scale)
     check_image_shape(y.shape)
     if jnp.ndim(lam):
-        raise ValueError(f"lam of shape {jnp.shape(lam)} must be one number: channels that mix share it")
+        raise ValueError(f"lam of shape {jnp.shape(lam)} must be one number: mixed channels share it")
     dtype = working_type(y, k, x0, lam)
     if x0.shape != (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, k.shape[2]) or k.shape[3] != y.shape[3]:
         raise ValueError(
@@ -163,7 +188,7 @@ def data_step_mixed(
 
 @functools.partial(jax.jit, static_argnums=(4, 5))
 def _solve_mixed(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: Pair) -> Array:
-    """`data_step_mixed` on a torus; k is kh kw o i."""
+    """`data_step_mixed` with a circular boundary; k has the axes (kh, kw, o, i)."""
     size, channels, dtype = y.shape[1:3], y.shape[3], y.dtype
     spectra = phase_spectra(k.transpose(2, 3, 0, 1), kernel_taps(k[None], scale, centre), size)
     otfs = jnp.stack([jnp.stack([lax.complex(*part) for part in row]) for row in spectra])  # s s o i h w2
@@ -172,7 +197,7 @@ def _solve_mixed(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: 
     blurred = jnp.einsum("stoihw,bstohw->bihw", otfs, jnp.fft.rfft2(phases), precision=highest)
     residual = jnp.fft.rfft2(channels_first(y)) - blurred
     gram = jnp.einsum("stoihw,stojhw->hwij", otfs, jnp.conj(otfs), precision=highest)
-    # A Hermitian system as a real symmetric one of twice the size, which every accelerator can factorise.
+    # The Hermitian system becomes a real symmetric one of twice the size, because not every accelerator factorises the former.
     real = jnp.concatenate([jnp.concatenate([gram.real, -gram.imag], -1), jnp.concatenate([gram.imag, gram.real], -1)], -2)
     real += (lam * jnp.eye(2 * channels, dtype=dtype))[None, None]
     right = residual.transpose(2, 3, 1, 0)  # h w2 i b

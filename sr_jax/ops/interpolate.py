@@ -1,4 +1,4 @@
-"""Enlargement of features and first guesses: any alignment, any boundary, differentiable. (Images: `sr_jax.ops.resize`.)"""
+"""Interpolation of features and first guesses, with any alignment and boundary. For images, see `sr_jax.ops.resize`."""
 
 import functools
 
@@ -11,25 +11,35 @@ from sr_jax.ops.blur import check_image_shape, check_scale
 from sr_jax.ops.boundary import crop_border, extend_border
 
 METHODS = ("nearest", "bilinear", "bicubic")
+"""The names of the interpolation methods."""
 
 
 def enlarge(
     x: Float[Array, "b h w c"], *, scale: int, method: str, boundary: str, offset: tuple[float, float] | None = None
 ) -> Float[Array, "b sh sw c"]:
-    """Interpolates onto a grid `scale` times as fine.
+    """Interpolates images or features onto a grid `scale` times as fine.
 
     Args:
-      method: nearest, bilinear, or bicubic (Keys 1981, a = -0.5).
-      boundary: one of `sr_jax.ops.boundary.BOUNDARIES`; edgetaper, which is none for interpolation, counts as replicate.
-      offset: the output pixel (row, column; fractions allowed) on which input pixel 0 lies. By default
-        `(scale - 1) / 2` for both: half-pixel centres.
+      x: values in any range. Integers are converted to float32.
+      scale: the factor s, an integer of at least 1.
+      method: "nearest", "bilinear" or "bicubic" (Keys 1981, a = -0.5).
+      boundary: one of `BOUNDARIES`; "edgetaper" does not apply to interpolation and acts as "replicate".
+      offset: the output position (row, column) of input pixel 0; fractions are allowed. By default both are
+        `(scale - 1) / 2`, that is half-pixel centres.
 
     Raises:
-      ValueError: if the method, the boundary or the scale is none of these.
+      ValueError: if the scale is not a positive integer, or the method or the boundary is unknown.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import enlarge
+      >>> x = jnp.array([0.0, 4.0]).reshape(1, 1, 2, 1)
+      >>> print(enlarge(x, scale=2, method="bilinear", boundary="replicate")[0, 0, :, 0])
+      [0. 1. 3. 4.]
     """
     check_scale(scale)
     if method not in METHODS:
-        raise ValueError(f"method={method!r} is none of {', '.join(METHODS)}")
+        raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}")
     check_image_shape(x.shape)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         x = x.astype(jnp.float32)
@@ -46,7 +56,7 @@ def _enlarge(x: Array, scale: int, method: str, boundary: str, offset: tuple[flo
     x = extend_border(x, margin, "replicate" if boundary == "edgetaper" else boundary)
     for axis in (1, 2):
         phases = []
-        for position in positions[axis - 1]:  # on the input grid, from the input pixel of the phase's own cell
+        for position in positions[axis - 1]:  # relative to the input pixel of the phase's cell
             total = jnp.zeros_like(x)
             for shift, weight in _weights(position, method):
                 total += jnp.roll(x, -shift, axis) * jnp.asarray(weight, dtype)
@@ -57,7 +67,7 @@ def _enlarge(x: Array, scale: int, method: str, boundary: str, offset: tuple[flo
 
 
 def _weights(position: float, method: str) -> list[tuple[int, float]]:
-    """The (input pixel, weight) that interpolate at `position`."""
+    """The pairs (input pixel, weight) that interpolate at `position`."""
     if method == "nearest":
         return [(int(np.floor(position + 0.5)), 1.0)]
     below = int(np.floor(position))

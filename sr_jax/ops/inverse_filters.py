@@ -1,14 +1,4 @@
-"""Deconvolution in the Fourier domain; `docs/deconvolution.md` tells the theory.
-
-Conventions of kernels, scale and centre: `sr_jax.ops.blur`. Spectra are half-spectra, as of `jnp.fft.rfft2` over height and
-width, unnormalised. Images are NHWC with values in any range. Everything is computed in float32 (or float64, where an argument
-is), also for bfloat16 images, and returned in the image's own type.
-
-Boundaries: the operators are circular. `boundary` (see `sr_jax.ops.boundary`) first extends the images by `margin` pixels
-of the LR image, and crops the result. What happens beyond the border reaches as far inwards as the *inverse* reaches, which
-is more than the kernel's size: `inverse_support` measures it, and `margin=None` means just that. As the margin is a shape, it
-cannot depend on traced values: where `jax.jit` or `jax.grad` traces the kernel or lambda, give a `margin`.
-"""
+"""Filters that undo a blur in the Fourier domain. `sr_jax.ops` states the conventions, `docs/deconvolution.md` the theory."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -43,7 +33,7 @@ from sr_jax.ops.spectra import (
 )
 
 LAPLACIAN = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32) / 4
-"""The high-pass of constrained least squares (Hunt 1973), by default."""
+"""The default high-pass kernel of constrained least squares."""
 
 PerFrequency = float | Float[Array, "*frequencies"] | Callable[[np.ndarray, np.ndarray], Array]
 
@@ -57,13 +47,30 @@ def tikhonov(
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b h w c"]:
-    """`min ||y - k * x||^2 + lam ||x||^2`: X = conj(K) Y / (|K|^2 + lam).
+    """Finds the x that minimises `||y - k * x||^2 + lam ||x||^2`: `X = conj(K) Y / (|K|^2 + lam)`.
+
+    This is Tikhonov regularisation (Tikhonov 1963).
 
     Args:
-      lam: >= 0; one number, or one for each channel (c), or for each image and channel (b c).
+      y: blurred images with values in any range.
+      k: the blur kernel, as in `blur_downsample`.
+      lam: the weight of the penalty, at least 0: one number, one for each channel (c), or one for each image and channel
+        (b, c).
+      boundary: one of `BOUNDARIES`.
+      margin: the number of pixels by which the images are extended; by default `inverse_support(k, lam)`.
+      centre: the tap of the kernel that does not move a pixel; by default its middle.
 
     Raises:
-      ValueError: if lam is negative, the kernel does not fit or has no middle, or the margin cannot be known (see above).
+      ValueError: if lam is negative, the kernel does not fit or has no middle, or the margin must be given because the
+        kernel or lam is traced.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import blur_downsample, tikhonov
+      >>> x, k = jnp.zeros((1, 8, 8, 1)).at[0, 4, 4].set(1.0), jnp.zeros((3, 3)).at[1].set(jnp.array([0.2, 0.6, 0.2]))
+      >>> y = blur_downsample(x, k, scale=1)
+      >>> bool(jnp.allclose(tikhonov(y, k, 1e-6), x, atol=1e-3))
+      True
     """
     check_not_negative("lam", lam)
     weights = per_channel("lam", lam, y.shape)
@@ -79,15 +86,29 @@ def wiener(
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b h w c"]:
-    """The Wiener filter, X = conj(K) Y / (|K|^2 + nsr): of all linear filters the one with the least mean squared error.
+    """Applies the Wiener filter `X = conj(K) Y / (|K|^2 + nsr)`, the linear filter with the least mean squared error.
+
+    Source: Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time Series", 1949.
 
     Args:
-      nsr: the ratio of the noise's to the image's power spectrum, >= 0. One number, one for each channel (c), one for
-        each frequency of the half-spectrum (h w2, or h w2 c), or a function `nsr(fy, fx)` of the frequencies in cycles
-        a pixel, arrays of shapes (h, 1) and (1, w2). Of the extended image, where the boundary extends it.
+      y: blurred images with values in any range.
+      k: the blur kernel, as in `blur_downsample`.
+      nsr: the power spectrum of the noise divided by that of the image, at least 0. It is one number, one for each channel
+        (c), one for each frequency of the half-spectrum of the extended image (h, w // 2 + 1) or (h, w // 2 + 1, c), or a
+        function `nsr(fy, fx)` of these frequencies [cycles a pixel], which are arrays of the shapes (h, 1) and
+        (1, w // 2 + 1). Photographs have a power spectrum of about 1 / f^2.
+      boundary, margin, centre: as in `tikhonov`.
 
     Raises:
-      ValueError: as `tikhonov`.
+      ValueError: if nsr is negative or does not fit the half-spectrum, and as `tikhonov`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import wiener
+      >>> y, k = jnp.ones((1, 8, 8, 1)), jnp.full((3, 3), 1 / 9)
+      >>> x = wiener(y, k, lambda fy, fx: 0.01 * (fy**2 + fx**2), boundary="symmetric", margin=4)
+      >>> bool(jnp.allclose(x, y, atol=1e-3))
+      True
     """
 
     def at(size: Sequence[int]) -> Array:
@@ -101,7 +122,7 @@ def wiener(
             value = jnp.broadcast_to(value, shape)
         if value.shape[:2] != (size[0], size[1] // 2 + 1) or (value.ndim == 3 and value.shape[2] not in (1, y.shape[3])):
             raise ValueError(
-                f"nsr of shape {value.shape} does not fit: the half-spectrum of the (extended) image has the shape "
+                f"nsr of shape {value.shape} does not fit: the half-spectrum of the extended image has the shape "
                 f"({size[0]}, {size[1] // 2 + 1})"
             )
         return value[None, None] if value.ndim == 2 else value.transpose(2, 0, 1)[None]
@@ -119,10 +140,26 @@ def constrained_least_squares(
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b h w c"]:
-    """`min ||y - k * x||^2 + lam ||p * x||^2`: X = conj(K) Y / (|K|^2 + lam |P|^2), with a high-pass kernel p (Hunt 1973).
+    """Finds the x that minimises `||y - k * x||^2 + lam ||p * x||^2`: `X = conj(K) Y / (|K|^2 + lam |P|^2)`.
+
+    Source: Hunt, "The Application of Constrained Least Squares Estimation to Image Restoration by Digital Computer", 1973.
+
+    Args:
+      y: blurred images with values in any range.
+      k: the blur kernel, as in `blur_downsample`.
+      lam: the weight of the penalty, as in `tikhonov`.
+      penalty: the high-pass kernel p; by default the Laplacian.
+      boundary, margin, centre: as in `tikhonov`.
 
     Raises:
       ValueError: as `tikhonov`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import constrained_least_squares
+      >>> y, k = jnp.ones((1, 8, 8, 1)), jnp.full((3, 3), 1 / 9)
+      >>> bool(jnp.allclose(constrained_least_squares(y, k, 0.1), y, atol=1e-3))  # the Laplacian of a constant is 0
+      True
     """
     check_not_negative("lam", lam)
     weights = per_channel("lam", lam, y.shape)
@@ -138,7 +175,7 @@ def constrained_least_squares(
 def _regularised_inverse(
     y: Array, k: Array, weight_at: Callable[[Sequence[int]], Array], lam: Any, *, boundary, margin, centre, penalty=None
 ) -> Array:
-    """X = conj(K) Y / (|K|^2 + weight), with the weight (b c h w2, or 1s) at an image size."""
+    """`X = conj(K) Y / (|K|^2 + weight)`; `weight_at(size)` has the axes (b, c, h, w2), of size 1 where they share a weight."""
     dtype = working_type(y, k) if callable(lam) else working_type(y, k, lam)
     kernel = as_batch(k, y.shape, scale=1).astype(dtype)
     centres = find_centre(kernel.shape[1:3], 1, centre)
@@ -150,7 +187,7 @@ def _regularised_inverse(
 
 @functools.partial(jax.jit, static_argnums=3)
 def _filter(y: Array, k: Array, weight: Array, centre: Pair) -> Array:
-    """conj(K) Y / (|K|^2 + weight) on a torus."""
+    """`_regularised_inverse` with a circular boundary."""
     ((otf,),) = phase_spectra(k.transpose(0, 3, 1, 2), kernel_taps(k, 1, centre), y.shape[1:3])
     inverse = reciprocal(otf[0] ** 2 + otf[1] ** 2 + weight, k)
     spectrum = lax.complex(otf[0], -otf[1]) * inverse * jnp.fft.rfft2(channels_first(y))

@@ -1,8 +1,8 @@
-"""JPEG compression and decompression (ITU-T T.81, baseline; JFIF colours), without the entropy coding, which loses nothing.
+"""JPEG compression and decompression (ITU-T T.81, baseline; JFIF colours), without the entropy coding, which is lossless.
 
-All is integer arithmetic by the rules of libjpeg: colours in 16-bit fixed point, chroma averaged with alternating rounding,
+The arithmetic is that of libjpeg, in integers: colours in 16-bit fixed point, chroma averaged with alternating rounding,
 tables scaled by quality, transforms in 13-bit fixed point ("islow"), chroma enlarged by a triangle filter ("fancy"). So the
-bytes are libjpeg's, on every backend: quantisation decides many ties, which floats would leave to luck.
+bytes equal libjpeg's on every backend. Quantisation decides many ties, which floats would round either way.
 """
 
 import functools
@@ -39,7 +39,7 @@ _DCT_BITS = 13
 
 
 def _dct_matrix() -> np.ndarray:
-    """The left half of the DCT's matrix times sqrt(8), in 13-bit fixed point; the right half mirrors it, odd rows negated.
+    """The left half of the DCT matrix times sqrt(8), in 13-bit fixed point. The right half mirrors it, with odd rows negated.
 
     The entries are sums of the rounded rotations of Loeffler, Ligtenberg and Moschytz (ICASSP 1989), as in libjpeg.
     """
@@ -65,21 +65,29 @@ _DCT = _dct_matrix()
 
 
 def apply_jpeg(image: Float[Array, "h w 3"], quality: Int[Array, ""] | int, *, subsampling: str) -> Float[Array, "h w 3"]:
-    """What an image is after it was saved as JPEG and read again.
+    """Compresses an RGB image as JPEG and decompresses it again, with libjpeg's result.
 
     Args:
-      image: in [0, 1]; rounded to 8 bits first. The blocks begin at its top left corner.
-      quality: 1 to 100, libjpeg's; may be traced.
+      image: RGB in [0, 1]. It is rounded to 8 bits first. The blocks begin at its top left corner.
+      quality: libjpeg's quality, 1 to 100; may be traced.
       subsampling: "4:2:0" halves the chroma in both directions, "4:4:4" keeps it.
 
     Returns:
-      whole grey levels of 255, over 255.
+      The image in [0, 1], in steps of 1/255.
 
     Raises:
-      ValueError: if the subsampling is none of these.
+      ValueError: if the subsampling is unknown.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import apply_jpeg
+      >>> image = jnp.full((8, 8, 3), 0.5).at[4:].set(0.6)
+      >>> compressed = apply_jpeg(image, 10, subsampling="4:4:4")
+      >>> compressed.shape, bool(jnp.abs(compressed - image).max() < 0.05)
+      ((8, 8, 3), True)
     """
     if subsampling not in SUBSAMPLINGS:
-        raise ValueError(f"subsampling={subsampling!r} is none of {', '.join(SUBSAMPLINGS)}")
+        raise ValueError(f"subsampling={subsampling!r} is not one of {', '.join(SUBSAMPLINGS)}")
     h, w = image.shape[:2]
     rgb = jnp.clip(jnp.floor(image * 255 + 0.5), 0, 255).astype(jnp.int32)
     y, cb, cr = _to_ycc(rgb)
@@ -94,7 +102,7 @@ def apply_jpeg(image: Float[Array, "h w 3"], quality: Int[Array, ""] | int, *, s
 
 
 def quantisation_tables(quality: Int[Array, ""] | int) -> tuple[Int[Array, "8 8"], Int[Array, "8 8"]]:
-    """libjpeg's tables for luma and chroma: those of the standard times 5000 / q %, or (200 - 2 q) % from 50 on."""
+    """libjpeg's tables for luma and chroma: the standard's times 5000 / q % for q < 50, and times (200 - 2 q) % otherwise."""
     quality = jnp.clip(jnp.asarray(quality, jnp.int32), 1, 100)
     percent = jnp.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     luminance, chrominance = (
@@ -114,7 +122,7 @@ def _dot(channels: Array, weights: np.ndarray, start: int) -> Array:
 
 
 def _to_rgb(y: Array, cb: Array, cr: Array) -> Int[Array, "h w 3"]:
-    """JFIF 1.02, with its coefficients of five digits, as libjpeg has them."""
+    """RGB from YCbCr by JFIF 1.02, with the five-digit coefficients of libjpeg."""
     red, blue, green_red, green_blue = (int(v * (1 << _BITS) + 0.5) for v in (1.402, 1.772, 0.71414, 0.34414))
     cb, cr = cb - 128, cr - 128
     r = y + ((red * cr + _HALF) >> _BITS)
@@ -124,13 +132,13 @@ def _to_rgb(y: Array, cb: Array, cr: Array) -> Int[Array, "h w 3"]:
 
 
 def _pad_to(plane: Array, rows: int, columns: int) -> Array:
-    """Repeats the last row and column up to multiples."""
+    """Repeats the last row and column until height and width are multiples of `rows` and `columns`."""
     h, w = plane.shape
     return jnp.pad(plane, ((0, -h % rows), (0, -w % columns)), mode="edge")
 
 
 def _halve(plane: Int[Array, "h w"]) -> Int[Array, "h2 w2"]:
-    """Means of 2x2 pixels, filled up to whole blocks; the rounding alternates from column to column, so there is no bias."""
+    """Means of 2x2 pixels, padded to whole blocks. The rounding alternates from column to column, so there is no bias."""
     plane = _pad_to(plane, 2, 16)
     plane = lax.optimization_barrier(plane)
     total = plane[::2, ::2] + plane[::2, 1::2] + plane[1::2, ::2] + plane[1::2, 1::2]
@@ -138,7 +146,7 @@ def _halve(plane: Int[Array, "h w"]) -> Int[Array, "h2 w2"]:
 
 
 def _double(plane: Int[Array, "h w"]) -> Int[Array, "h2 w2"]:
-    """Twice the size: three parts of the nearest pixel and one of the next, in both directions."""
+    """Doubles the size with a triangle filter: 3/4 of the nearest pixel and 1/4 of the next one, in both directions."""
     rows = jnp.pad(plane, ((1, 1), (0, 0)), mode="edge")
     tall = jnp.stack([3 * plane + rows[:-2], 3 * plane + rows[2:]], 1).reshape(-1, plane.shape[1])
     columns = jnp.pad(tall, ((0, 0), (1, 1)), mode="edge")
@@ -147,7 +155,7 @@ def _double(plane: Int[Array, "h w"]) -> Int[Array, "h2 w2"]:
 
 
 def _code(plane: Int[Array, "h w"], table: Int[Array, "8 8"]) -> Int[Array, "h w"]:
-    """Transforms, quantises, and goes back."""
+    """Transforms a plane, quantises the coefficients and transforms them back."""
     h, w = plane.shape
     padded = _pad_to(plane, 8, 8)
     blocks = padded.reshape(padded.shape[0] // 8, 8, -1, 8).transpose(1, 3, 0, 2) - 128  # row and column in a block first
@@ -160,15 +168,15 @@ def _code(plane: Int[Array, "h w"], table: Int[Array, "8 8"]) -> Int[Array, "h w
 
 
 def _forward(x: Int[Array, "..."], *, axis: int, shift: int) -> Int[Array, "..."]:
-    """The DCT along one axis of 8, over 2^shift."""
+    """The DCT along an axis of 8 values, divided by 2^shift."""
     x = jnp.moveaxis(x, axis, 0)
     parts = x[:4] + x[:3:-1], x[:4] - x[:3:-1]  # even and odd about the middle
     y = [_dot(jnp.moveaxis(parts[k % 2], 0, -1), row, 1 << (shift - 1)) >> shift for k, row in enumerate(_DCT)]
-    return lax.optimization_barrier(jnp.stack(y, axis))  # one pass over memory each: fused, they compile for long
+    return lax.optimization_barrier(jnp.stack(y, axis))  # the passes would take long to compile if XLA fused them
 
 
 def _inverse(y: Int[Array, "..."], *, axis: int, shift: int) -> Int[Array, "..."]:
-    """The inverse DCT along one axis of 8, over 2^shift."""
+    """The inverse DCT along an axis of 8 values, divided by 2^shift."""
     y = jnp.moveaxis(y, axis, -1)
     even = [_dot(y[..., ::2], column, 1 << (shift - 1)) for column in _DCT[::2].T]
     odd = [_dot(y[..., 1::2], column, 0) for column in _DCT[1::2].T]

@@ -1,4 +1,4 @@
-"""Margins"""
+"""Margins: by how many pixels an operator extends an image, so that its border does not show inside."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,14 +20,14 @@ from sr_jax.ops.spectra import (
 
 
 def extended_shape(shape: tuple[int, ...], boundary: str, margin: int) -> tuple[int, ...]:
-    """The image's shape on the torus."""
+    """The shape of an image after it was extended by `margin` pixels."""
     b, h, w, c = shape
     more = 0 if boundary == "circular" else 2 * margin
     return b, h + more, w + more, c
 
 
 def choose_margin(boundary: str, margin: int | None, default: Callable[[], int]) -> int:
-    """The circular boundary extends nothing; otherwise what was given, or else the default."""
+    """The margin that an operator uses: 0 for the circular boundary, else the given one, else the default."""
     check_mode(boundary)
     if boundary == "circular":
         return 0
@@ -44,26 +44,43 @@ def inverse_support(
     tail: float = 1e-4,
     largest: int = 256,
 ) -> int:
-    """The radius [LR pixels] outside of which the regularised inverse's response to one LR pixel has `tail` of its energy.
+    """Measures how far the inverse of a blur reaches: the default margin of `data_step`, `tikhonov` and their kind.
 
-    About so far a wrong guess about the pixels beyond the border is felt inside: the margin that `data_step`, `tikhonov`
-    and so on take. (Errors of a whole border that add up, as under a motion blur with a mirrored border, are felt
-    further.) For several kernels it is the largest of theirs. Computed on the host in float64, from concrete arrays.
+    The inverse responds to one LR pixel with a pattern that fades with the distance. Outside of the returned radius, this
+    response has the share `tail` of its energy. An error beyond the border is therefore felt about that far inside. Errors
+    along a whole border can add up and reach farther, for example under a motion blur with a mirrored border.
+
+    The radius is computed on the host in float64. For several kernels, it is the largest of theirs.
 
     Args:
-      penalty: the high-pass of constrained least squares; without it, the identity.
-      largest: the radius at which the search ends.
+      k: the blur kernel, as in `blur_downsample`.
+      lam: the regularisation of the inverse: that of `tikhonov`, or a function of the frequencies as in `wiener`.
+      scale: the factor s between LR and HR.
+      centre: the tap that lies on the kept pixel, as in `blur_downsample`.
+      penalty: the high-pass kernel of `constrained_least_squares`.
+      tail: the share of the energy that lies outside of the radius.
+      largest: the largest radius to return [LR pixels].
+
+    Returns:
+      The radius [LR pixels].
 
     Raises:
-      ValueError: if k or lam are traced.
+      ValueError: if the kernel or lam is traced, the kernel is not finite, or lam is negative.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import blur_kernels, inverse_support
+      >>> k = blur_kernels.gaussian(9, sigma=(1.2, 1.2))
+      >>> [inverse_support(k, lam) for lam in (1e-1, 1e-3, 1e-5)]
+      [6, 10, 11]
     """
     check_not_negative("lam", lam)
     try:
         return _inverse_support(k, lam, scale, centre, penalty, tail, largest)
     except jax.errors.TracerArrayConversionError:
         raise ValueError(
-            "the kernel or lambda is traced (jit, grad, vmap), so the reach of its inverse cannot be known here: give "
-            "margin=..., for example that of `inverse_support(k, lam, scale=...)` outside"
+            "the kernel or lambda is traced (jit, grad, vmap), so the reach of its inverse cannot be computed here: give "
+            "margin=..., for example inverse_support(k, lam, scale=...) computed outside of the traced function"
         ) from None
 
 
@@ -87,7 +104,7 @@ def _inverse_support(k, lam, scale, centre, penalty, tail, largest) -> int:
 
 
 def _radius(k, lam, scale: int, centre: Sequence[int], penalty, tail: float, n: int) -> int:
-    """`inverse_support` of one kernel on a torus of n LR pixels a side."""
+    """`inverse_support` of one kernel, on a square of n LR pixels with a circular boundary."""
 
     def otf(kernel: np.ndarray, centre: Sequence[int], size: int) -> np.ndarray:
         torus = np.zeros((size, size))

@@ -1,16 +1,15 @@
 """Resizing of images, exactly as MATLAB's `imresize`.
 
-MATLAB's rule: half-pixel centres, symmetric padding, the kernel widened by the factor when shrinking (antialiasing), weights
-that sum to one, the dimension with the smaller scale first and height before width; on integer images the result of *each*
-of the two passes is rounded half away from zero and clipped.
+MATLAB uses half-pixel centres, symmetric padding and weights that sum to one. It widens the kernel by the factor when it
+shrinks an image (antialiasing). It resizes the axis with the smaller scale first, and height before width. On integer images,
+the result of *each* of the two passes is rounded half away from zero and clipped.
 
-At an integer factor s a kernel is only ever sampled at multiples of 1 / (2 s). The values there of the bicubic (Keys 1981,
-a = -0.5), the triangular and the box kernel are rational, and their sum is the same for every output pixel. So the weights
-are kept as integers, and an integer image is resized in integer arithmetic: the result has no rounding error, ties are decided
-exactly, and the bytes are the same on every backend. (`jax.image.resize(..., "cubic")` differs at image borders by up to 15
-grey levels.) Everything else is summed in floating point with the weights of `resize_weights`.
+At integer factors, the weights of the bicubic, bilinear and box kernels are rational (`sr_jax.ops.resize_kernels`). They are
+kept as integers, and integer images are resized in integer arithmetic: the result has no rounding error, ties are decided
+exactly, and the bytes are the same on every backend. In contrast, `jax.image.resize(..., "cubic")` differs from MATLAB at the
+borders by up to 15 grey levels. Everything else is summed in floating point.
 
-The same lines run on the host (`xp` is `numpy`: at least float64, nothing to compile) and on a device (`jax.numpy`).
+The same code runs on the host (`xp` is `numpy`: float64 or wider, nothing to compile) and on a device (`xp` is `jax.numpy`).
 """
 
 import functools
@@ -29,24 +28,24 @@ from sr_jax.ops.resize_kernels import KERNELS, SUPPORT, downsample_weights, find
 
 
 def _finish(total: Any, denominator: int, dtype: np.dtype, xp: ModuleType) -> Any:
-    """Divides a sum made in `_working` type and returns to `dtype`: integers are rounded half away from zero and clipped."""
+    """Divides a sum and converts it to `dtype`. Integers are rounded half away from zero and clipped."""
     if not jnp.issubdtype(dtype, jnp.integer):
         return (total / denominator).astype(dtype)
     if jnp.issubdtype(total.dtype, jnp.integer):
-        rounded = (2 * total + denominator) // (2 * denominator)  # exact for totals >= 0; negative ones are clipped to 0
+        rounded = (2 * total + denominator) // (2 * denominator)  # exact for total >= 0; negative results are clipped to 0
     else:
         rounded = xp.floor(total / denominator + 0.5)
     return xp.clip(rounded, 0, np.iinfo(dtype).max).astype(dtype)
 
 
 def _working_float(dtype: np.dtype, xp: ModuleType) -> np.dtype:
-    """The type in which a float image, or an integer image with real weights, is summed."""
+    """The type of the sums of a float image, or of an integer image with real weights."""
     least = np.float64 if xp is np else np.float32
     return xp.promote_types(dtype, least) if jnp.issubdtype(dtype, jnp.floating) else np.dtype(least)
 
 
 def _fits(dtype: np.dtype, weights: np.ndarray) -> bool:
-    """Whether an image can be summed with integer weights: a float one always, an integer one if 32 bits hold the sums."""
+    """Whether an image can be summed with integer weights: integer images only if the sums fit in 32 bits."""
     if not jnp.issubdtype(dtype, jnp.integer):
         return True
     largest = np.iinfo(dtype).max * int(np.abs(weights).sum(-1).max())
@@ -54,7 +53,7 @@ def _fits(dtype: np.dtype, weights: np.ndarray) -> bool:
 
 
 def _working(x: Any, weights: np.ndarray, xp: ModuleType) -> tuple[Any, np.ndarray]:
-    """The image and integer weights in the type the sums are made in."""
+    """The image and its integer weights in the type of the sums."""
     if not _fits(x.dtype, weights):
         raise ValueError(f"a {x.dtype} image cannot be resized exactly in 32-bit integers at this scale; convert it to float")
     dtype = np.int32 if jnp.issubdtype(x.dtype, jnp.integer) else _working_float(x.dtype, xp)
@@ -62,7 +61,7 @@ def _working(x: Any, weights: np.ndarray, xp: ModuleType) -> tuple[Any, np.ndarr
 
 
 def _downsample_axis(x: Any, scale: int, axis: int, *, kernel: str, antialias: bool, xp: ModuleType) -> Any:
-    """Shrinks an axis that carries a margin of the kernel's support on both sides."""
+    """Shrinks an axis that has a margin of the kernel's support on both sides."""
     weights, denominator, offset = downsample_weights(scale, kernel=kernel, antialias=antialias)
     support = KERNELS[kernel].support
     start = support * scale + offset
@@ -99,10 +98,10 @@ def _pad(x: Any, axis: int, before: int, after: int, xp: ModuleType) -> Any:
 
 
 def bicubic_downsample_window(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_out w_out c"]:
-    """Shrinks a window that carries its own margin of `2 * scale` pixels on every side.
+    """Shrinks a window of an image. The window includes a margin of `2 * scale` pixels on every side.
 
-    What comes out is byte for byte the same piece of the whole image's reduction, if the window's corner lies on a multiple
-    of `scale` and its margin beyond the image is the symmetric reflection of the image.
+    The result equals the same part of the whole image's reduction byte for byte, if the window's corner lies on a multiple of
+    `scale` and its pixels beyond the image are the symmetric reflection of the image.
     """
     for axis in (x.ndim - 3, x.ndim - 2):
         x = _downsample_axis(x, scale, axis, kernel="bicubic", antialias=True, xp=jnp)
@@ -110,19 +109,26 @@ def bicubic_downsample_window(x: Num[Array, "*b h w c"], scale: int) -> Num[Arra
 
 
 def bicubic_downsample(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_out w_out c"]:
-    """MATLAB's `imresize(x, 1 / scale)`.
+    """Shrinks images by bicubic interpolation with antialiasing: MATLAB's `imresize(x, 1 / scale)`.
 
     Args:
-      x: image, height and width multiples of `scale`. uint8 and uint16 are resized exactly, with rounding after each pass;
-        float of any range is not rounded.
-      scale: integer factor, at least 1.
+      x: images whose height and width are multiples of `scale`. uint8 and uint16 are resized exactly, with rounding after
+        each pass. Floats of any range are not rounded.
+      scale: the factor, an integer of at least 1.
 
     Raises:
-      ValueError: if height or width is no multiple of `scale`.
+      ValueError: if height or width is not a multiple of `scale`, or 32 bits are too short for a uint16 image.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import bicubic_downsample
+      >>> print(bicubic_downsample(jnp.arange(16, dtype=jnp.uint8).reshape(4, 4, 1), 2)[..., 0])
+      [[ 2  5]
+       [10 13]]
     """
     h, w = x.shape[-3:-1]
     if h % scale or w % scale:
-        raise ValueError(f"a {h}x{w} image cannot be reduced by {scale}: crop it to multiples of {scale} first (`modcrop`)")
+        raise ValueError(f"a {h}x{w} image cannot be reduced by {scale}: crop it to multiples of {scale} first")
     if scale == 1:
         return x
     margin = SUPPORT * scale
@@ -131,7 +137,21 @@ def bicubic_downsample(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b 
 
 
 def bicubic_upsample(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_out w_out c"]:
-    """MATLAB's `imresize(x, scale)`; the types are treated as in `bicubic_downsample`."""
+    """Enlarges images by bicubic interpolation: MATLAB's `imresize(x, scale)`.
+
+    Args:
+      x: images. uint8 and uint16 are resized exactly, with rounding after each pass. Floats of any range are not rounded.
+      scale: the factor, an integer of at least 1.
+
+    Raises:
+      ValueError: if 32 bits are too short for a uint16 image.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import bicubic_upsample
+      >>> print(bicubic_upsample(jnp.array([[[0], [128]]], jnp.uint8), 2)[0, :, 0])
+      [  0  26 102 140]
+    """
     if scale == 1:
         return x
     for axis in (x.ndim - 3, x.ndim - 2):
@@ -140,7 +160,7 @@ def bicubic_upsample(x: Num[Array, "*b h w c"], scale: int) -> Num[Array, "*b h_
 
 
 class Pass(NamedTuple):
-    """What happens to one axis."""
+    """The resizing of one axis."""
 
     axis: int
     size: int
@@ -155,21 +175,26 @@ def imresize(
     kernel: str,
     antialias: bool,
 ) -> Num[Array, "*b h_out w_out c"]:
-    """MATLAB's `imresize(x, scale, kernel)` or `imresize(x, shape, kernel)`; compiled, differentiable for floats.
-
-    uint8 and uint16 are rounded and clipped after each pass: exactly at integer factors of the rational kernels, as long as
-    32 bits suffice; elsewhere in float32, where a sum within rounding error of a tie may fall either way. Floats of any range
-    are not rounded, and half precision is summed in float32.
+    """Resizes images: MATLAB's `imresize(x, scale, kernel)` or `imresize(x, shape, kernel)`. It is compiled for each shape.
 
     Args:
-      scale: output pixels for an input pixel, or a pair of them (height, width); sizes are rounded up.
-      shape: instead, the output's height and width.
-      kernel: bicubic, bilinear, box, lanczos2 or lanczos3.
-      antialias: whether the kernel is widened when shrinking, as MATLAB does unless told otherwise.
+      x: images. uint8 and uint16 are rounded and clipped after each pass. With a bicubic, bilinear or box kernel at an
+        integer factor this is exact while 32 bits suffice; otherwise the sums are float32, and ties may be rounded either
+        way. Floats of any range are not rounded and can be differentiated; half precision is summed in float32.
+      scale: output pixels for each input pixel, or a pair (height, width). Sizes are rounded up.
+      shape: the output's height and width, in place of `scale`.
+      kernel: "bicubic", "bilinear", "box", "lanczos2" or "lanczos3".
+      antialias: whether the kernel is widened when an axis shrinks, which is MATLAB's default.
 
     Raises:
-      ValueError: if not exactly one of scale and shape is given, one is not positive, the kernel is unknown, or the image
-        is empty or of another integer type.
+      ValueError: if not exactly one of scale and shape is given, one is not positive, the kernel is unknown, or the image is
+        empty or has another integer type.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import imresize
+      >>> imresize(jnp.zeros((7, 10, 3)), scale=0.5, kernel="lanczos3", antialias=True).shape
+      (4, 5, 3)
     """
     return _imresize(x, _passes(x, scale, shape, kernel), kernel, antialias)
 
@@ -187,12 +212,25 @@ def imresize_host(
     kernel: str,
     antialias: bool,
 ) -> Num[np.ndarray, "*b h_out w_out c"]:
-    """`imresize` of a NumPy array on the host: float64 in place of float32, and nothing to compile for every size."""
+    """Resizes NumPy images on the host, in float64 where `imresize` uses float32, and without compilation.
+
+    Args:
+      x, scale, shape, kernel, antialias: as in `imresize`.
+
+    Raises:
+      ValueError: as `imresize`.
+
+    Example:
+      >>> import numpy as np
+      >>> from sr_jax.ops import imresize_host
+      >>> print(imresize_host(np.arange(4.0).reshape(2, 2, 1), scale=0.5, kernel="box", antialias=True).item())
+      1.5
+    """
     return _resize(x, _passes(x, scale, shape, kernel), kernel, antialias, np)
 
 
 def _passes(x: Any, scale: Any, shape: Any, kernel: str) -> tuple[Pass, ...]:
-    """Both passes, in MATLAB's order: the smaller scale first, height before width."""
+    """Both passes in MATLAB's order: the smaller scale first, and height before width."""
     find_kernel(kernel)
     if x.dtype not in (np.uint8, np.uint16) and not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(f"a {x.dtype} image cannot be resized: it must be uint8, uint16 or float")
@@ -201,7 +239,7 @@ def _passes(x: Any, scale: Any, shape: Any, kernel: str) -> tuple[Pass, ...]:
             f"an image of shape {x.shape} cannot be resized: it must have pixels, and axes (height, width, channels)"
         )
     if (scale is None) == (shape is None):
-        raise ValueError(f"scale={scale!r}, shape={shape!r}: give one of them")
+        raise ValueError(f"scale={scale!r} and shape={shape!r}: give exactly one of them")
     sizes = x.shape[-3:-1]
     if shape is not None:
         if len(shape) != 2 or not all(hasattr(n, "__index__") and n >= 1 for n in shape):
@@ -223,7 +261,7 @@ def _resize(x: Any, passes: tuple[Pass, ...], kernel: str, antialias: bool, xp: 
 
 
 def _resize_axis(x: Any, p: Pass, kernel: str, antialias: bool, xp: ModuleType) -> Any:
-    """One pass: by integer weights where the factor and the kernel allow them, by real ones otherwise."""
+    """Resizes one axis, with integer weights if the factor and the kernel allow them, and real weights otherwise."""
     if p.scale == 1:
         return x
     support, _, rational = KERNELS[kernel]

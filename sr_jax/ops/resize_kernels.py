@@ -1,4 +1,8 @@
-"""Kernels"""
+"""Interpolation kernels and the weights of a resize.
+
+At an integer factor s, a kernel is sampled only at multiples of 1 / (2 s). The bicubic (Keys 1981, a = -0.5), bilinear and
+box kernels are rational there, and their sum is the same for every output pixel. So their weights are kept as integers.
+"""
 
 import difflib
 import functools
@@ -9,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-SUPPORT = 2  # half the width of the bicubic kernel, in pixels of the coarser grid
+SUPPORT = 2
+"""Half the width of the bicubic kernel [pixels of the coarser grid]."""
 
 
 class ResizeKernel(NamedTuple):
@@ -18,12 +23,13 @@ class ResizeKernel(NamedTuple):
     support: int
     """h is zero beyond this distance."""
     values: Callable[[np.ndarray, int], np.ndarray]
-    """`(x, unit)` -> h(x / unit) times a constant: integers of integers, if h is rational."""
+    """Maps `(x, unit)` to h(x / unit) times a constant. If h is rational, integers are mapped to integers."""
     rational: bool
+    """Whether h is rational at rational positions."""
 
 
 def _bicubic(x: np.ndarray, unit: int) -> np.ndarray:
-    """`2 unit^3 h(x / unit)` of Keys' cubic kernel h."""
+    """`2 unit^3 h(x / unit)`, where h is Keys' cubic kernel."""
     x = np.abs(x)
     near = 3 * x**3 - 5 * x**2 * unit + 2 * unit**3
     far = -(x**3) + 5 * x**2 * unit - 8 * x * unit**2 + 4 * unit**3
@@ -58,16 +64,16 @@ def resize_weights(
     """The weights w and the indices n of one pass, so that `y[i] = sum_t w[i, t] x[n[i, t]]`.
 
     Args:
-      scale: output pixels for an input pixel. It need not be `out_size / in_size`, which may have been rounded up.
+      scale: output pixels for each input pixel. It can differ from `out_size / in_size`, because sizes are rounded up.
       kernel: one of `KERNELS`.
-      antialias: whether the kernel is widened when shrinking.
+      antialias: whether the kernel is widened when the axis shrinks.
 
     Raises:
       ValueError: if the kernel is unknown.
     """
     support, values, _ = find_kernel(kernel)
     shrink = min(scale, 1.0) if antialias else 1.0
-    centre = np.arange(1, out_size + 1) / scale + 0.5 * (1 - 1 / scale)  # counted from 1, so that MATLAB's rounding is ours
+    centre = np.arange(1, out_size + 1) / scale + 0.5 * (1 - 1 / scale)  # MATLAB counts from 1, which decides its rounding
     first = np.floor(centre - support / shrink).astype(np.int64)
     index = first[:, None] + np.arange(math.ceil(2 * support / shrink) + 2)
     weights = values((centre[:, None] - index) * shrink, 1).astype(np.float64)
@@ -78,15 +84,15 @@ def resize_weights(
 
 
 def downsample_weights(scale: int, *, kernel: str, antialias: bool) -> tuple[Int[np.ndarray, " taps"], int, int]:
-    """The filter of a reduction by `scale`, for a rational kernel.
+    """The filter that shrinks by `scale`, for a rational kernel.
 
     Returns:
-      integer weights `w`, their denominator, and the offset `o` (not positive, for a widened kernel), so that
-      `y[i] = sum_t w[t] x[scale * i + o + t] / denominator`.
+      Integer weights `w`, their denominator and the offset `o`, so that
+      `y[i] = sum_t w[t] x[scale * i + o + t] / denominator`. The offset of a widened kernel is not positive.
     """
     support, values, _ = find_kernel(kernel)
     t = np.arange(-support * scale, (support + 1) * scale)
-    # Twice the distance of input t to the centre scale * i + (scale - 1) / 2, in input pixels.
+    # Twice the distance from input t to the centre scale * i + (scale - 1) / 2 [input pixels].
     weights = values(scale - 1 - 2 * t, 2 * scale if antialias else 2)
     used = np.flatnonzero(weights)
     weights, denominator = _reduce(weights[used[0] : used[-1] + 1])
@@ -94,10 +100,10 @@ def downsample_weights(scale: int, *, kernel: str, antialias: bool) -> tuple[Int
 
 
 def upsample_weights(scale: int, *, kernel: str) -> tuple[Int[np.ndarray, "scale taps"], int, Int[np.ndarray, " scale"]]:
-    """The interpolation filters of an enlargement by `scale`, one for each output phase, for a rational kernel.
+    """The filters that enlarge by `scale`, one for each output phase, for a rational kernel.
 
     Returns:
-      integer weights `w`, their denominator, and the offsets `o`, so that
+      Integer weights `w`, their denominator and the offsets `o`, so that
       `y[scale * i + r] = sum_t w[r, t] x[i + o[r] + t] / denominator`.
     """
     support, values, _ = find_kernel(kernel)
@@ -110,10 +116,21 @@ def upsample_weights(scale: int, *, kernel: str) -> tuple[Int[np.ndarray, "scale
 
 
 def bicubic_kernel(scale: int) -> Float[np.ndarray, "k k"]:
-    """MATLAB's bicubic reduction as a blur: away from the borders it is `S(k * x)` with this k, by true convolution.
+    """The blur kernel k of MATLAB's bicubic reduction: away from the borders, `bicubic_downsample(x)` is `S(k * x)`.
 
-    Of odd size and sum 1, float32; its middle tap lies on the top left pixel of a cell, the kept one, and so its mass lies up
-    and to the left of the middle.
+    Give it to `data_step` and `blur_downsample` with `centre=(size - 1) // 2`: its middle tap lies on the top left pixel of a
+    cell, the kept one. Its mass therefore lies up and to the left of its middle.
+
+    Args:
+      scale: the factor, an integer of at least 1.
+
+    Returns:
+      The kernel, of odd size and sum 1, in float32.
+
+    Example:
+      >>> from sr_jax.ops import bicubic_kernel
+      >>> bicubic_kernel(2).shape, round(float(bicubic_kernel(2).sum()), 4)
+      ((9, 9), 1.0)
     """
     weights, denominator, offset = downsample_weights(scale, kernel="bicubic", antialias=True)
     radius = max(-offset, offset + len(weights) - 1)
@@ -123,7 +140,7 @@ def bicubic_kernel(scale: int) -> Float[np.ndarray, "k k"]:
 
 
 def _reduce(weights: np.ndarray) -> tuple[np.ndarray, int]:
-    """Integer weights in lowest terms, and their sum, which all filters share."""
+    """The weights in lowest terms, and their sum, which is the same for all filters."""
     sums = np.unique(weights.sum(-1))
     assert len(sums) == 1
     divisor = math.gcd(*(int(w) for w in weights.flat))
@@ -134,5 +151,5 @@ def find_kernel(name: str) -> ResizeKernel:
     if name not in KERNELS:
         near = difflib.get_close_matches(name, KERNELS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"kernel={name!r} is none of {', '.join(KERNELS)}{hint}")
+        raise ValueError(f"kernel={name!r} is not one of {', '.join(KERNELS)}{hint}")
     return KERNELS[name]

@@ -1,4 +1,4 @@
-"""What the Fourier operators share: spectra of kernels, layouts, types, and how far an inverse reaches."""
+"""Spectra of kernels, and the layouts, types and checks that the Fourier operators share."""
 
 from collections.abc import Sequence
 
@@ -20,23 +20,26 @@ PerChannel = float | Num[Array, "*b_c"]
 
 
 def kernel_taps(k: Array, scale: int, centre: Sequence[int]) -> list[list[list[Pair]]]:
-    """For each axis and phase of `blur_downsample`, the (tap, shift)."""
+    """The pairs (tap, shift) of `phase_taps` for each axis and phase of `blur_downsample`."""
     return [[phase_taps(n, scale, c, phase) for phase in range(scale)] for n, c in zip(k.shape[1:3], centre, strict=True)]
 
 
 def phase_spectra(k: Array, taps: list[list[list[Pair]]], size: Sequence[int]) -> list[list[tuple[Array, Array]]]:
-    """Half-spectra on a torus of `size` pixels of the kernel's phases: `out[r][q]` is (real, imaginary), each ... h w2.
+    """The half-spectra of a kernel's phases for images of `size` pixels.
 
-    A phase is the taps listed for it, `tap` at pixel `shift`. They are few: a product of matrices gives their spectrum
-    faster than an FFT of the whole torus, in real arithmetic.
+    A phase consists of a few taps. A matrix product in real arithmetic is faster for them than an FFT of the whole image.
 
     Args:
-      k: ... kh kw.
+      k: the kernel, with the axes (..., kh, kw).
+      taps: for each axis and phase, the pairs (tap, shift); the tap lies on pixel `shift`.
+
+    Returns:
+      `out[r][q]`, the real and the imaginary part of phase (r, q), each with the axes (..., h, w // 2 + 1).
     """
     highest = lax.Precision.HIGHEST
 
     def waves(n: int, frequencies: int, pairs: list[Pair]) -> tuple[Array, Array]:
-        # The angle from integers modulo n: exact also where frequency times shift is large.
+        # The product modulo n keeps the angle exact where frequency times shift is large.
         turns = np.outer(np.arange(frequencies), [shift for _, shift in pairs]) % n
         angles = 2 * np.pi * turns / n
         return jnp.asarray(np.cos(angles), k.dtype), jnp.asarray(-np.sin(angles), k.dtype)
@@ -61,12 +64,29 @@ def phase_spectra(k: Array, taps: list[list[list[Pair]]], size: Sequence[int]) -
 def psf_to_otf(
     k: BlurKernel, size: Sequence[int], *, scale: int = 1, centre: int | Pair | None = None
 ) -> Complex[Array, "*spectrum"]:
-    """The transfer function of a kernel on a torus of `size` pixels: its half-spectrum, with `centre` moved to pixel (0, 0).
+    """Computes the transfer function of a kernel for images of `size` pixels.
 
-    Multiplying `rfft2(x)` by it convolves x with k, circularly. Axes as those of k, with (h, w // 2 + 1) for (kh, kw).
+    Multiplying `rfft2(x)` by the transfer function convolves x with k, with a circular boundary. MATLAB's `psf2otf` computes
+    the same, except that its result is the full spectrum.
+
+    Args:
+      k: the blur kernel, as in `blur_downsample`, with values in any range.
+      size: height and width (h, w) of the images.
+      scale: the scale that determines the default centre, as in `blur_downsample`.
+      centre: the tap that is moved to pixel (0, 0); by default `(k + s - 2) / 2`.
+
+    Returns:
+      The half-spectrum, with the axes of k but (h, w // 2 + 1) in place of (kh, kw).
 
     Raises:
-      ValueError: if the kernel is larger than `size`, or its centre undefined.
+      ValueError: if the kernel is larger than `size`, or has no tap at its centre.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import psf_to_otf
+      >>> otf = psf_to_otf(jnp.full((3, 3), 1 / 9), (8, 6))
+      >>> otf.shape, round(float(otf[0, 0].real), 3)  # at frequency 0, the sum of the kernel
+      ((8, 4), 1.0)
     """
     h, w = size
     full = as_batch(k, (k.shape[0] if k.ndim == 4 else 1, h, w, k.shape[-1] if k.ndim > 2 else 1), scale=1)
@@ -79,14 +99,28 @@ def psf_to_otf(
 def otf_to_psf(
     otf: Complex[Array, "*spectrum"], size: Pair, kernel_size: Pair, *, scale: int = 1, centre: int | Pair | None = None
 ) -> Float[Array, "*kernel"]:
-    """The inverse of `psf_to_otf`: the `kernel_size` pixels around pixel (0, 0) of the torus of `size` pixels.
+    """Computes the kernel of a transfer function: the inverse of `psf_to_otf`.
+
+    Args:
+      otf: the half-spectrum, with the axes of `psf_to_otf`.
+      size: height and width (h, w) of the images.
+      kernel_size: height and width of the kernel; taps outside of it are dropped.
+      scale: the scale that determines the default centre, as in `blur_downsample`.
+      centre: the tap that is at pixel (0, 0) of the image; by default `(k + s - 2) / 2`.
 
     Raises:
-      ValueError: if the spectrum is not that of `size`, or its kernel would be larger than `size`.
+      ValueError: if the shape of the spectrum is not that of `size`, or the kernel would be larger than `size`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.ops import otf_to_psf, psf_to_otf
+      >>> k = jnp.arange(9.0).reshape(3, 3)
+      >>> bool(jnp.allclose(otf_to_psf(psf_to_otf(k, (8, 6)), (8, 6), (3, 3)), k, atol=1e-5))
+      True
     """
     axis = 0 if otf.ndim < 4 else 1
     if otf.shape[axis : axis + 2] != (size[0], size[1] // 2 + 1):
-        raise ValueError(f"a spectrum of shape {otf.shape} is not that of {size[0]}x{size[1]} pixels")
+        raise ValueError(f"a spectrum of shape {otf.shape} is not the half-spectrum of {size[0]}x{size[1]} pixels")
     if kernel_size[0] > size[0] or kernel_size[1] > size[1]:
         raise ValueError(f"a {kernel_size[0]}x{kernel_size[1]} kernel is larger than the {size[0]}x{size[1]} image")
     torus = jnp.fft.irfft2(otf, size, axes=(axis, axis + 1))
@@ -96,53 +130,60 @@ def otf_to_psf(
 
 
 def channels_first(x: Float[Array, "b h w c"]) -> Float[Array, "b c h w"]:
+    """Moves the channels to the front. Values do not change."""
+
     def by_product(x: Array) -> Array:
         return jnp.einsum("dc,bhwc->bdhw", jnp.eye(x.shape[3], dtype=x.dtype), x, precision=lax.Precision.HIGHEST)
 
-    # XLA's CPU compiler fuses a sum of windows into the transposition that follows, and then reads memory across its grain: 2.5
-    # times slower for the whole data step. It does not look through a product with the identity, which changes nothing.
+    # XLA's CPU compiler fuses a sum of windows into the transposition that follows, and then reads memory with large strides,
+    # which makes the whole data step 2.5 times slower. A product with the identity prevents the fusion.
     if not 4 <= x.shape[3] <= 128:
         return x.transpose(0, 3, 1, 2)
     return lax.platform_dependent(x, cpu=by_product, default=lambda x: x.transpose(0, 3, 1, 2))
 
 
 def channels_last(x: Float[Array, "b c h w"]) -> Float[Array, "b h w c"]:
+    """The inverse of `channels_first`."""
     return x.transpose(0, 2, 3, 1)
 
 
 def reciprocal(power: Float[Array, "b c ..."], k: Float[Array, "b2 kh kw c2"]) -> Float[Array, "b c ..."]:
-    """1 / power, and 0 with finite gradients where there is nothing but the rounding error of |K|^2."""
+    """1 / power. Where the power is not above the rounding error of |K|^2, the result is 0 and its gradients are finite."""
     error = 4 * jnp.finfo(power.dtype).eps * jnp.sum(jnp.abs(lax.stop_gradient(k)), (1, 2))[:, :, None, None]
     is_there = ~(power <= error**2)  # NaN stays NaN
     return jnp.where(is_there, 1 / jnp.where(is_there, power, 1), 0)
 
 
 def frequencies(size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Cycles a pixel along the axes of a half-spectrum."""
+    """The frequencies along the axes of a half-spectrum [cycles a pixel]."""
     return np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])[None]
 
 
 def per_channel(name: str, value: PerChannel, shape: tuple[int, ...]) -> Float[Array, "b c 1 1"]:
-    """A number, (c) or (b c) with all four axes of channels-first spectra."""
+    """A value of shape (), (c) or (b, c) with the four axes of channels-first spectra.
+
+    Raises:
+      ValueError: if its shape is none of these.
+    """
     value = jnp.asarray(value, working_type(value))
     b, _, _, c = shape
     value = value.reshape(1, 1) if value.ndim == 0 else value[None] if value.ndim == 1 else value
     if value.ndim != 2 or value.shape[0] not in (1, b) or value.shape[1] not in (1, c):
-        raise ValueError(f"{name} of shape {value.shape} is none of (), ({c},), ({b}, {c}): one number, or one a channel")
+        raise ValueError(f"{name} of shape {value.shape} must be one number, or have the shape ({c},) or ({b}, {c})")
     return value[:, :, None, None]
 
 
 def check_not_negative(name: str, value, *, positive: bool = False) -> None:
-    """Of concrete values; traced ones pass."""
+    """Raises ValueError if a value is negative or NaN, or 0 where it must be `positive`. Traced values pass."""
     try:
         least = np.min(np.asarray(value, np.float64)) if not callable(value) else 1.0
     except jax.errors.TracerArrayConversionError:
         return
     if not (least > 0 if positive else least >= 0):
-        rule = "be a positive number" if positive else "not be negative, but a number of at least 0"
-        raise ValueError(f"{name}={least:g} must {rule}")
+        rule = "a positive number" if positive else "a number of at least 0"
+        raise ValueError(f"{name}={least:g} must be {rule}")
 
 
 def working_type(*arrays) -> jnp.dtype:
-    """float32 at least: an FFT takes no bfloat16, and the inverse of a blur would not bear it."""
+    """float32 or wider: FFTs do not take bfloat16, and it is too coarse for the inverse of a blur."""
     return jnp.promote_types(jnp.float32, jnp.result_type(*arrays))

@@ -70,7 +70,7 @@ def test_a_box_of_the_cell_is_the_mean_of_the_cell(rng):
         ((5, 5), 0, {}, "scale=0 must be an integer of at least 1"),
         ((5, 5), 5, {}, "12x12 image cannot be subsampled by 5"),
         ((5, 5, 2), 1, {}, "does not fit 1 images of 3 channels"),
-        ((5, 5), 1, {"centre": 5}, "centre=5 is no tap of a 5x5 kernel"),
+        ((5, 5), 1, {"centre": 5}, "centre=5 is not a tap of a 5x5 kernel"),
     ],
 )
 def test_bad_input(shape, scale, options, message):
@@ -85,5 +85,5 @@ def test_scale_is_an_integer(scale):
 
 
 def test_axes_of_a_kernel():
-    with pytest.raises(ValueError, match=r"shape \(5,\) is none of \(kh, kw\)"):
+    with pytest.raises(ValueError, match=r"shape \(5,\) does not have the axes \(kh, kw\)"):
         as_batch(jnp.zeros(5), (1, 8, 8, 1), scale=1)

@@ -70,7 +70,7 @@ def test_edgetaper(rng):
 @pytest.mark.parametrize(
     ("mode", "margin", "message"),
     [
-        ("mirror", 2, "boundary='mirror' is none of circular, zero, reflect"),
+        ("mirror", 2, "boundary='mirror' is not one of circular, zero, reflect"),
         ("zero", -1, "margin=-1 must not be negative"),
         ("edgetaper", 2, "it needs the psf"),
         ("reflect", 2, "1x4 image cannot be reflected"),

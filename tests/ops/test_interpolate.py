@@ -42,5 +42,5 @@ def test_a_far_offset_does_not_wrap():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="method='cubic' is none of nearest, bilinear, bicubic"):
+    with pytest.raises(ValueError, match="method='cubic' is not one of nearest, bilinear, bicubic"):
         enlarge(jnp.zeros((1, 2, 2, 1)), scale=2, method="cubic", boundary="zero")

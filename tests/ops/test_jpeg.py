@@ -73,5 +73,5 @@ def test_quality_may_be_traced_and_batched():
 
 
 def test_unknown_subsampling_is_named():
-    with pytest.raises(ValueError, match="subsampling='4:1:1' is none of 4:2:0, 4:4:4"):
+    with pytest.raises(ValueError, match="subsampling='4:1:1' is not one of 4:2:0, 4:4:4"):
         apply_jpeg(jnp.zeros((8, 8, 3)), 50, subsampling="4:1:1")

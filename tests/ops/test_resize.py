@@ -306,8 +306,8 @@ def test_gradient_is_the_adjoint(rng, kernel, shape):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "scale=None, shape=None: give one of them"),
-        ({"scale": 2, "shape": (4, 4)}, r"scale=2, shape=\(4, 4\): give one of them"),
+        ({}, "scale=None and shape=None: give exactly one of them"),
+        ({"scale": 2, "shape": (4, 4)}, r"scale=2 and shape=\(4, 4\): give exactly one of them"),
         ({"scale": 0}, "scale=0 must be a positive number, or a pair of them"),
         ({"scale": (1, -0.5)}, r"scale=\(1, -0.5\) must be a positive number"),
         ({"scale": (1.0, 1.0, 1.0)}, "must be a positive number, or a pair"),
@@ -315,7 +315,7 @@ def test_gradient_is_the_adjoint(rng, kernel, shape):
         ({"scale": math.inf}, "scale=inf must be a positive number"),
         ({"shape": (4, 0)}, r"shape=\(4, 0\) must be two positive integers"),
         ({"shape": (4,)}, r"shape=\(4,\) must be two positive integers"),
-        ({"scale": 2, "kernel": "bicubc"}, "kernel='bicubc' is none of bicubic, bilinear, .*; did you mean 'bicubic'?"),
+        ({"scale": 2, "kernel": "bicubc"}, "kernel='bicubc' is not one of bicubic, bilinear, .*; did you mean 'bicubic'?"),
         ({"scale": 2, "x": np.zeros((0, 4, 1))}, r"image of shape \(0, 4, 1\) cannot be resized: it must have pixels"),
         (
             {"scale": 2, "x": np.zeros((4, 4, 1), np.int32)},
