@@ -1,8 +1,12 @@
-"""Flax NNX modules made of `sr_jax.ops`."""
+"""Layers: Flax NNX modules made of `sr_jax.ops`, and how their kernels start.
+
+The names listed here are the public ones; everything else may change. Features are NHWC and may have any values.
+"""
 
 from sr_jax.layers.activation import PReLU
+from sr_jax.layers.converse import Converse2D
 from sr_jax.layers.deconvolution import SUB_PIXEL_STEPS, Deconvolution, ResizeConv, SubPixel
-from sr_jax.layers.fourier import Converse2D, FourierDeconv
+from sr_jax.layers.fourier_deconv import FourierDeconv
 from sr_jax.layers.initializers import HE_NORMAL, LECUN_NORMAL, PYTORCH_UNIFORM, Initializer, bilinear, icnr, identity
 
 __all__ = [

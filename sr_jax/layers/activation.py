@@ -6,9 +6,17 @@ from jaxtyping import Array, Float
 
 
 class PReLU(nnx.Module):
-    """`max(x, 0) + a min(x, 0)` with one learned slope a for each channel (He et al. 2015).
+    """`max(x, 0) + a min(x, 0)`, where each channel learns its own slope a (He et al. 2015, arXiv 1502.01852).
 
-    With `channels=1` all channels of what it is called with share one slope.
+    With `channels=1` all channels of the input share one slope. Features may have any values.
+
+    Parameters: `slope`, of shape (channels,), which starts at the value of the argument `slope`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.layers import PReLU
+      >>> print(PReLU(1, slope=0.5)(jnp.array([[-2.0, 3.0]])))
+      [[-1.  3.]]
     """
 
     def __init__(self, channels: int, *, slope: float = 0.25):

@@ -1,4 +1,4 @@
-"""The transposed-convolution layer, and its two rivals: sub-pixel convolution and resize-convolution."""
+"""Transposed convolution and its two rivals, sub-pixel convolution and resize-convolution."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -10,20 +10,30 @@ from sr_jax.ops.interpolate import METHODS, enlarge
 from sr_jax.ops.subpixel import depth_to_space
 
 SUB_PIXEL_STEPS = {2: (2,), 3: (3,), 4: (2, 2)}
-"""The scales of the sub-pixel convolutions with which deep networks reach a scale: x4 in two steps."""
+"""The scales of the sub-pixel convolutions that take deep networks to a scale; x4 takes two steps."""
 
 
 class Deconvolution(nnx.Module):
-    """A learned transposed convolution with a bias: PyTorch's `ConvTranspose2d`, on NHWC.
+    """A learned transposed convolution with a bias: PyTorch's `ConvTranspose2d` on NHWC features.
 
-    Height and width become `(n - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1`. Every
-    option is an integer or a pair (vertical, horizontal). `kernel` is (kh, kw, in_channels, out_channels / groups).
+    Height and width become `(n - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1`. Each of these
+    options is an integer or a pair (vertical, horizontal). Features may have any values.
 
-    Where kernel_size is not a multiple of stride, neighbouring outputs sum unequal numbers of taps, which shows as a
-    checkerboard (Odena et al. 2016); `sr_jax.metrics.checkerboard` measures it.
+    If stride does not divide kernel_size, neighbouring outputs are sums of unequal numbers of taps, which shows as a
+    checkerboard (Odena et al., "Deconvolution and Checkerboard Artifacts", 2016). `sr_jax.metrics.checkerboard` measures it.
+
+    Parameters: `kernel`, of shape (kh, kw, in_channels, out_channels / groups), and `bias`, of shape (out_channels,).
 
     Raises:
-      ValueError: if `groups` does not divide the channels; when called, as `conv_transpose2d`.
+      ValueError: if `groups` does not divide both numbers of channels; when called, as `sr_jax.ops.conv_transpose2d` does.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from sr_jax.layers import Deconvolution
+      >>> layer = Deconvolution(3, 8, 4, 2, 1, rngs=nnx.Rngs(0))  # kernel 4, stride 2, padding 1
+      >>> layer(jnp.ones((1, 5, 6, 3))).shape
+      (1, 10, 12, 8)
     """
 
     def __init__(
@@ -63,10 +73,23 @@ class Deconvolution(nnx.Module):
 
 
 class SubPixel(nnx.Module):
-    """A convolution with scale^2 times the output channels, and a depth-to-space (Shi et al. 2016, arXiv 1609.05158).
+    """A convolution to scale^2 times the output channels, then a depth-to-space (Shi et al. 2016, arXiv 1609.05158).
 
-    The same set of functions as a transposed convolution of stride `scale` and kernel `scale * kernel_size`:
-    `sr_jax.ops.subpixel` maps the weights of one to those of the other.
+    It can compute the same functions as a transposed convolution of stride `scale` and kernel size `scale * kernel_size`;
+    `sr_jax.ops.subpixel_from_transposed` and `sr_jax.ops.transposed_from_subpixel` convert the weights. Features may have any
+    values.
+
+    Parameters: those of the convolution, `conv.kernel` and `conv.bias`.
+
+    Raises:
+      ValueError: as the initializer does.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from sr_jax.layers import SubPixel
+      >>> SubPixel(8, 3, scale=2, rngs=nnx.Rngs(0))(jnp.ones((1, 5, 6, 8))).shape
+      (1, 10, 12, 3)
     """
 
     def __init__(
@@ -79,7 +102,7 @@ class SubPixel(nnx.Module):
         kernel_init: Initializer | None = None,
         rngs: nnx.Rngs,
     ):
-        """`kernel_init` draws the kernel of the convolution, channels in the order of `depth_to_space`; by default ICNR."""
+        """`kernel_init` draws the kernel, whose output channels are in the order of `depth_to_space`; the default is `icnr`."""
         self.conv = nnx.Conv(
             in_channels,
             out_channels * scale**2,
@@ -94,7 +117,22 @@ class SubPixel(nnx.Module):
 
 
 class ResizeConv(nnx.Module):
-    """Enlargement by interpolation, then a convolution on the large grid (Odena et al. 2016): free of a checkerboard."""
+    """Enlargement by interpolation, then a convolution on the HR grid, which leaves no checkerboard (Odena et al. 2016).
+
+    Features may have any values. `method` is one of `sr_jax.ops.interpolate.METHODS`: nearest, bilinear or bicubic.
+
+    Parameters: those of the convolution, `conv.kernel` and `conv.bias`.
+
+    Raises:
+      ValueError: if the method is unknown.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from flax import nnx
+      >>> from sr_jax.layers import ResizeConv
+      >>> ResizeConv(8, 3, scale=2, rngs=nnx.Rngs(0))(jnp.ones((1, 5, 6, 8))).shape
+      (1, 10, 12, 3)
+    """
 
     def __init__(
         self,
@@ -106,9 +144,8 @@ class ResizeConv(nnx.Module):
         method: str = "nearest",
         rngs: nnx.Rngs,
     ):
-        """`method` is one of `sr_jax.ops.interpolate.METHODS`: nearest, bilinear or bicubic."""
         if method not in METHODS:
-            raise ValueError(f"method={method!r} is none of {', '.join(METHODS)}")
+            raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}")
         self.conv = nnx.Conv(in_channels, out_channels, (kernel_size, kernel_size), kernel_init=HE_NORMAL, rngs=rngs)
         self.scale, self.method = scale, method
 

@@ -14,7 +14,7 @@ from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
 
 
 def test_the_founding_layer():
-    """(3, 3, 4, 2, 1) doubles 480x640."""
+    """Deconvolution(3, 3, 4, 2, 1) doubles height and width of 480x640."""
     layer = Deconvolution(3, 3, 4, 2, 1, rngs=nnx.Rngs(0))
     assert layer(jnp.zeros((1, 480, 640, 3))).shape == (1, 960, 1280, 3)
 
@@ -51,7 +51,7 @@ def test_bilinear_start_interpolates(rng):
     layer = Deconvolution(3, 3, 4, 2, 1, kernel_init=bilinear(stride=2, padding=1), rngs=nnx.Rngs(0))
     expected = jax.image.resize(x, (1, 12, 14, 3), "linear")
     np.testing.assert_allclose(layer(x)[:, 1:-1, 1:-1], expected[:, 1:-1, 1:-1], atol=1e-6)
-    np.testing.assert_allclose(layer(jnp.ones_like(x))[:, 1:-1, 1:-1], 1, atol=1e-6)  # keeps constants inside
+    np.testing.assert_allclose(layer(jnp.ones_like(x))[:, 1:-1, 1:-1], 1, atol=1e-6)  # constants are kept away from the border
     depthwise = Deconvolution(3, 3, 9, 3, 3, groups=3, kernel_init=bilinear(stride=3, padding=3), rngs=nnx.Rngs(0))
     expected = jax.image.resize(x, (1, 18, 21, 3), "linear")
     np.testing.assert_allclose(depthwise(x)[:, 3:-3, 3:-3], expected[:, 3:-3, 3:-3], atol=1e-6)
@@ -106,16 +106,16 @@ def test_resize_convolution(rng, method):
 
 
 def upsampled(lr, kernel, padding):
-    """By a transposed convolution of stride 2 with n kernels, k x k x n: h w n."""
+    """The outputs of a transposed convolution of stride 2 with each of n kernels, k k n: h w n."""
     k = kernel.shape[0]
     options = {"stride": 2, "padding": padding, "output_padding": 2 + 2 * padding - k}
     return np.asarray(conv_transpose2d(jnp.asarray(lr)[None, :, :, None], kernel[:, :, None], **options), np.float64)[0]
 
 
 def test_checkerboard_of_kernels_that_the_stride_does_not_divide():
-    """Odena et al. 2016: with k = 3, s = 2 the outputs overlap unevenly, with k = 4, s = 2 evenly.
+    """With s = 2 the outputs overlap unevenly for k = 3 and evenly for k = 4 (Odena et al. 2016).
 
-    Equal weights show it plainly, and even the kernel of least squared error cannot make up for it.
+    Equal weights show this clearly, and even the kernel of least squared error does not remove it.
     """
     hr = data.camera()[64:320, 64:320].astype(np.float32)[..., None]
     lr = np.asarray(bicubic_downsample(jnp.asarray(hr), 2))[..., 0]
@@ -129,4 +129,4 @@ def test_checkerboard_of_kernels_that_the_stride_does_not_divide():
     assert boxes[3] > 5 * boxes[4]
     assert best[3] > 3 * best[4]
     bicubic = np.asarray(bicubic_upsample(jnp.asarray(lr)[..., None], 2))
-    assert max(best[4], metrics.checkerboard(bicubic, hr, scale=2)) < 0.05  # the photograph's own
+    assert max(best[4], metrics.checkerboard(bicubic, hr, scale=2)) < 0.05  # what the photograph itself has
