@@ -1,20 +1,24 @@
-"""The networks and their sizes, one group a paper: the options of the class that `sr_jax.models.MODELS` has under its name."""
+"""The networks and their sizes: one group of keys for each class of `sr_jax.models`.
 
-import dataclasses
-from typing import Annotated, Any, Literal
+The keys of a group are the options of its class in `sr_jax.models.MODELS`, and only the group has their defaults. A new network
+is a file in `sr_jax/models/`, a line in `sr_jax/models/__init__.py` and a group here. JAX is not imported, so that `--help` and
+wrong keys are answered quickly.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
 
 from sr_jax.config.degradations import odd
-from sr_jax.config.groups import NETWORK_GROUPS, PUBLISHED, group
+from sr_jax.config.network_registry import NETWORK_GROUPS, NETWORKS, network, publish, tagged_union, title
 
 
-@group
+@network
 class SRCNNConfig:
-    """SRCNN (Dong et al., ECCV 2014 and TPAMI 2016): 9-1-5 by default; 9-5-5 with f2=5."""
+    """SRCNN (Dong et al., ECCV 2014 and TPAMI 2016): 9-1-5 by default, 9-5-5 with f2=5."""
 
     name: Literal["srcnn"] = "srcnn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     n1: PositiveInt = 64
     """Filters of the first layer."""
     n2: PositiveInt = 32
@@ -27,203 +31,217 @@ class SRCNNConfig:
     """Kernel size of the third layer."""
 
 
-@group
+publish({"srcnn": SRCNNConfig(), "srcnn-955": SRCNNConfig(f2=5)})
+
+
+@network
 class FSRCNNConfig:
-    """FSRCNN (Dong et al., ECCV 2016): (56, 12, 4) by default; FSRCNN-s is (32, 5, 1)."""
+    """FSRCNN (Dong et al., ECCV 2016): (56, 12, 4) by default, (32, 5, 1) is FSRCNN-s."""
 
     name: Literal["fsrcnn"] = "fsrcnn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     d: PositiveInt = 56
     """Channels of the LR features."""
     s: PositiveInt = 12
-    """Channels after shrinking, in which the mapping works."""
+    """Channels of the mapping layers, between shrinking and expanding."""
     m: PositiveInt = 4
     """Number of 3x3 mapping layers."""
 
 
-@group
+publish({"fsrcnn": FSRCNNConfig(), "fsrcnn-s": FSRCNNConfig(d=32, s=5, m=1)})
+
+
+@network
 class ESPCNConfig:
     """ESPCN (Shi et al., CVPR 2016)."""
 
     name: Literal["espcn"] = "espcn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     n1: PositiveInt = 64
-    """Filters of the first layer, 5x5."""
+    """Filters of the first layer, which is 5x5."""
     n2: PositiveInt = 32
-    """Filters of the second layer, 3x3."""
+    """Filters of the second layer, which is 3x3."""
 
 
-@group
+@network
 class VDSRConfig:
     """VDSR (Kim et al., CVPR 2016)."""
 
     name: Literal["vdsr"] = "vdsr"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     depth: Annotated[int, Field(ge=2)] = 20
     """Number of convolutions."""
     width: PositiveInt = 64
     """Channels of the features."""
 
 
-@group
+@network
 class DRCNConfig:
     """DRCN (Kim et al., CVPR 2016)."""
 
     name: Literal["drcn"] = "drcn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     recursions: PositiveInt = 16
-    """How often the one inference layer is applied."""
+    """How many times the inference layer is applied."""
     width: PositiveInt = 256
     """Channels of the features."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Weight of the recursions' own losses in training; the rest is that of their average."""
+    """Weight of the losses of the single recursions in training; the loss of their average has the rest."""
 
 
-@group
+@network
 class LapSRNConfig:
     """LapSRN (Lai et al., CVPR 2017)."""
 
     name: Literal["lapsrn"] = "lapsrn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     depth: PositiveInt = 10
-    """Convolutions of a level of the pyramid."""
+    """Convolutions at each level of the pyramid."""
     width: PositiveInt = 64
     """Channels of the features."""
 
 
-@group
+@network
 class SRResNetConfig:
     """SRResNet without batch normalisation (Ledig et al., CVPR 2017; Lim et al., CVPRW 2017)."""
 
     name: Literal["srresnet"] = "srresnet"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     blocks: PositiveInt = 16
     """Residual blocks."""
     width: PositiveInt = 64
     """Channels of the features."""
 
 
-@group
+@network
 class EDSRConfig:
-    """EDSR (Lim et al., CVPRW 2017); EDSR-baseline has 16 blocks of 64 channels, and res_scale=1."""
+    """EDSR (Lim et al., CVPRW 2017); EDSR-baseline has 16 blocks of 64 channels and res_scale=1."""
 
     name: Literal["edsr"] = "edsr"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     blocks: PositiveInt = 32
     """Residual blocks."""
     width: PositiveInt = 256
     """Channels of the features."""
     res_scale: PositiveFloat = 0.1
-    """Factor of each block's residual."""
+    """Factor that scales the residual of each block."""
     channels: Literal[1, 3] = 3
     """3: RGB. 1: the Y channel."""
     image_skip: bool = False
-    """Adds the result to LR, enlarged bicubically. The paper does not."""
+    """Whether the output is added to LR, enlarged bicubically. The paper does not do this."""
 
 
-@group
+publish({"edsr-baseline": EDSRConfig(blocks=16, width=64, res_scale=1.0), "edsr": EDSRConfig()})
+
+
+@network
 class CARNConfig:
     """CARN (Ahn et al., ECCV 2018)."""
 
     name: Literal["carn"] = "carn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     width: PositiveInt = 64
     """Channels of the features."""
 
 
-@group
+@network
 class IMDNConfig:
     """IMDN (Hui et al., ACM MM 2019)."""
 
     name: Literal["imdn"] = "imdn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     blocks: PositiveInt = 6
     """Information multi-distillation blocks."""
     width: Annotated[int, Field(ge=16, multiple_of=16)] = 64
     """Channels of the features."""
 
 
-@group
+@network
 class DBPNConfig:
     """DBPN (Haris et al., CVPR 2018): D-DBPN by default."""
 
     name: Literal["dbpn"] = "dbpn"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     stages: Annotated[int, Field(ge=2)] = 7
-    """Up-projection units; there is one down-projection unit fewer."""
+    """Number of up-projection units; there is one down-projection unit fewer."""
     width: PositiveInt = 64
     """Channels of the projection units."""
     features: PositiveInt = 256
-    """Channels of the first features."""
+    """Channels of the first convolution."""
 
 
-@group
+@network
 class USRNetConfig:
-    """USRNet (Zhang et al., CVPR 2020); USRNet-tiny has 6 iterations, widths (16, 32, 64, 64), hyper_width=32."""
+    """USRNet (Zhang et al., CVPR 2020); USRNet-tiny has 6 iterations, widths 16 32 64 64 and hyper_width=32."""
 
     name: Literal["usrnet"] = "usrnet"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     iterations: PositiveInt = 8
-    """Unrolled iterations: a data step and a prior step each."""
+    """Unrolled iterations; each is a data step and a prior step."""
     widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (64, 128, 256, 512)
-    """Channels of the prior's U-net at its four resolutions."""
+    """Channels of the U-net of the prior step at its four resolutions."""
     blocks: PositiveInt = 2
-    """Residual blocks at each resolution, on either way."""
+    """Residual blocks at each resolution, on the way down and on the way up."""
     hyper_width: PositiveInt = 64
-    """Hidden channels of the network that sets the weight of each data step and the strength of each prior step."""
+    """Hidden channels of the network that chooses the weight of each data step and the strength of each prior step."""
     boundary: Literal["smooth", "circular"] = "smooth"
-    """The network takes LR for periodic. `smooth`: it is extended before so that it is; `circular`: it is taken as it is."""
+    """The data step treats LR as periodic. `smooth`: it is first extended so that opposite borders match; `circular`: it is
+    used unchanged."""
 
 
-@group
+publish({"usrnet": USRNetConfig(), "usrnet-tiny": USRNetConfig(iterations=6, widths=(16, 32, 64, 64), hyper_width=32)})
+
+
+@network
 class ConverseSRResNetConfig:
     """Converse-SRResNet (Huang et al., ICCV 2025)."""
 
     name: Literal["converse-srresnet"] = "converse-srresnet"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     blocks: PositiveInt = 16
     """Converse blocks."""
     width: PositiveInt = 64
     """Channels of the features."""
 
 
-@group
+@network
 class DeconvSRConfig:
-    """The founding system, DeconvSR: predict the kernel, deconvolve in the Fourier domain, refine."""
+    """DeconvSR, the founding system: predict the blur kernel, deconvolve in the Fourier domain, refine."""
 
     name: Literal["deconv-sr"] = "deconv-sr"
-    """Which model; the other keys of this group are its own."""
+    """Which network; the other keys of this group belong to it."""
     channels: Literal[1, 3] = 1
-    """1: the Y channel; 3: RGB, all channels blurred alike."""
+    """1: the Y channel. 3: RGB; one kernel blurs all channels."""
     kernel: Literal["predicted", "static", "given"] = "predicted"
-    """`predicted` from each LR image; `static`: learned, one for all; `given`: each image's true one, from its degradation."""
+    """`predicted` from each LR image; `static`: one kernel, learned for all images; `given`: the true kernel of each image, as
+    its degradation drew it."""
     mode: Literal["regularised", "literal"] = "regularised"
-    """`regularised`: the kernel is a blur, with taps that are positive and sum to 1, and is undone. `literal`: it is G itself,
-    in H = F^-1{F{LR} F{G}}; the keys of lambda and x0 then say nothing."""
+    """`regularised`: the kernel is a blur, with positive taps that sum to 1, and the layer inverts it. `literal`: the kernel is
+    G itself in H = F^-1{F{LR} F{G}}; the keys of lambda and x0 then have no effect."""
     kernel_size: Annotated[int, Field(ge=3, le=101), AfterValidator(odd)] = 15
-    """Taps a side of the predicted or static kernel, odd."""
+    """Height and width of the predicted or static kernel, odd [HR pixels]."""
     kernel_width: PositiveInt = 8
-    """Channels of the network that predicts kernel and lambda."""
+    """Channels of the CNN that predicts the kernel and lambda."""
     kernel_depth: PositiveInt = 3
-    """Its convolutions; the second halves height and width."""
+    """Convolutions of that CNN; the second one halves height and width."""
     kernel_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Weight of a loss of the kernel's own, its L1 distance from the true one; 0: none."""
+    """Weight of a loss on the kernel itself: its L1 distance from the true kernel. 0: no such loss."""
     end_to_end: bool = True
-    """Whether the restoration's loss trains the kernel too; otherwise `kernel_loss` alone does."""
+    """Whether the loss of the SR image trains the kernel too; if not, only `kernel_loss` does."""
     lam: Literal["predicted", "learned", "fixed"] = "predicted"
-    """lambda: `predicted` from each LR image, `learned`, one for all, or `fixed` to its start."""
+    """How lambda is set: `predicted` from each LR image; `learned`: the same for all images; `fixed` at its initial value."""
     lam_start: Annotated[tuple[Annotated[float, Field(ge=1e-6, le=100)], ...], Field(min_length=1)] = (0.1, 0.01)
-    """Initial lambda of each deconvolved image; the refinement sees all of them, and adds to the first."""
+    """Initial lambdas. Each gives one deconvolved image; the refinement sees all of them and adds to the first."""
     x0: Literal["zero", "nearest", "bilinear", "bicubic"] = "bicubic"
     """First guess of the deconvolution."""
     blocks: Annotated[int, Field(ge=0)] = 2
-    """Residual blocks of the refinement, two convolutions each."""
+    """Residual blocks of the refinement, with two convolutions each."""
     width: PositiveInt = 14
     """Channels of the refinement."""
 
     def __post_init__(self) -> None:
         if self.kernel == "given" and self.mode == "literal":
-            raise ValueError("mode='literal' convolves with G, and a given kernel is the blur; use mode='regularised'")
+            raise ValueError("mode='literal' convolves with G, but a given kernel is a blur; use mode='regularised'")
         if self.kernel_loss and (self.kernel, self.mode) != ("predicted", "regularised"):
             raise ValueError(
                 f"kernel_loss={self.kernel_loss:g} trains a predicted blur: use kernel='predicted' and mode='regularised', or 0"
@@ -232,53 +250,23 @@ class DeconvSRConfig:
             raise ValueError("end_to_end=False leaves nothing to train the kernel: give kernel_loss a weight, such as 0.1")
 
 
-NetworkConfig = Annotated[
-    SRCNNConfig
-    | FSRCNNConfig
-    | ESPCNConfig
-    | VDSRConfig
-    | DRCNConfig
-    | LapSRNConfig
-    | SRResNetConfig
-    | EDSRConfig
-    | CARNConfig
-    | IMDNConfig
-    | DBPNConfig
-    | USRNetConfig
-    | ConverseSRResNetConfig
-    | DeconvSRConfig,
-    Field(discriminator="name"),
+publish(
+    {
+        "deconv-sr-small": DeconvSRConfig(),
+        "deconv-sr-base": DeconvSRConfig(kernel_width=64, kernel_depth=4, blocks=16, width=64),
+    }
+)
+
+
+if TYPE_CHECKING:
+    from sr_jax.config.network_registry import NetworkGroup as NetworkConfig
+else:
+    NetworkConfig = tagged_union()
+
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    "NETWORKS",
+    "NETWORK_GROUPS",
+    "NetworkConfig",
+    "title",
+    *(group.__name__ for group in NETWORK_GROUPS.values()),
 ]
-
-NETWORKS: dict[str, Any] = {
-    "srcnn": SRCNNConfig(),
-    "srcnn-955": SRCNNConfig(f2=5),
-    "fsrcnn": FSRCNNConfig(),
-    "fsrcnn-s": FSRCNNConfig(d=32, s=5, m=1),
-    "espcn": ESPCNConfig(),
-    "vdsr": VDSRConfig(),
-    "drcn": DRCNConfig(),
-    "lapsrn": LapSRNConfig(),
-    "srresnet": SRResNetConfig(),
-    "edsr-baseline": EDSRConfig(blocks=16, width=64, res_scale=1.0),
-    "edsr": EDSRConfig(),
-    "carn": CARNConfig(),
-    "imdn": IMDNConfig(),
-    "dbpn": DBPNConfig(),
-    "usrnet": USRNetConfig(),
-    "usrnet-tiny": USRNetConfig(iterations=6, widths=(16, 32, 64, 64), hyper_width=32),
-    "converse-srresnet": ConverseSRResNetConfig(),
-    "deconv-sr-small": DeconvSRConfig(),
-    "deconv-sr-base": DeconvSRConfig(kernel_width=64, kernel_depth=4, blocks=16, width=64),
-}
-"""The published networks and the founding system, by the names under which tables and command lines know them."""
-
-PUBLISHED.update(NETWORKS)
-NETWORK_GROUPS.update({network.name: type(network) for network in NETWORKS.values()})
-
-
-def title(network: Any) -> str:
-    """The name of a published network; of other sizes that of their group, and the keys in which they differ from it."""
-    found = next((name for name, published in NETWORKS.items() if published == network), None)
-    ours, usual = dataclasses.asdict(network), dataclasses.asdict(type(network)())
-    return found or f"{network.name}({', '.join(f'{key}={ours[key]}' for key in ours if ours[key] != usual[key])})"
