@@ -1,4 +1,4 @@
-"""What one of several processes feeds to a mesh: `python -m tests.data.feed PACK PORT PROCESSES INDEX`. See test_pipelines."""
+"""One of several processes that feed a mesh: `python -m tests.data.feed PACK PORT PROCESSES INDEX`. See test_pipelines."""
 
 import functools
 import hashlib
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sr_jax.build import network as build
+from sr_jax.build.pipeline import rows_of_this_process
 from sr_jax.data import pack, pipelines
 from sr_jax.data.degrade import Degrade
 from sr_jax.data.plan import Sampler
@@ -32,15 +32,15 @@ def open_pack(place: Path) -> tuple[pipelines.Images, Sampler]:
 def expected(place: Path) -> dict[str, str]:
     """The digest of each example's window, LR and HR patch, without any mesh."""
     images, sampler = open_pack(place)
-    found, degrade = {}, jax.jit(DEGRADE)
+    digests, degrade = {}, jax.jit(DEGRADE)
     for step in range(STEPS):
         batch = pipelines.host_batch(images, sampler.plan(step), **CUT)
         pairs = degrade(jax.tree.map(jnp.asarray, batch))
         for row, example in enumerate(zip(batch.window, np.asarray(pairs.lr), np.asarray(pairs.hr), strict=True)):
             for pipeline in ("host", "resident"):
                 for size in (1, 2):
-                    found[f"{pipeline} {size} {step} {row}"] = digest(*example)
-    return found
+                    digests[f"{pipeline} {size} {step} {row}"] = digest(*example)
+    return digests
 
 
 def digest(*arrays: np.ndarray) -> str:
@@ -61,7 +61,7 @@ def fed(images: pipelines.Images, sampler: Sampler, pipeline: str, size: int) ->
         pairs = DEGRADE(batch)
         return batch.window, pairs.lr, pairs.hr
 
-    rows = build.rows_of_this_process(BATCH)
+    rows = rows_of_this_process(BATCH)
     sharding = spread.put(sampler.plans(range(1)).transform[:, rows]).sharding
     run = jax.jit(jax.vmap(step, in_axes=(None, 0)), out_shardings=sharding)
 
@@ -75,14 +75,14 @@ def fed(images: pipelines.Images, sampler: Sampler, pipeline: str, size: int) ->
         threads=2,
         prefetch=2,
     )
-    found = {}
+    digests = {}
     for index, item in enumerate(items):
         for shards in zip(*(a.addressable_shards for a in run(resident, item)), strict=True):
             first_row = shards[0].index[1].start or 0
             arrays = [np.asarray(shard.data) for shard in shards]
             for i, j in np.ndindex(arrays[0].shape[:2]):
-                found[f"{pipeline} {size} {index * size + i} {first_row + j}"] = digest(*(a[i, j] for a in arrays))
-    return found
+                digests[f"{pipeline} {size} {index * size + i} {first_row + j}"] = digest(*(a[i, j] for a in arrays))
+    return digests
 
 
 def main() -> None:
@@ -93,11 +93,11 @@ def main() -> None:
     assert jax.process_count() == int(processes)
     assert jax.device_count() == 4
     images, sampler = open_pack(Path(place))
-    found = {}
+    digests = {}
     for pipeline in ("host", "resident"):
         for size in (1, 2):
-            found |= fed(images, sampler, pipeline, size)
-    print(json.dumps(found))
+            digests |= fed(images, sampler, pipeline, size)
+    print(json.dumps(digests))
 
 
 if __name__ == "__main__":

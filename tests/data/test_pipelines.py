@@ -1,4 +1,4 @@
-"""From plan to LR and HR patches: both pipelines, windows, degradation, on one process and on several."""
+"""From plan to LR and HR patches, with both pipelines, in one process and in several."""
 
 import functools
 import itertools
@@ -32,7 +32,7 @@ def images(rng):
 
 @pytest.fixture
 def make(tmp_path):
-    """Packs of images and, if given, of their LR images; and a sampler of them."""
+    """Packs of images and, if there are any, of their LR images; and a sampler for them."""
 
     def make_both(images, scale, *, lr=None, batch=16):
         hr, index = pack.build(images, place=tmp_path / "hr", fingerprint="")
@@ -74,7 +74,7 @@ def test_both_pipelines_give_the_same_bytes(images, make, scale, source):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_lr_patch_is_the_crop_of_the_whole_images_lr(images, make, scale):
-    """Byte for byte, at the borders too, where the window holds reflected pixels; then turned as planned."""
+    """They are equal byte for byte, also at the borders, where the window has reflected pixels."""
     packs, sampler = make(images, scale, batch=48)
     plan = sampler.plan(0)
     batch = pipelines.host_batch(packs, plan, patch=PATCH, margin=2 * scale, scale=scale)
@@ -97,7 +97,7 @@ def symmetry(x, which):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_matlabs_lr_files_give_the_bytes_of_the_degradation(research_images, make, scale):
-    """Set5, with the LR files that the field has from MATLAB: cut from the files, or made of the HR windows."""
+    """Set5's published LR files are MATLAB's. Patches cut from them equal those made from HR windows."""
 
     def load(folder):
         return [Image(path.name, decode_image(path.read_bytes(), path.name)) for path in sorted(folder.glob("*.png"))]
@@ -113,9 +113,9 @@ def test_matlabs_lr_files_give_the_bytes_of_the_degradation(research_images, mak
 
 def test_the_eight_symmetries_are_different(rng):
     square = jnp.asarray(rng.integers(0, 256, (1, 4, 4, 3), dtype=np.uint8))
-    turned = degrade.transform(jnp.repeat(square, 8, 0), jnp.arange(8, dtype=jnp.int32))
-    assert len({np.asarray(x).tobytes() for x in turned}) == 8
-    np.testing.assert_array_equal(turned[0], square[0])
+    variants = degrade.transform(jnp.repeat(square, 8, 0), jnp.arange(8, dtype=jnp.int32))
+    assert len({np.asarray(x).tobytes() for x in variants}) == 8
+    np.testing.assert_array_equal(variants[0], square[0])
 
 
 def test_dispatches_have_the_plans_in_order(images, make):
@@ -123,9 +123,9 @@ def test_dispatches_have_the_plans_in_order(images, make):
     items = pipelines.dispatches(
         sampler, lambda plan: plan, start=4, stop=10, steps_per_dispatch=3, rows=slice(4, 12), threads=2, prefetch=2
     )
-    got = list(items)
-    assert len(got) == 2
-    for first, item in zip((4, 7), got, strict=True):
+    dispatches = list(items)
+    assert len(dispatches) == 2
+    for first, item in zip((4, 7), dispatches, strict=True):
         expected = [np.stack(leaves)[:, 4:12] for leaves in zip(*(sampler.plan(first + i) for i in range(3)), strict=True)]
         for leaf, value in zip(item, expected, strict=True):
             np.testing.assert_array_equal(leaf, value)
@@ -137,21 +137,21 @@ def test_plan_has_one_row_for_each_example(images, make):
 
 
 def test_processes_feed_the_same_global_batch(images, tmp_path):
-    """Windows, LR and HR patches, of both pipelines and several step sizes, from 1, 2 and 4 processes on one mesh."""
+    """This compares windows, LR and HR patches of both pipelines, fed by 1, 2 and 4 processes to one mesh."""
     pack.build(images, place=tmp_path / "hr", fingerprint="")
     expected = feed.expected(tmp_path / "hr")
     runs = {count: start_processes(count, tmp_path / "hr") for count in (1, 2, 4)}
     try:
         for count, run in runs.items():
-            found = {}
+            digests = {}
             for process in run:
                 out, err = process.communicate(timeout=90)
                 assert process.returncode == 0, err
                 part = json.loads(out.splitlines()[-1])
                 assert len(part) == feed.EXAMPLES // count
-                assert not found.keys() & part.keys(), "two processes fed one example"
-                found |= part
-            assert found == expected, f"on {count} processes"
+                assert not digests.keys() & part.keys(), "two processes fed one example"
+                digests |= part
+            assert digests == expected, f"on {count} processes"
     finally:
         for process in itertools.chain(*runs.values()):
             process.kill()

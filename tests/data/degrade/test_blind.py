@@ -1,11 +1,11 @@
-"""The second-order chain: what it draws, and that nothing but the patch's own surroundings counts."""
+"""The second-order chain: the values that it draws, and which pixels it uses."""
 
 import jax
 import numpy as np
 import scipy.ndimage
 
 from sr_jax import config as c
-from sr_jax.build import network as build
+from sr_jax.build.degradation import Degradation
 from sr_jax.data.degrade import Batch, blind
 
 PATCH = 32
@@ -14,12 +14,12 @@ KEYS = jax.random.split(jax.random.key(5), 1500)
 
 
 def run(stage, window, *, keys, of=lambda pairs: pairs):
-    """What `of` takes of the pairs; what it does not take is not compiled."""
-    made = build.make_degrade(c.Config(scale=4, data=c.DataConfig(patch=PATCH, degradation=(stage,))))
+    """Returns `of(pairs)`. The rest of the pairs is not compiled."""
+    degrade = Degradation((stage,), scale=4).degrade
     rng = np.random.default_rng(0)
     count = len(window)
     batch = Batch(window, np.zeros(count, np.int32), np.resize(rng.integers(0, 2**32, (keys, 2), dtype=np.uint32), (count, 2)))
-    return jax.device_get(jax.jit(lambda b: of(made(b)))(batch))
+    return jax.device_get(jax.jit(lambda b: of(degrade(b)))(batch))
 
 
 def smooth(count):
@@ -65,11 +65,11 @@ GENTLE = {
 
 
 def test_without_its_degradations_it_only_reduces():
-    """Then LR is about the mean of each cell, for smooth gray images: all the grids lie over one middle."""
+    """All grids have the same centre, so for smooth gray images LR is about the mean of each cell."""
     order = c.Order(**GENTLE)
     window = np.repeat(smooth(2)[..., :1], 3, -1)
     far = window.copy()
-    far[:, 0] = far[:, :, 0] = 255  # what is far away does not matter
+    far[:, 0] = far[:, :, 0] = 255  # pixels that are far away do not matter
     lr = run(c.SecondOrder(first=order, second=order, final_sinc=0.0), np.concatenate([window, far]), keys=2).lr
     assert lr.shape == (4, PATCH // 4, PATCH // 4, 3)
     np.testing.assert_array_equal(lr[:2], lr[2:])

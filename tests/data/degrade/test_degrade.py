@@ -1,4 +1,4 @@
-"""Chains: what they compute, that they are pure, margins, names; against the operators that invert them."""
+"""Chains of stages: their results, purity, margins and names, and the operators that invert them."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sr_jax import config as c
-from sr_jax.build import network as build
+from sr_jax.build import degradation
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.ops.blur import blur_downsample
@@ -17,7 +17,7 @@ PATCH = 24
 
 
 def make(*stages, scale=2):
-    return build.make_degrade(c.Config(scale=scale, data=c.DataConfig(patch=PATCH, degradation=stages)))
+    return degradation.Degradation(stages, scale=scale).degrade
 
 
 def make_batch(margin, count=4, *, which=0, seed=0):
@@ -27,20 +27,20 @@ def make_batch(margin, count=4, *, which=0, seed=0):
     return Batch(window, np.full(count, which, np.int32), rng.integers(0, 2**32, (count, 2), dtype=np.uint32))
 
 
-def run(made, batch):
-    return jax.device_get(jax.jit(lambda b: made(b))(batch))
+def run(degrader, batch):
+    return jax.device_get(jax.jit(lambda b: degrader(b))(batch))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("which", [0, 5])
 def test_drawn_kernels_in_the_model_give_the_same_lr(scale, which):
-    """So the operators of `sr_jax.ops`, which invert S(k * x), invert this degradation."""
-    made = make(c.GaussianBlur(size=13, sigma=(0.5, 2.0), anisotropic=True), c.Subsample(), scale=scale)
-    batch = make_batch(made.margin, which=which)
-    lr, _, drawn = run(made, batch)
+    """So the operators in `sr_jax.ops` that invert S(k * x) invert this degradation."""
+    degrader = make(c.GaussianBlur(size=13, sigma=(0.5, 2.0), anisotropic=True), c.Subsample(), scale=scale)
+    batch = make_batch(degrader.margin, which=which)
+    lr, _, drawn = run(degrader, batch)
     window = to_float(degrade.transform(jnp.asarray(batch.window), jnp.asarray(batch.transform)))
     whole = blur_downsample(window, jnp.asarray(drawn["kernel"])[..., None], scale=scale, centre=6)
-    m = made.margin // scale
+    m = degrader.margin // scale
     expected = np.asarray(to_uint8(whole[:, m:-m, m:-m]))
     assert (lr != expected).mean() < 1e-3  # ties in rounding
     assert np.abs(lr.astype(int) - expected).max() <= 1
@@ -48,8 +48,8 @@ def test_drawn_kernels_in_the_model_give_the_same_lr(scale, which):
 
 @pytest.mark.parametrize(("aligned", "middle"), [(True, 2.5), (False, 3.0)])
 def test_aligned_kernels_have_their_middle_in_the_cell(aligned, middle):
-    made = make(c.GaussianBlur(size=7, sigma=(1.0, 1.0)), c.Subsample(aligned=aligned))
-    kernel = run(made, make_batch(made.margin)).drawn["kernel"][0]
+    degrader = make(c.GaussianBlur(size=7, sigma=(1.0, 1.0)), c.Subsample(aligned=aligned))
+    kernel = run(degrader, make_batch(degrader.margin)).drawn["kernel"][0]
     assert (kernel.sum(1) * np.arange(7)).sum() == pytest.approx(middle, abs=0.02)  # its tail is cut
     before_bicubic = make(c.GaussianBlur(size=7, sigma=(1.0, 1.0)), c.Bicubic())
     kernel = run(before_bicubic, make_batch(before_bicubic.margin)).drawn["kernel"][0]
@@ -72,23 +72,23 @@ LINE = c.MotionBlur(size=15, length=(4.0, 4.0))
     ],
 )
 def test_aligned_lr_lies_as_bicubic_lr_does(stages, scale):
-    """Of a ramp every one of them is the ramp's value in the middle of each cell."""
-    made = make(*stages, scale=scale)
-    n = PATCH + 2 * made.margin
+    """The LR image of a ramp is the ramp's value in the centre of each cell, whatever the chain."""
+    degrader = make(*stages, scale=scale)
+    n = PATCH + 2 * degrader.margin
     ramp = np.broadcast_to(4 * np.arange(n, dtype=np.uint8)[:, None, None], (n, n, 3))
     window = np.concatenate([[ramp], [ramp.swapaxes(0, 1)]])
-    lr = run(made, make_batch(made.margin, 2)._replace(window=window)).lr.astype(float)
-    middles = made.margin + np.arange(0, PATCH, scale) + (scale - 1) / 2
+    lr = run(degrader, make_batch(degrader.margin, 2)._replace(window=window)).lr.astype(float)
+    middles = degrader.margin + np.arange(0, PATCH, scale) + (scale - 1) / 2
     middles = np.broadcast_to(4 * middles[:, None], lr.shape[1:3])
     np.testing.assert_allclose(lr[0, ..., 0], middles, atol=0.51)  # rounded to 8 bits
     np.testing.assert_allclose(lr[1, ..., 0], middles.T, atol=0.51)
 
 
 def test_blur_then_bicubic():
-    made = make(c.GaussianBlur(size=5, sigma=(1.0, 1.0)), c.Bicubic())
-    assert made.margin == 6
-    batch = make_batch(made.margin)
-    lr, hr, drawn = run(made, batch)
+    degrader = make(c.GaussianBlur(size=5, sigma=(1.0, 1.0)), c.Bicubic())
+    assert degrader.margin == 6
+    batch = make_batch(degrader.margin)
+    lr, hr, drawn = run(degrader, batch)
     np.testing.assert_array_equal(hr, batch.window[:, 6:-6, 6:-6])
     blurred = blur_downsample(to_float(jnp.asarray(batch.window)), jnp.asarray(drawn["kernel"][0]), scale=1, centre=2)
     expected = np.asarray(to_uint8(bicubic_downsample(blurred, 2)[:, 3:-3, 3:-3]))
@@ -96,23 +96,23 @@ def test_blur_then_bicubic():
     assert (lr != expected).mean() < 1e-3
 
 
-def test_bicubic_is_turned_after_and_others_before():
+def test_bicubic_is_transformed_after_and_others_before():
     bicubic, noisy = make(c.Bicubic()), make(c.Bicubic(), c.GaussianNoise(sigma=(0.0, 0.0)))
     batch = make_batch(bicubic.margin, which=3)
     np.testing.assert_array_equal(run(bicubic, batch).hr, run(noisy, batch).hr)
-    unturned = run(bicubic, batch._replace(transform=np.zeros(4, np.int32))).lr
-    expected = np.asarray(degrade.transform(jnp.asarray(unturned), jnp.asarray(batch.transform)))
+    untransformed = run(bicubic, batch._replace(transform=np.zeros(4, np.int32))).lr
+    expected = np.asarray(degrade.transform(jnp.asarray(untransformed), jnp.asarray(batch.transform)))
     np.testing.assert_array_equal(run(bicubic, batch).lr, expected)
-    turned_first = run(noisy, batch).lr  # rows and columns are rounded in the other order
-    assert np.abs(turned_first.astype(int) - expected).max() <= 1
-    assert (turned_first != expected).any()
+    transformed_first = run(noisy, batch).lr  # rows and columns are rounded in the other order
+    assert np.abs(transformed_first.astype(int) - expected).max() <= 1
+    assert (transformed_first != expected).any()
 
 
-def test_lr_from_files_is_turned_alone():
-    made = make(c.GaussianBlur(size=5, sigma=(0.5, 0.7)), c.Subsample())
-    batch = make_batch(made.margin, which=6)
+def test_lr_from_files_is_only_transformed():
+    degrader = make(c.GaussianBlur(size=5, sigma=(0.5, 0.7)), c.Subsample())
+    batch = make_batch(degrader.margin, which=6)
     lr = np.random.default_rng(1).integers(0, 256, (4, 12, 12, 3), dtype=np.uint8)
-    pairs = run(made, batch._replace(lr=lr))
+    pairs = run(degrader, batch._replace(lr=lr))
     np.testing.assert_array_equal(pairs.lr, degrade.transform(jnp.asarray(lr), jnp.asarray(batch.transform)))
     assert pairs.drawn == {}
 
@@ -121,28 +121,28 @@ CLASSICAL = (c.ClassicalBlur(size=15, variance=(0.6, 9.0), extent=(5.0, 11.0)), 
 
 
 def test_pure_in_the_key_and_independent_of_the_batch():
-    made = make(*CLASSICAL)
-    batch = make_batch(made.margin, 6)
-    pairs = run(made, batch)
-    for leaf, again in zip(jax.tree.leaves(pairs), jax.tree.leaves(run(made, batch)), strict=True):
+    degrader = make(*CLASSICAL)
+    batch = make_batch(degrader.margin, 6)
+    pairs = run(degrader, batch)
+    for leaf, again in zip(jax.tree.leaves(pairs), jax.tree.leaves(run(degrader, batch)), strict=True):
         np.testing.assert_array_equal(leaf, again)
-    part = run(made, Batch(batch.window[2:5], batch.transform[2:5], batch.draw[2:5]))
+    part = run(degrader, Batch(batch.window[2:5], batch.transform[2:5], batch.draw[2:5]))
     for leaf, again in zip(jax.tree.leaves(pairs), jax.tree.leaves(part), strict=True):
         assert np.asarray(leaf)[2:5].tobytes() == np.asarray(again).tobytes()
     same_window = batch._replace(window=np.repeat(batch.window[:1], 6, 0))
-    lrs = run(made, same_window).lr
+    lrs = run(degrader, same_window).lr
     assert len({lr.tobytes() for lr in lrs}) == 6
 
 
 def test_stages_draw_independently_and_names_are_unique():
-    made = make(c.GaussianNoise(), c.Subsample(), c.GaussianNoise(), c.Jpeg(), c.Jpeg())
-    drawn = run(made, make_batch(made.margin, 16)).drawn
+    degrader = make(c.GaussianNoise(), c.Subsample(), c.GaussianNoise(), c.Jpeg(), c.Jpeg())
+    drawn = run(degrader, make_batch(degrader.margin, 16)).drawn
     assert set(drawn) == {
         *("noise_sigma", "noise_is_gray", "noise_sigma_2", "noise_is_gray_2"),
         *("jpeg_quality", "jpeg_quality_2"),
     }
     assert (drawn["noise_sigma"] != drawn["noise_sigma_2"]).all()
-    assert made.margin == 0
+    assert degrader.margin == 0
 
 
 def test_without_stages_it_is_bicubic():
@@ -157,7 +157,7 @@ def test_stages_that_do_not_reduce_by_the_scale_are_refused():
 
 @pytest.mark.parametrize("name", ["bicubic", "classical"])
 def test_presets_keep_gray_levels_in_mean(name):
-    made = build.make_degrade(c.Config(data=c.DataConfig(patch=PATCH, degradation=name)))
-    batch = make_batch(made.margin, 8)
+    degrader = degradation.of_training(c.Config(data=c.DataConfig(patch=PATCH, degradation=name))).degrade
+    batch = make_batch(degrader.margin, 8)
     flat = batch._replace(window=np.full_like(batch.window, 120))
-    assert run(made, flat).lr.mean() == pytest.approx(120, abs=1)
+    assert run(degrader, flat).lr.mean() == pytest.approx(120, abs=1)
