@@ -10,6 +10,7 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,3 +40,45 @@ def rng() -> np.random.Generator:
 @pytest.fixture(autouse=True)
 def _four_devices() -> None:
     assert jax.device_count() == 4
+
+
+def save(folder: Path, name: str, pixels: np.ndarray) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.squeeze()).save(folder / name)
+
+
+@pytest.fixture(scope="session")
+def sets(tmp_path_factory) -> Path:
+    """A folder of sets: Set5 with LR beside it, Set14 with a gray image."""
+    from sr_jax.ops.resize import imresize_host
+
+    rng = np.random.default_rng(3)
+    folder = tmp_path_factory.mktemp("sets")
+    shapes = {"Set5": [(48, 60, 3)] * 3, "Set14": [(44, 40, 3), (46, 41, 1)]}
+    for name, sizes in shapes.items():
+        for i, (h, w, c) in enumerate(sizes):
+            coarse = rng.integers(0, 256, (h // 6, w // 6, c), dtype=np.uint8)
+            picture = np.asarray(Image.fromarray(coarse.squeeze()).resize((w, h), Image.Resampling.BICUBIC))
+            save(folder / name / "HR", f"{i}.png", picture)
+            if name == "Set5":
+                save(folder / name / "LRbicx2", f"{i}.png", imresize_host(picture, scale=0.5, kernel="bicubic", antialias=True))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(sets, tmp_path_factory, cache) -> Path:
+    """A work directory, trained for a few steps, evaluated at 3 and 6."""
+    from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig
+    from sr_jax.runs.train import train
+
+    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    folder = str(sets / "Set5/HR")
+    config = Config(
+        steps=6,
+        model=FSRCNNConfig(d=8, s=4, m=1),
+        data=DataConfig(name="folder", dir=(folder,), batch=8, patch=16, leaks="allow"),
+        optim=OptimConfig(lr=1e-2, warmup_steps=1),
+        eval=EvalConfig(sets=(str(sets / "Set14/HR"),), every=3),
+    )
+    train(config, directory, cache=cache)
+    return directory

@@ -104,7 +104,7 @@ def multiply_adds(jaxpr: core.Jaxpr) -> int:
 
 
 def receptive_field(apply: Callable[..., Any], params: Any, about: About, *, scale: int) -> int | None:
-    """Measures the side of the square of LR pixels on which an output pixel of `apply(params, LR)` depends; None: the whole image."""
+    """Measures how many LR pixels a side an output pixel of `apply(params, LR)` depends on; None: the whole image."""
     run = jax.jit(apply)
     for length in STRIPS:
         lr, *known = _inputs(about, (length, STRIP_WIDTH), lambda shape, dtype: np.full(shape, 0.5, dtype))

@@ -12,9 +12,10 @@ from sr_jax.build import degradation as degradations
 from sr_jax.build import workdir
 from sr_jax.build.degradation import Degradation
 from sr_jax.build.evaluator import make_evaluator, open_evaluation_sets
-from sr_jax.build.network import make_network, make_objective
+from sr_jax.build.network import make_network
 from sr_jax.build.optimizer import make_learning_rate, make_optimizer
 from sr_jax.build.pipeline import make_pipeline, make_sampler, rows_of_this_process
+from sr_jax.build.step import make_train_step
 from sr_jax.build.training_images import load_training_images
 from sr_jax.config import Config
 from sr_jax.data import pipelines
@@ -36,7 +37,7 @@ from sr_jax.training.log import Log
 from sr_jax.training.monitor import Meter, Metrics
 from sr_jax.training.progress import Progress
 from sr_jax.training.signals import StopSignals
-from sr_jax.training.step import Constants, make_dispatch, make_step
+from sr_jax.training.step import Constants, make_dispatch
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Card
 
@@ -72,31 +73,24 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
     began = time.monotonic() if began is None else began
     use_compilation_cache(cache)
     with workdir.claimed(directory, config):
-        # What is trained, on which images, and how it is scored.
-        degradation = degradations.of_training(config)
-        network = make_network(config)
-        objective = make_objective(config, network, degradation)
+        # The step of one device: what is trained, by which loss and optimiser, on which degradation.
+        network, degradation = make_network(config), degradations.of_training(config)
+        optimizer, learning_rate = make_optimizer(config), make_learning_rate(config)
+        train_step = make_train_step(config, network, degradation, optimizer)
+
+        # The images to train on and to evaluate on.
         held_out = open_evaluation_sets(config, cache)
         images = load_training_images(config, degradation, held_out, cache)
         evaluator = make_evaluator(config, network.about, held_out)
         tiled = TiledNetwork(network.apply, network.about, scale=config.scale)
         baseline, method = overall(evaluator.bicubic_rows), configs.title(config.model)
 
-        # The step, spread over the devices, and the pipeline that feeds it.
-        optimizer, learning_rate = make_optimizer(config), make_learning_rate(config)
-        step_function = make_step(
-            objective,
-            optimizer,
-            degradation.degrade,
-            channels=network.about.channels,
-            ema_decay=config.optim.ema_decay,
-            compute_dtype=config.compute,
-        )
+        # The pipeline that feeds the step, and the devices over which both are spread.
         sampler = make_sampler(config, images)
         pipeline = make_pipeline(config, images, margin=degradation.margin)
         unroll = jax.default_backend() == "cpu" and config.steps_per_dispatch <= MAX_UNROLLED
         dispatch = Spread(
-            make_dispatch(step_function, pipeline.on_device, unroll=unroll),
+            make_dispatch(train_step, pipeline.on_device, unroll=unroll),
             kind=config.parallel,
             batch=config.data.batch,
             devices=jax.devices(),
