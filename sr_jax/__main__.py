@@ -1,9 +1,12 @@
-"""`python -m sr_jax` lists the commands; `python -m sr_jax COMMAND` and `sr-jax COMMAND` run one."""
+"""`python -m sr_jax` lists the commands. `sr-jax COMMAND ...` does the same as `python -m sr_jax.COMMAND ...`."""
 
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 
 from sr_jax import convert, evaluate, kernels, networks, preview, train
+from sr_jax.config import no_such
+from sr_jax.errors import InputError, exit_status
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
@@ -14,19 +17,27 @@ COMMANDS: dict[str, ModuleType] = {
     "convert": convert,
 }
 
+SYNONYMS = {"models": "networks", "list": "networks", "data": "preview", "score": "evaluate", "test": "evaluate"}
+"""Commands that do not exist, some of which once did, and those that are likely meant."""
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command that comes first among the arguments. Returns its exit status; 2 if there is no such command."""
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command that the first argument names. Returns its exit status, or 2 if there is no such command."""
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in COMMANDS:
         return COMMANDS[name].main(rest)
+    return exit_status(lambda: _list(name))
+
+
+def _list(name: str) -> None:
     if name not in ("-h", "--help"):
-        print(f"error: there is no command {name!r}", file=sys.stderr)
-        return 2
-    print("usage: sr-jax COMMAND [--help]\n")
-    for command, module in COMMANDS.items():
-        print(f"  {command:10s}{(module.__doc__ or '').splitlines()[0]}")
-    return 0
+        near = SYNONYMS.get(name)
+        hint = f"there is no command {name!r}; did you mean {near!r}?" if near else no_such("command", name, list(COMMANDS))
+        raise InputError(hint)
+    print("usage: sr-jax COMMAND ..., or python -m sr_jax.COMMAND ...\n\ncommands:")
+    for command, door in COMMANDS.items():
+        print(f"  {command:<10}{door.SUMMARY}")
+    print("\nsr-jax COMMAND --help lists the options of a command.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Draws the kernel that a network predicts: `python -m sr_jax.kernels --model WORKDIR --image FILE --out DIR`."""
+"""Draws the kernel that a network predicts: `python -m sr_jax.kernels --model WORKDIR --image FILE --out DIR`.
+
+This file reads the command line; `runs/kernels.py` draws.
+"""
 
 import dataclasses
 import sys
@@ -8,38 +11,39 @@ from typing import Annotated
 
 import tyro
 
+from sr_jax.cli.options import CacheDir
+from sr_jax.cli.parsing import parse
 from sr_jax.errors import exit_status
 from sr_jax.system.places import cache_folder
 
-DESCRIPTION = "Draws the kernel that a network predicts of an LR image, its transfer function, and that of its inverse."
+SUMMARY = "Draw the kernel that a network predicts from an LR image, with its transfer function and its inverse."
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What the command line says."""
+    """The options of this command."""
 
     model: Annotated[str, tyro.conf.arg(metavar="WORKDIR|WEIGHTS")]
-    """A network with a predicted or static kernel (DeconvSR): the work directory of a training run, or a .safetensors file."""
-    image: Path
-    """An LR image."""
-    out: Path = Path("kernels")
-    """Folder for IMAGE-kernel.png and, unless the network has mode=literal, whose kernel G is no blur, IMAGE-kernel.npy, which
-    data.degradation can take for a blur."""
-    cache_dir: Path | None = None
-    """Compiled programs. By default sr_jax in the user's cache folder."""
+    """Trained network with a predicted or static kernel (DeconvSR).
+    It is the work directory of a run, or a .safetensors file with its card."""
+    image: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """LR image."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("kernels")
+    """Folder for the picture, IMAGE-kernel.png, and the kernel, IMAGE-kernel.npy, which a KernelFile stage can read.
+    With mode=literal the kernel is not a blur, and there is only the picture."""
+    cache_dir: CacheDir = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, 2 after bad input, 130 if interrupted."""
+    """Returns the exit status: 0 drawn, 2 bad input, 130 interrupted."""
     return exit_status(lambda: _draw(argv))
 
 
 def _draw(argv: Sequence[str] | None) -> None:
-    prog = "python -m sr_jax.kernels"
-    arguments = tyro.cli(Arguments, prog=prog, description=DESCRIPTION, args=argv, use_underscores=True)
-    from sr_jax.runs import kernels as run  # slow to import: --help and wrong options are answered without it
+    arguments = parse(Arguments, argv, prog="python -m sr_jax.kernels", description=SUMMARY)
+    from sr_jax.runs import kernels  # slow to import, so --help and wrong options are answered first
 
-    run.draw(arguments.model, arguments.image.expanduser(), arguments.out.expanduser(), cache_folder(arguments.cache_dir))
+    kernels.draw(arguments.model, arguments.image.expanduser(), arguments.out.expanduser(), cache_folder(arguments.cache_dir))
 
 
 if __name__ == "__main__":

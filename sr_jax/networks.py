@@ -1,27 +1,44 @@
-"""Lists the published networks and what they cost: `python -m sr_jax.networks`."""
+"""Lists the published networks and what they cost: `python -m sr_jax.networks --network fsrcnn edsr --scale 2 4`.
 
-import argparse
+This file reads the command line; `runs/networks.py` computes the costs.
+"""
+
+import dataclasses
 import sys
+from collections.abc import Sequence
+from typing import Annotated
 
+import tyro
+
+from sr_jax.cli.parsing import parse
 from sr_jax.config import NETWORKS
 from sr_jax.errors import exit_status
 
-
-def main(argv: list[str] | None = None) -> int:
-    """Prints the table; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m sr_jax.networks", description="The published networks and their costs.")
-    parser.add_argument("--model", nargs="+", metavar="NAME", help="only these networks")
-    parser.add_argument("--scale", nargs="+", type=int, help="only these scales; by default 2 3 4")
-    arguments = parser.parse_args(argv)
-    names, scales = arguments.model or list(NETWORKS), arguments.scale or [2, 3, 4]
-    asked_for_each = bool(arguments.model and arguments.scale)
-    return exit_status(lambda: _list(names, scales, says_what_is_missing=asked_for_each))
+SUMMARY = "List the published networks with their parameters, multiply-adds and receptive fields."
+SCALES = (2, 3, 4)
 
 
-def _list(names: list[str], scales: list[int], *, says_what_is_missing: bool) -> int:
-    from sr_jax.runs import networks as run  # slow to import: --help and wrong options are answered without it
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """The options of this command."""
 
-    return run.show(names, scales, says_what_is_missing=says_what_is_missing)
+    network: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all)")] = ()
+    """Names of the networks to list."""
+    scale: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT ...", help_behavior_hint="(default: 2 3 4)")] = ()
+    """Super-resolution factors to list."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 listed, 2 bad input, 130 interrupted."""
+    return exit_status(lambda: _list(argv))
+
+
+def _list(argv: Sequence[str] | None) -> int:
+    arguments = parse(Arguments, argv, prog="python -m sr_jax.networks", description=SUMMARY, renamed={"--model": "--network"})
+    from sr_jax.runs import networks  # slow to import, so --help and wrong options are answered first
+
+    names, scales = list(arguments.network or NETWORKS), list(arguments.scale or SCALES)
+    return networks.show(names, scales, says_what_is_missing=bool(arguments.network and arguments.scale))
 
 
 if __name__ == "__main__":

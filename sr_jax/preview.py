@@ -1,22 +1,53 @@
-"""Draws the pairs of LR and HR that a training step sees: `python -m sr_jax.preview --config configs/x2.py`."""
+"""Draws the pairs of LR and HR patches of a training step: `python -m sr_jax.preview --config configs/x2.py`.
 
+This file reads the command line; `runs/preview.py` draws.
+"""
+
+import dataclasses
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from sr_jax.cli import options
+import tyro
+
+from sr_jax.cli.config_options import parse_with_config
+from sr_jax.cli.options import CacheDir, ConfigOptions
 from sr_jax.errors import exit_status
+from sr_jax.system.places import cache_folder
+
+SUMMARY = "Draw the pairs of LR and HR patches that a training step sees."
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Returns the exit status: 0, 2 after bad input, 130 if interrupted."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arguments(ConfigOptions):
+    """The options of this command."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("preview.png")
+    """The picture, a PNG file."""
+    count: Annotated[int, tyro.conf.arg(metavar="INT")] = 8
+    """Number of pairs; at most data.batch are drawn."""
+    step: Annotated[int, tyro.conf.arg(metavar="INT")] = 0
+    """Training step whose batch is drawn."""
+    cache_dir: CacheDir = None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 drawn, 2 bad input, 130 interrupted."""
     return exit_status(lambda: _preview(argv))
 
 
-def _preview(argv: list[str] | None) -> None:
-    what = "Draws the pairs of LR and HR that a training step sees."
-    arguments = options.parse(argv, prog="python -m sr_jax.preview", description=what, into=options.PreviewArguments)
-    from sr_jax.runs import preview as run  # slow to import: --help and wrong options are answered without it
+def _preview(argv: Sequence[str] | None) -> None:
+    arguments = parse_with_config(Arguments, argv, prog="python -m sr_jax.preview", description=SUMMARY)
+    from sr_jax.runs import preview  # slow to import, so --help and wrong options are answered first
 
-    run.preview(arguments.config, arguments.out.expanduser(), count=arguments.count, step=arguments.step, cache=arguments.cache)
+    preview.preview(
+        arguments.config,
+        arguments.out.expanduser(),
+        count=arguments.count,
+        step=arguments.step,
+        cache=cache_folder(arguments.cache_dir),
+    )
 
 
 if __name__ == "__main__":

@@ -1,25 +1,58 @@
-"""Trains a super-resolution network: `python -m sr_jax.train --config configs/x2.py`.
+"""Trains a network, or resumes its run: `python -m sr_jax.train --config configs/x2.py`.
 
-The same command in the same work directory goes on where it stopped. This file is the command line; the run is `loop.py`.
+This file reads the command line; `runs/train.py` is the run.
 """
 
+import dataclasses
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from sr_jax import STARTED
-from sr_jax.cli import options as cli
+from sr_jax.cli.config_options import parse_with_config
+from sr_jax.cli.options import CacheDir, ConfigOptions
 from sr_jax.errors import exit_status
+from sr_jax.system.places import cache_folder
+
+SUMMARY = "Train a network, or resume its run."
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Returns the exit status: 0 finished, 1 a run that cannot go on, 2 bad input, 128 + n stopped by signal n."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arguments(ConfigOptions):
+    """The options of this command."""
+
+    workdir: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            metavar="DIR", help_behavior_hint="(default: runs/ and the name of the config file, or the folder of a config.json)"
+        ),
+    ] = None
+    """Work directory. Everything is written to it, and a run that it holds is resumed."""
+    cache_dir: CacheDir = None
+
+    @property
+    def directory(self) -> Path:
+        """The work directory."""
+        if self.workdir:
+            return self.workdir.expanduser()
+        if self.config_file and self.config_file.name == "config.json":  # that of a work directory
+            return self.config_file.parent
+        return Path("runs") / (self.config_file.stem if self.config_file else "default")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 finished, 1 the run cannot go on, 2 bad input, 128 + n stopped by signal n."""
     return exit_status(lambda: _train(argv))
 
 
-def _train(argv: list[str] | None) -> None:
-    arguments = cli.parse(argv, prog="python -m sr_jax.train", description="Trains a super-resolution network.")
-    from sr_jax.runs import train as loop  # slow to import: --help and wrong options are answered without it
+def _train(argv: Sequence[str] | None) -> None:
+    arguments = parse_with_config(Arguments, argv, prog="python -m sr_jax.train", description=SUMMARY)
+    from sr_jax.runs import train  # slow to import, so --help and wrong options are answered first
 
-    loop.train(arguments.config, arguments.directory, cache=arguments.cache, began=STARTED)
+    train.train(arguments.config, arguments.directory, cache=cache_folder(arguments.cache_dir), began=STARTED)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import pytest
 from flax import nnx
 from PIL import Image
 
+from sr_jax import kernels as door
 from sr_jax.build import network as build
-from sr_jax.runs import kernels
-from sr_jax.weights import files as weights
 from sr_jax.config import Config, DeconvSRConfig, FSRCNNConfig
 from sr_jax.data.degrade.blurs import load_kernels
-from sr_jax import __main__ as models_main
-from sr_jax.ops.fourier import data_step
+from sr_jax.ops.data_steps import data_step
+from sr_jax.runs import kernels
+from sr_jax.weights import files as weights
+from sr_jax.weights.card import Card
 
 DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, width=5)
 
@@ -20,7 +21,7 @@ DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, width=5)
 def save(folder, model, scale: int = 2) -> str:
     config = Config(model=model, scale=scale)
     path = folder / "net.safetensors"
-    weights.write(path, build.build_network(config).params, weights.Card(config, 1, "abc", []))
+    weights.write(path, build.build_network(config).params, Card(config, 1, "abc", []))
     return str(path)
 
 
@@ -38,8 +39,8 @@ def image(tmp_path, rng):
 )
 def test_the_picture_and_the_kernel(tmp_path, cache, image, capsys, model):
     out = tmp_path / "new" / "folder"
-    argv = ["kernels", "--model", save(tmp_path, model), "--image", str(image), "--out", str(out), "--cache_dir", str(cache)]
-    assert models_main.main(argv) == 0
+    argv = ["--model", save(tmp_path, model), "--image", str(image), "--out", str(out), "--cache_dir", str(cache)]
+    assert door.main(argv) == 0
     told = (
         r"lr-kernel\.png and \.npy: 7x7 taps, lambda"
         if model is DECONV
@@ -100,8 +101,8 @@ def test_the_inverse_is_that_of_the_data_step(rng, scale):
     ids=["FSRCNN", "given"],
 )
 def test_networks_without_a_kernel(tmp_path, cache, image, capsys, model, message):
-    argv = ["kernels", "--model", save(tmp_path, model), "--image", str(image), "--cache_dir", str(cache)]
-    assert models_main.main(argv) == 2
+    argv = ["--model", save(tmp_path, model), "--image", str(image), "--cache_dir", str(cache)]
+    assert door.main(argv) == 2
     assert message in capsys.readouterr().err
 
 
@@ -109,7 +110,7 @@ def test_networks_without_a_kernel(tmp_path, cache, image, capsys, model, messag
     ("model", "more"), [("bicubic", "; bicubic interpolation has no kernel to predict"), ("runs/nowhere", "")]
 )
 def test_places_that_are_not_there(cache, image, capsys, model, more):
-    assert models_main.main(["kernels", "--model", model, "--image", str(image), "--cache_dir", str(cache)]) == 2
+    assert door.main(["--model", model, "--image", str(image), "--cache_dir", str(cache)]) == 2
     assert capsys.readouterr().err == f"error: --model {model}: no such work directory or weights file{more}\n"
 
 
@@ -117,14 +118,8 @@ def test_images_that_cannot_be_read(tmp_path, cache, capsys):
     (tmp_path / "text.png").write_text("no image")
     model = save(tmp_path, DECONV)
     for name, message in [("missing.png", "cannot be read"), ("text.png", "not an image that Pillow can read")]:
-        argv = ["kernels", "--model", model, "--image", str(tmp_path / name), "--cache_dir", str(cache)]
-        assert models_main.main(argv) == 2
+        argv = ["--model", model, "--image", str(tmp_path / name), "--cache_dir", str(cache)]
+        assert door.main(argv) == 2
         told = capsys.readouterr().err
         assert f"--image {tmp_path / name}" in told
         assert message in told
-
-
-def test_unknown_commands(capsys):
-    assert models_main.main(["train"]) == 2
-    assert "there is no command 'train'" in capsys.readouterr().err
-    assert models_main.main(["--help"]) == 0

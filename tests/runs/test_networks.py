@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import pytest
 
 from sr_jax import networks as door
-from sr_jax.runs import networks as inventory
 from sr_jax.models import About
+from sr_jax.runs import networks as inventory
 
 
 def count(function, *shapes):
@@ -49,14 +49,14 @@ def test_receptive_field(radius, field):
 
 
 def test_the_list(capsys):
-    assert door.main(["--model", "fsrcnn-s", "--scale", "2", "8"]) == 0
+    assert door.main(["--network", "fsrcnn-s", "--scale", "2", "8"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert [cell.strip() for cell in lines[2].split("|")[1:4]] == ["fsrcnn-s", "2016", "x2"]
 
 
 def test_what_was_asked_for_and_is_not_there_is_named(capsys):
-    assert door.main(["--model", "fsrcnn-s", "lapsrn", "--scale", "3", "5"]) == 0
+    assert door.main(["--network", "fsrcnn-s", "lapsrn", "--scale", "3", "5"]) == 0
     out, err = capsys.readouterr()
     assert [line.split("|")[1].strip() for line in out.splitlines()[2:]] == ["fsrcnn-s"]
     assert err.splitlines() == [
@@ -67,7 +67,7 @@ def test_what_was_asked_for_and_is_not_there_is_named(capsys):
 
 def test_scales_that_were_not_asked_for_are_no_loss(capsys, monkeypatch):
     monkeypatch.setattr(inventory, "costs", lambda name, scale: inventory.Cost(name, 2017, scale, "", 0, 0, 1))
-    assert door.main(["--model", "lapsrn"]) == door.main(["--scale", "8"]) == 0
+    assert door.main(["--network", "lapsrn"]) == door.main(["--scale", "8"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert [line.split("|")[1].strip() for line in out.splitlines() if "2017" in line] == ["lapsrn"] * 3 + ["dbpn"]
@@ -76,10 +76,10 @@ def test_scales_that_were_not_asked_for_are_no_loss(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "fsrcn"], "--model fsrcn: there is no network 'fsrcn'; did you mean 'fsrcnn'?"),
-        (["--model", "fsrcnn", "--scale", "8"], "--scale 8: none of fsrcnn has that scale; there are x2, x3, x4"),
-        (["--model", "vdsr", "lapsrn", "--scale", "5"], "none of vdsr, lapsrn has that scale; there are x2, x3, x4, x8"),
-        (["--model", "FSRCNN"], "--model FSRCNN: there is no network 'FSRCNN'; did you mean 'fsrcnn'?"),
+        (["--network", "fsrcn"], "--network fsrcn: there is no network 'fsrcn'; did you mean 'fsrcnn'?"),
+        (["--network", "fsrcnn", "--scale", "8"], "--scale 8: none of fsrcnn has that scale; there are x2, x3, x4"),
+        (["--network", "vdsr", "lapsrn", "--scale", "5"], "none of vdsr, lapsrn has that scale; there are x2, x3, x4, x8"),
+        (["--network", "FSRCNN"], "--network FSRCNN: there is no network 'FSRCNN'; did you mean 'fsrcnn'?"),
     ],
 )
 def test_bad_input(arguments, message, capsys):

@@ -1,16 +1,11 @@
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from sr_jax import preview as door
 from sr_jax.runs import preview
-from sr_jax import __main__ as data_main
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -26,8 +21,8 @@ def config(tmp_path):
 
 def test_the_sheet(config, tmp_path, cache, capsys):
     out = tmp_path / "sheet.png"
-    argv = ["preview", "--config", str(config), "--out", str(out), "--count", "3", "--step", "2", "--cache_dir", str(cache)]
-    assert data_main.main(argv) == 0
+    argv = ["--config", str(config), "--out", str(out), "--count", "3", "--step", "2", "--cache_dir", str(cache)]
+    assert door.main(argv) == 0
     assert f"{out}: 3 of the 4 pairs of step 2" in capsys.readouterr().out
     with Image.open(out) as image:
         assert image.mode == "RGB"
@@ -77,7 +72,7 @@ def test_interrupts_end_quietly(config, cache, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(preview, "preview", interrupted)
-    assert data_main.COMMANDS["preview"].main(["--config", str(config), "--cache_dir", str(cache)]) == 130
+    assert door.main(["--config", str(config), "--cache_dir", str(cache)]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
 
@@ -93,22 +88,5 @@ def test_interrupts_end_quietly(config, cache, capsys, monkeypatch):
     ],
 )
 def test_bad_input_is_named(config, cache, capsys, arguments, message):
-    assert data_main.COMMANDS["preview"].main(["--config", str(config), "--cache_dir", str(cache), *arguments]) == 2
+    assert door.main(["--config", str(config), "--cache_dir", str(cache), *arguments]) == 2
     assert re.search(message, capsys.readouterr().err)
-
-
-def test_unknown_commands(capsys):
-    assert data_main.main(["evaluate"]) == 2
-    told = capsys.readouterr().err
-    assert "there is no command 'evaluate'" in told
-    assert "commands: preview" in told
-    assert data_main.main(["--help"]) == 0
-    assert "error" not in capsys.readouterr().err
-
-
-def test_help_does_not_import_jax():
-    code = (
-        "import sys; from sr_jax import __main__ as data\n"
-        "try: data.main(['preview', '--help'])\nexcept SystemExit: sys.exit('jax' in sys.modules)\nsys.exit(2)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)

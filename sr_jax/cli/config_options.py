@@ -1,0 +1,102 @@
+"""`--config FILE` and `--config.KEY=VALUE`: the config of a command line."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import tyro
+import tyro.constructors
+from tyro.constructors import PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from sr_jax import config as configs
+from sr_jax.cli.options import ConfigOptions
+from sr_jax.cli.parsing import parse, take
+from sr_jax.errors import InputError
+
+NETWORK_KEY = "--config.model.name"
+
+T = TypeVar("T", bound=ConfigOptions)
+
+
+def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, description: str) -> T:
+    """Reads a command line with a config. The keys of the config file are the defaults of `--config.KEY`.
+
+    Raises:
+      InputError: if the config file is missing or wrong, a key is unknown, or a value is of the wrong type or out of range.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    file, _ = take(argv, "--config")
+    name, argv = take(argv, NETWORK_KEY)  # the network decides which keys there are
+    base = configs.load(file) if file else configs.Config()
+    if name is not None:
+        base = dataclasses.replace(base, model=network(name, NETWORK_KEY, configs.NETWORKS | _default_networks()))
+    return parse(
+        into,
+        argv,
+        prog=prog,
+        description=f"{description} {NETWORK_KEY}=NAME chooses a network, and --help after it lists its keys.",
+        defaults={"config_file": Path(file) if file else None, "config": base},
+        registry=REGISTRY,
+    )
+
+
+def network(name: str, flag: str, networks: dict[str, Any]) -> Any:
+    """Returns the sizes of a network by its name.
+
+    Raises:
+      InputError: if there is no such network; it names the flag and the nearest network.
+    """
+    if name not in networks:
+        raise InputError(f"{flag} {name}: {configs.no_such('network', name, list(configs.NETWORKS))}")
+    return networks[name]
+
+
+def _default_networks() -> dict[str, Any]:
+    """Each class of networks with its default sizes, by the name that `config.model.name` has."""
+    return {name: group() for name, group in configs.NETWORK_GROUPS.items()}
+
+
+REGISTRY = tyro.constructors.ConstructorRegistry()
+"""How the keys of a config are read and shown that tyro does not know."""
+
+_DEGRADATION: Any = get_args(configs.Degradation)[0]
+
+
+@REGISTRY.primitive_rule
+def _degradation(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """A degradation has a name on the command line. A list of stages can only be written in a config file."""
+    if info.type != _DEGRADATION:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(configs.PRESETS) + "}",
+        instance_from_str=lambda words: words[0],
+        is_instance=lambda value: isinstance(value, str | tuple),
+        str_from_instance=_spell,
+        choices=tuple(configs.PRESETS),
+    )
+
+
+def _spell(degradation: Any) -> list[str]:
+    return [degradation if isinstance(degradation, str) else ",".join(stage.name for stage in degradation)]
+
+
+@REGISTRY.primitive_rule
+def _network_name(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """The help shows the names of all networks, although the keys below it are those of the chosen one."""
+    if not is_network_name(info.type):
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(configs.NETWORKS) + "}",
+        instance_from_str=lambda words: words[0],
+        is_instance=lambda value: isinstance(value, str),
+        str_from_instance=lambda name: [name],
+    )
+
+
+def is_network_name(annotation: Any) -> bool:
+    """Whether a type is that of the key `name` of a network."""
+    return any(annotation == Literal[name] for name in configs.NETWORK_GROUPS)
