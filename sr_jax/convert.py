@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveTypeInfo, UnsupportedTypeAnnotationError
 
-from sr_jax.cli.config_options import is_network_name, network
+from sr_jax.cli.config_options import find_network, is_network_name
 from sr_jax.cli.parsing import parse, take
 from sr_jax.config import NETWORKS, NetworkConfig
 from sr_jax.errors import InputError, exit_status
@@ -69,7 +69,7 @@ def _convert(argv: Sequence[str] | None) -> None:
         argv,
         prog="python -m sr_jax.convert",
         description=DESCRIPTION,
-        defaults={"network": network(name or "fsrcnn", "--network", NETWORKS)},
+        defaults={"network": find_network(name or "fsrcnn", "--network", NETWORKS)},
         renamed={"--model": "--network", "--network.name": "--network"},
         registry=REGISTRY,
     )

@@ -12,8 +12,8 @@ from typing import Annotated
 import tyro
 
 from sr_jax import STARTED
-from sr_jax.cli.config_options import parse_with_config
-from sr_jax.cli.options import CacheDir, ConfigOptions
+from sr_jax.cli.config_options import ConfigOptions, parse_with_config
+from sr_jax.cli.options import CacheDir
 from sr_jax.errors import exit_status
 from sr_jax.system.places import cache_folder
 

@@ -4,18 +4,28 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import tyro
 import tyro.constructors
 from tyro.constructors import PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from sr_jax import config as configs
-from sr_jax.cli.options import ConfigOptions
 from sr_jax.cli.parsing import parse, take
 from sr_jax.errors import InputError
 
 NETWORK_KEY = "--config.model.name"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConfigOptions:
+    """The options of a command that reads a config: its file, and `--config.KEY=VALUE` for each of its keys."""
+
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE", help_behavior_hint="")]
+    """Config file: a Python file such as configs/x2.py, or the config.json of a work directory.
+    Without it, the defaults below are used."""
+    config: configs.Config
+
 
 T = TypeVar("T", bound=ConfigOptions)
 
@@ -31,7 +41,7 @@ def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, d
     name, argv = take(argv, NETWORK_KEY)  # the network decides which keys there are
     base = configs.load(file) if file else configs.Config()
     if name is not None:
-        base = dataclasses.replace(base, model=network(name, NETWORK_KEY, configs.NETWORKS | _default_networks()))
+        base = dataclasses.replace(base, model=find_network(name, NETWORK_KEY, configs.NETWORKS | _default_networks()))
     return parse(
         into,
         argv,
@@ -42,7 +52,7 @@ def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, d
     )
 
 
-def network(name: str, flag: str, networks: dict[str, Any]) -> Any:
+def find_network(name: str, flag: str, networks: dict[str, Any]) -> Any:
     """Returns the sizes of a network by its name.
 
     Raises:
@@ -65,7 +75,7 @@ _DEGRADATION: Any = get_args(configs.Degradation)[0]
 
 
 @REGISTRY.primitive_rule
-def _degradation(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+def _read_degradation(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """A degradation has a name on the command line. A list of stages can only be written in a config file."""
     if info.type != _DEGRADATION:
         return None
@@ -84,7 +94,7 @@ def _spell(degradation: Any) -> list[str]:
 
 
 @REGISTRY.primitive_rule
-def _network_name(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+def _read_network_name(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """The help shows the names of all networks, although the keys below it are those of the chosen one."""
     if not is_network_name(info.type):
         return None

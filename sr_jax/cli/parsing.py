@@ -111,26 +111,26 @@ def _keys(group: Any) -> list[str]:
     return keys
 
 
-def _hint_for_key(group: str, key: str, keys: list[str]) -> str:
-    if key == "model":
+def _hint_for_key(group: str, word: str, keys: list[str]) -> str:
+    if word == "model":
         return f"is a group of keys; a network is chosen with --{group}.model.name=NAME"
-    if any(known.startswith(f"{key}.") for known in keys):
+    if any(key.startswith(f"{word}.") for key in keys):
         return "is a group of keys; --help lists them"
-    outer = key.rpartition(".")[0]
-    siblings = [known.rpartition(".")[2] for known in keys if known.rpartition(".")[0] == outer]
+    outer = word.rpartition(".")[0]
+    siblings = [key.rpartition(".")[2] for key in keys if key.rpartition(".")[0] == outer]
     there_are = f"--{group}.{outer} has the keys {', '.join(siblings)}" if outer and siblings else "--help lists all keys"
-    return f"no such key; {_mean(group, key, keys) or there_are}"
+    return f"no such key; {_suggest(group, word, keys) or there_are}"
 
 
 def _hint_for_option(flag: str, options: list[str], groups: Mapping[str, list[str]]) -> str:
     if near := difflib.get_close_matches(flag, options, n=1, cutoff=0.75):
         return f"did you mean --{near[0]}?"
-    hints = [_mean(group, flag, keys) for group, keys in groups.items()]
+    hints = [_suggest(group, flag, keys) for group, keys in groups.items()]
     return next(filter(None, hints), "--help lists all options")
 
 
-def _mean(group: str, word: str, keys: list[str]) -> str:
-    """What was meant by a word that is not a key of the group."""
+def _suggest(group: str, word: str, keys: list[str]) -> str:
+    """The key of a group that an unknown word stands for; nothing if no key is like it."""
     key, note = find_key(word, keys)
     key = "model.name" if key == "model" else key
     if key not in keys:

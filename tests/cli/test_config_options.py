@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sr_jax import config as configs
-from sr_jax.cli.config_options import parse_with_config
-from sr_jax.cli.options import CacheDir, ConfigOptions
+from sr_jax.cli.config_options import ConfigOptions, parse_with_config
+from sr_jax.cli.options import CacheDir
 from sr_jax.config import Config, DataConfig, OptimConfig
 from sr_jax.errors import InputError
 

@@ -1,28 +1,9 @@
-import json
-import re
-from pathlib import Path
-from typing import get_args
-
 import pytest
 
 from sr_jax import config as configs
-from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, groups
+from sr_jax.config import Config, DataConfig
 from sr_jax.errors import InputError
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda path: path.stem)
-def test_shipped_configs_load_and_survive_json(path):
-    config = configs.load(path)
-    assert configs.from_json(configs.to_json(config)) == config
-    assert path.stem not in ("x2", "x3", "x4") or path.stem == f"x{config.scale}"
-
-
-def write(tmp_path, text):
-    path = tmp_path / "experiment.py"
-    path.write_text(f"from sr_jax.config import *\n{text}\n")
-    return path
+from tests.config.writing import write
 
 
 @pytest.mark.parametrize(
@@ -114,44 +95,6 @@ def test_default_kernels_hold_their_blurs_when_moved(scale):
     Config(scale=scale, data=DataConfig(degradation=(small, configs.GaussianBlur(), configs.Subsample(), small)))
 
 
-def test_missing_file_names_the_nearest(tmp_path):
-    path = write(tmp_path, "config = Config()")
-    with pytest.raises(InputError, match=r"experimnet\.py: no such file; did you mean .*experiment\.py"):
-        configs.load(path.with_name("experimnet.py"))
-
-
-def test_json_with_an_unknown_key(tmp_path):
-    path = tmp_path / "config.json"
-    path.write_text('{"optim": {"lrr": 1}}')
-    with pytest.raises(InputError, match=r"OptimConfig has no key 'optim\.lrr'; did you mean 'lr'"):
-        configs.load(path)
-
-
-@pytest.mark.parametrize("written", ['"/x"', '["/x"]'])
-def test_one_folder_needs_no_list(tmp_path, written):
-    path = tmp_path / "config.json"
-    path.write_text(f'{{"data": {{"name": "folder", "dir": {written}}}}}')
-    assert configs.load(path).data.dir == ("/x",)
-    assert configs.load(write(tmp_path, f"config = Config(data=DataConfig(name='folder', dir={written}))")).data.dir == ("/x",)
-
-
-@pytest.mark.parametrize("sets", ["", ("Set5", "")])
-def test_an_empty_name(sets):
-    with pytest.raises(InputError, match=r"sets\[\d\]='': an empty name"):
-        EvalConfig(sets=sets)
-
-
-def test_a_config_cannot_be_changed():
-    with pytest.raises(AttributeError):
-        Config().steps = 3
-
-
-def test_differences_name_the_keys():
-    ours = Config(data=DataConfig(batch=8), optim=OptimConfig(lr=0.1))
-    assert configs.differences(ours, Config()) == ["data.batch: 8, 16", "optim.lr: 0.1, 0.001"]
-    assert configs.differences(ours, ours) == []
-
-
 STAGES = (
     configs.GaussianBlur(sigma=(0.6, 2.4), anisotropic=True),
     configs.KernelFile(path="k.npy"),
@@ -175,118 +118,3 @@ def test_a_list_of_stages_is_a_tuple():
 def test_presets_are_valid_degradations():
     for name, stages in configs.PRESETS.items():
         assert Config(data=DataConfig(degradation=name)).stages == Config(data=DataConfig(degradation=stages)).stages
-
-
-@pytest.mark.parametrize(
-    ("stage", "message"),
-    [
-        ('{"name": "gaussianblur"}', r"data.degradation\[0\]: there is no stage 'gaussianblur'; did you mean 'gaussian-blur'"),
-        ('{"name": "jpeg", "qualty": 3}', r"Jpeg has no key 'data.degradation\[0\].qualty'; did you mean 'quality'"),
-        ('{"name": "second-order", "first": {"blur": 3}}', r"data.degradation\[0\].first.blur=3: input should be less than"),
-    ],
-)
-def test_json_with_a_wrong_stage(stage, message):
-    with pytest.raises(InputError, match=message):
-        configs.from_json(f'{{"data": {{"degradation": [{stage}]}}}}')
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        ({"name": "edsrr"}, "model: there is no network 'edsrr'; did you mean 'edsr'?"),
-        ({"name": "edsr-baseline"}, "model: there is no network 'edsr-baseline'; did you mean 'edsr'?"),
-        ({"name": "edsr", "widht": 3}, "EDSRConfig has no key 'model.widht'; did you mean 'width'?"),
-        ({"name": "edsr", "width": -3}, "model.width=-3: input should be greater than 0"),
-        ({"d": 3}, "model={'d': 3} is not a network, such as FSRCNNConfig(d=56)"),
-        ("edsr", "model='edsr': input should be an object"),
-    ],
-)
-def test_networks_in_config_files(model, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        configs.from_json(json.dumps({"model": model}))
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        ("'edsr-baseline'", "model='edsr-baseline': this is a name, not a network; write model=NETWORKS[\"edsr-baseline\"]"),
-        ("'vdsr'", "model='vdsr': this is a name, not a network; write model=NETWORKS[\"vdsr\"] or VDSRConfig()"),
-        ("'EDSR'", "model='EDSR': this is a name, not a network; did you mean model=NETWORKS[\"edsr\"] or EDSRConfig()?"),
-        ("'zzz'", "write model=NETWORKS[NAME], where NAME is one of srcnn, srcnn-955, "),
-        ("3", "model=3 is not a network, such as FSRCNNConfig(d=56)"),
-        ("EDSRConfig", "is not a network, such as FSRCNNConfig(d=56)"),
-    ],
-)
-def test_a_value_that_is_not_a_network_says_what_to_write(tmp_path, model, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        configs.load(write(tmp_path, f"config = Config(model={model})"))
-
-
-@pytest.mark.parametrize(
-    ("text", "nearest"),
-    [
-        ("from sr_jax.config import FSRCNConfig", "FSRCNNConfig"),
-        ("config = Config(model=EDSRconfig())", "EDSRConfig"),
-        ("import sr_jax.config as c\nc.OptmConfig()", "OptimConfig"),
-        ("import math\nmath.EDSRconfig", None),
-        ("config = zzz", None),
-    ],
-)
-def test_a_misspelt_import_names_the_nearest(tmp_path, text, nearest):
-    with pytest.raises(InputError, match=r"(Import|Name|Attribute)Error: ") as error:
-        configs.load(write(tmp_path, text))
-    assert str(error.value).partition("; did you mean ")[2] == (f"{nearest}?" if nearest else "")
-
-
-@pytest.mark.parametrize(
-    ("name", "nearest"), [("EDSR", "edsr"), ("Fsrcnn-S", "fsrcnn-s"), ("edsr-basline", "edsr-baseline"), ("edsrx", "edsr")]
-)
-def test_the_nearest_name_whatever_the_case(name, nearest):
-    assert configs.no_such("network", name, list(configs.NETWORKS)).endswith(f"did you mean {nearest!r}?")
-    upper = [known.upper() for known in configs.NETWORKS]  # as names of layouts have capitals
-    assert configs.no_such("network", name, upper).endswith(f"did you mean {nearest.upper()!r}?")
-
-
-def test_networks_come_back():
-    for name, network in configs.NETWORKS.items():
-        assert configs.from_json(configs.to_json(Config(model=network))).model == network
-        assert configs.title(network) == name
-    assert configs.title(configs.FSRCNNConfig(d=8)) == "fsrcnn(d=8)"
-
-
-def test_the_config_of_an_earlier_work_directory_loads_equal():
-    """`earlier_config.json` was written by commit 425df40: tuples, stages and null come back, and are written as before."""
-    path = Path(__file__).parent / "earlier_config.json"
-    config = configs.load(path)
-    assert config == Config(
-        scale=4,
-        steps=2000,
-        seed=7,
-        model=configs.USRNetConfig(iterations=2, widths=(4, 8, 8, 16), hyper_width=8),
-        data=DataConfig(
-            name="folder",
-            dir=("/a", "/b"),
-            include=("holiday/*",),
-            patch=96,
-            degradation=(
-                configs.ClassicalBlur(size=31),
-                configs.GaussianBlur(sigma=(0.6, 2.4), anisotropic=True, size=31),
-                configs.Subsample(),
-                configs.GaussianNoise(),
-                configs.PoissonNoise(),
-                configs.Jpeg(quality=(30, 95)),
-            ),
-        ),
-        optim=OptimConfig(method="sgd", clip_value=0.1),
-        eval=EvalConfig(sets=("Set5", "/c"), degradation="bicubic"),
-    )
-    assert config.data.root is None
-    assert configs.to_json(config) == path.read_text()
-
-
-def test_members_of_a_union_by_their_tags():
-    stages = groups.members(configs.Degradation)["stages"]
-    stage = get_args(get_args(stages)[0])[0]
-    assert set(groups.members(configs.NetworkConfig)) == {network.name for network in configs.NETWORKS.values()}
-    assert groups.members(groups.Fraction) == groups.members(int) == groups.members(int | None) == groups.members(stages) == {}
-    assert groups.members(stage)["jpeg"] is configs.Jpeg
