@@ -1,11 +1,11 @@
 """`python -m sr_jax` lists the commands. `sr-jax COMMAND ...` does the same as `python -m sr_jax.COMMAND ...`."""
 
+import difflib
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
 from sr_jax import convert, evaluate, kernels, networks, preview, train
-from sr_jax.config import no_such
 from sr_jax.errors import InputError, exit_status
 
 COMMANDS: dict[str, ModuleType] = {
@@ -31,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(name: str) -> None:
     if name not in ("-h", "--help"):
-        near = SYNONYMS.get(name)
-        hint = f"there is no command {name!r}; did you mean {near!r}?" if near else no_such("command", name, list(COMMANDS))
-        raise InputError(hint)
+        near = [SYNONYMS[name]] if name in SYNONYMS else difflib.get_close_matches(name.lower(), COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
+        raise InputError(f"there is no command {name!r}; {hint}")
     print("usage: sr-jax COMMAND ..., or python -m sr_jax.COMMAND ...\n\ncommands:")
     for command, door in COMMANDS.items():
         print(f"  {command:<10}{door.SUMMARY}")
