@@ -1,4 +1,4 @@
-"""PyTorch's own files through `python -m sr_jax.convert`, and back."""
+"""`python -m sr_jax.convert` on PyTorch's own files, and back to them."""
 
 import json
 import pickle
@@ -11,21 +11,21 @@ from sr_jax import convert, evaluate
 from sr_jax.config import FSRCNNConfig
 from sr_jax.errors import InputError
 from sr_jax.evaluation.protocol import PROTOCOLS
-from sr_jax.weights.torch import files as sources
+from sr_jax.weights.torch import files as torch_files
 from tests.weights.torch.test_files import Evil
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
-NETWORK = FSRCNNConfig(d=8, s=4, m=1)
-MODEL = ("--model", "fsrcnn", "--scale", "2", "--network.d=8", "--network.s=4", "--network.m=1")
+NETWORK_CONFIG = FSRCNNConfig(d=8, s=4, m=1)
+OPTIONS = ("--network", "fsrcnn", "--scale", "2", "--network.d=8", "--network.s=4", "--network.m=1")
 
 
 @pytest.fixture(scope="module")
 def module():
     from tests import torch_models
 
-    return torch_models.random_module(NETWORK, 2, seed=2)
+    return torch_models.random_module(NETWORK_CONFIG, 2, seed=2)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def call(tmp_path, capsys):
 
     def call(value, name="theirs.pth", **how):
         torch.save(value, tmp_path / name, **how)
-        status = convert.main([str(tmp_path / name), *MODEL, "--out", str(tmp_path / "ours.safetensors")])
+        status = convert.main([str(tmp_path / name), *OPTIONS, "--out", str(tmp_path / "ours.safetensors")])
         return status, *capsys.readouterr()
 
     return call
@@ -62,9 +62,9 @@ def test_state_dicts_as_they_are_wrapped(call, module, tmp_path):
         status, out, err = call(value, name=f"{title.replace(' ', '_')}.pth.tar", **how)
         assert (status, err) == (0, ""), title
         assert "matched     14 of 14 tensors" in out
-        found = sources.read(tmp_path / "ours.safetensors").tensors["deconvolution.kernel"]
+        kernel = torch_files.read(tmp_path / "ours.safetensors").tensors["deconvolution.kernel"]
         expected = state["last_part.weight"].permute(2, 3, 0, 1).numpy()
-        np.testing.assert_allclose(found, expected, rtol=2**-8 if title == "bfloat16" else 0, err_msg=title)
+        np.testing.assert_allclose(kernel, expected, rtol=2**-8 if title == "bfloat16" else 0, err_msg=title)
 
 
 @pytest.mark.parametrize("how", [{}, {"_use_new_zipfile_serialization": False}], ids=["zip", "older"])
@@ -72,7 +72,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(call, module, tmp_path, how):
     status, _, err = call({**module.state_dict(), "extra": Evil(tmp_path / "created")}, **how)
     assert status == 2
     assert "theirs.pth holds more than numbers: it asks for io.open. Nothing of it was run" in err
-    assert "save its weights alone: torch.save(model.state_dict(), FILE)" in err
+    assert "save only its weights: torch.save(model.state_dict(), FILE)" in err
     assert "weights_only" not in err
     assert not (tmp_path / "created").exists()
     assert not (tmp_path / "ours.safetensors").exists()
@@ -81,17 +81,17 @@ def test_a_pickle_with_code_is_refused_and_not_run(call, module, tmp_path, how):
 def test_a_bare_pickle_is_not_run(tmp_path):
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         (tmp_path / "a.pth").write_bytes(pickle.dumps(Evil(tmp_path / "created"), protocol=protocol))
-        with pytest.raises(InputError, match=r"a\.pth (holds more than numbers|is no file of torch\.save)"):
-            sources.read(tmp_path / "a.pth")
+        with pytest.raises(InputError, match=r"a\.pth (holds more than numbers|was not written by torch\.save)"):
+            torch_files.read(tmp_path / "a.pth")
     assert not (tmp_path / "created").exists()
 
 
 def test_numbers_beside_the_weights(call, module):
-    """As `torch.save` writes a loss or a PSNR that NumPy computed."""
-    beside = {"epoch": 3, "best_psnr": np.float64(3), "loss": np.float32(0.5), "seen": np.int64(7), "is_done": np.bool_(True)}
-    status, out, err = call({**beside, "model": module.state_dict()})
+    """NumPy computed a loss or a PSNR, and `torch.save` pickled it."""
+    others = {"epoch": 3, "best_psnr": np.float64(3), "loss": np.float32(0.5), "seen": np.int64(7), "is_done": np.bool_(True)}
+    status, out, err = call({**others, "model": module.state_dict()})
     assert (status, err) == (0, "")
-    assert "model is taken; epoch, best_psnr, loss, seen, is_done ignored" in out
+    assert "model is taken from the file; ignored: epoch, best_psnr, loss, seen, is_done" in out
 
 
 def test_what_numpy_has_beyond_numbers_is_refused(call, module, tmp_path):
@@ -103,7 +103,7 @@ def test_what_numpy_has_beyond_numbers_is_refused(call, module, tmp_path):
     assert not (tmp_path / "created").exists()
 
 
-def test_numbers_are_let_in_for_the_reading_alone(call, module):
+def test_numbers_are_allowed_only_during_the_read(call, module):
     before = set(torch.serialization.get_safe_globals())
     call({"model": module.state_dict(), "best_psnr": np.float64(3)})
     assert set(torch.serialization.get_safe_globals()) == before
@@ -114,7 +114,7 @@ def test_dicts_in_themselves_and_in_each_other(call):
     endless[""] = endless
     status, _, err = call(endless)
     assert status == 2
-    assert "theirs.pth holds dicts within dicts, more than 20 deep; save the state dict alone" in err
+    assert "theirs.pth holds dicts within dicts, more than 20 deep; save only the state dict" in err
     shared: dict = {"a": 1}
     for _ in range(20):
         shared = {str(i): shared for i in range(10)}  # 10**20 ways to the innermost
@@ -124,7 +124,7 @@ def test_dicts_in_themselves_and_in_each_other(call):
 
 
 def test_a_whole_module(call, module):
-    """As some public checkpoints are: it can be loaded with its own code alone."""
+    """Some public checkpoints are whole modules, which only their own code can load."""
     status, _, err = call({"model": module})
     assert status == 2
     assert "it asks for tests.torch_models.fsrcnn.FSRCNN" in err
@@ -134,7 +134,7 @@ def test_a_whole_module(call, module):
 def test_a_torchscript_program(tmp_path, module):
     torch.jit.save(torch.jit.trace(module, torch.zeros(1, 1, 4, 4)), tmp_path / "a.pt")
     with pytest.raises(InputError, match=r"a\.pt is a TorchScript program, not weights"):
-        sources.read(tmp_path / "a.pt")
+        torch_files.read(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "older"])
@@ -143,31 +143,31 @@ def test_truncated_files(tmp_path, module, is_zip, share):
     torch.save(module.state_dict(), tmp_path / "a.pth", _use_new_zipfile_serialization=is_zip)
     data = (tmp_path / "a.pth").read_bytes()
     (tmp_path / "a.pth").write_bytes(data[: int(share * len(data))])
-    with pytest.raises(InputError, match=r"a\.pth is no file of torch\.save, or is cut short"):
-        sources.read(tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"a\.pth was not written by torch\.save, or is cut short"):
+        torch_files.read(tmp_path / "a.pth")
 
 
 def test_a_file_cut_short_within_a_name(tmp_path, module):
-    """What is left of the name is none that PyTorch knows, but it is no code either."""
+    """PyTorch does not know the rest of the name, but it is not a request for code either."""
     torch.save(module.state_dict(), tmp_path / "a.pth", _use_new_zipfile_serialization=False)
     data = (tmp_path / "a.pth").read_bytes()
     (tmp_path / "a.pth").write_bytes(data[: data.index(b"_rebuild_tensor_v2") + 12])
-    with pytest.raises(InputError, match=r"a\.pth is no file of torch\.save, or is cut short"):
-        sources.read(tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"a\.pth was not written by torch\.save, or is cut short"):
+        torch_files.read(tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize("data", [b"some text", b"\x89PNG\r\n\x1a\n" + bytes(99), b"PK\x03\x04" + bytes(99), bytes(99)])
 def test_foreign_files(tmp_path, data):
     (tmp_path / "a.pth").write_bytes(data)
-    with pytest.raises(InputError, match=r"a\.pth is no file of torch\.save, or is cut short \(\w+"):
-        sources.read(tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"a\.pth was not written by torch\.save, or is cut short \(\w+"):
+        torch_files.read(tmp_path / "a.pth")
 
 
 def test_a_pytorch_whose_safe_loading_is_not_safe(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "__version__", torch.torch_version.TorchVersion("2.5.1"))
     (tmp_path / "a.pth").write_bytes(b"data")
     with pytest.raises(InputError, match=r"PyTorch 2\.5\.1 .* install 2\.6 or newer"):
-        sources.read(tmp_path / "a.pth")
+        torch_files.read(tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize("name", ["back.pth", "back.safetensors"])
@@ -182,7 +182,7 @@ def test_pytorch_loads_what_is_written_for_it(call, module, tmp_path, name):
 
 
 def test_psnr_is_that_of_pytorch(tmp_path, call):
-    """A checkpoint that PyTorch trained is worth as many decibels here as there: what a published one's table rests on."""
+    """A checkpoint that PyTorch trained scores the same here. The tables of published checkpoints rely on this."""
     from tests.torch_models.fsrcnn import fsrcnn
 
     folder = tmp_path / "Set5/HR"
@@ -195,7 +195,7 @@ def test_psnr_is_that_of_pytorch(tmp_path, call):
     tasks = [paper_task(image) for image in pixels]
 
     torch.manual_seed(0)
-    module = fsrcnn(NETWORK, 2)
+    module = fsrcnn(NETWORK_CONFIG, 2)
     optimizer = torch.optim.Adam(module.parameters(), 3e-3)
     lr, hr = (torch.from_numpy(x.astype(np.float32)[None, None]) for x in (tasks[-1][0], tasks[-1][1] / 255))
     for _ in range(300):
@@ -204,16 +204,8 @@ def test_psnr_is_that_of_pytorch(tmp_path, call):
         optimizer.step()
 
     assert call(module.state_dict())[0] == 0
-    options = [
-        "--sets",
-        "Set5",
-        "--data",
-        str(tmp_path),
-        "--out",
-        str(tmp_path / "out"),
-        "--cache_dir",
-        str(tmp_path / "cache"),
-    ]
+    options = ["--sets", "Set5", "--data_root", str(tmp_path), "--out", str(tmp_path / "out")]
+    options += ["--cache_dir", str(tmp_path / "cache")]
     assert evaluate.main(["--model", str(tmp_path / "ours.safetensors"), *options]) == 0
     rows = json.loads((tmp_path / "out/results.json").read_text())
     ours = [row["psnr_y"] for row in rows if row["method"] != "bicubic" and row["image"] != "mean"]
@@ -224,7 +216,7 @@ def test_psnr_is_that_of_pytorch(tmp_path, call):
 
 
 def paper_task(image):
-    """LR in [0, 1] and HR in grey levels, as the papers' protocol has them; that it does right is tested elsewhere."""
+    """LR in [0, 1] and HR in grey levels, by the protocol `papers`, which is tested elsewhere."""
     from sr_jax.data.images import Image as Loaded
 
     protocol = PROTOCOLS["papers"]
@@ -233,6 +225,6 @@ def paper_task(image):
 
 
 def psnr(sr, hr):
-    """Of 8-bit Y, 2 pixels shaved."""
+    """PSNR [dB] of 8-bit Y without 2 pixels at the border."""
     difference = (np.clip(np.round(sr * 255.0), 0, 255) - hr)[2:-2, 2:-2]
     return 10 * np.log10(255**2 / np.mean(difference.astype(np.float64) ** 2))
