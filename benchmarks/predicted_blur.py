@@ -23,7 +23,8 @@ from sr_jax.config import Config, GaussianBlur, GaussianNoise, Subsample
 from sr_jax.data import sources
 from sr_jax.errors import InputError, exit_status, option
 from sr_jax.evaluation.protocol import PROTOCOLS
-from sr_jax.runs.kernels import as_read, is_blur, load
+from sr_jax.ops.color import network_input
+from sr_jax.runs.kernels import is_blur, load
 from sr_jax.system.places import cache_folder
 
 SIGMAS = (0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.4)
@@ -71,7 +72,7 @@ def compare(names: list[str], folder: str) -> None:
         stages = (GaussianBlur(size=21, sigma=(sigma, sigma)), Subsample(), GaussianNoise(sigma=(0.0, 2.55)))
         by = Config(scale=scale, data=dataclasses.replace(Config().data, degradation=stages))
         made = list(tasks.make(PROTOCOLS["rgb-uint8"], images, set="", scale=scale, degraded_by=by))
-        lr = {c: jnp.stack([as_read(middle(task.lr), channels=c) for task in made]) for c in (1, 3)}
+        lr = {c: jnp.stack([network_input(middle(task.lr), channels=c) for task in made]) for c in (1, 3)}
         widths = [width(np.stack([task.known.kernel for task in made]))]
         widths += [width(np.asarray(predict(lr[m.channels]))) for predict, m in zip(predictors, modules, strict=True)]
         rows.append([sigma, *(f"{w.mean():.2f} ± {w.std():.2f}" for w in widths)])

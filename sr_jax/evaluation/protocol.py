@@ -85,7 +85,7 @@ class Protocol(abc.ABC):
     def picture(self, task: Task, sr: Float[np.ndarray, "sh sw c"]) -> Picture:
         """The SR image of a network whose output `sr` is Y or RGB in [0, 1].
 
-        A colour image of Y gets CbCr that bicubic interpolation enlarges. For a gray image, RGB is averaged.
+        Y of a colour image gets CbCr, which is enlarged with bicubic interpolation. RGB of a gray image is averaged.
         """
 
 

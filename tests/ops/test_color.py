@@ -156,3 +156,5 @@ def test_what_a_network_reads(rng, xp):
     np.testing.assert_allclose(read[3], rgb / 255, rtol=1e-6)
     np.testing.assert_allclose(gray[1], rgb[..., :1] / 255, rtol=1e-6)
     np.testing.assert_allclose(gray[3], np.repeat(rgb[..., :1] / 255, 3, -1), rtol=1e-6)
+    white = color.network_input(xp.full((2, 2, 3), 255, np.uint8), channels=1)
+    np.testing.assert_allclose(white, np.full((2, 2, 1), 235 / 255), rtol=1e-6)  # Y of BT.601 lies in [16, 235]

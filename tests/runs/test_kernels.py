@@ -63,15 +63,6 @@ def test_the_axes_of_a_blur_and_of_g():
     assert (g.get_title(), g.get_xlabel()) == ("G", "HR pixels from the middle of the LR pixel")
 
 
-def test_pixels_as_networks_read_them(rng):
-    rgb = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
-    np.testing.assert_allclose(kernels.as_read(rgb, channels=3), rgb / 255, rtol=1e-6)
-    gray = kernels.as_read(rgb[..., :1], channels=3)
-    np.testing.assert_allclose(gray, np.repeat(rgb[..., :1] / 255, 3, -1), rtol=1e-6)
-    white = kernels.as_read(np.full((2, 2, 3), 255, np.uint8), channels=1)
-    np.testing.assert_allclose(white, np.full((2, 2, 1), 235 / 255), rtol=1e-6)  # Y of BT.601 lies in [16, 235]
-
-
 def test_parameters_are_those_of_the_file():
     fresh, other = (build.build_network(Config(model=DECONV, seed=seed)).params for seed in (0, 1))
     module = kernels.with_parameters(build.make_module(Config(model=DECONV, seed=0)), other)
