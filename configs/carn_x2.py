@@ -1,15 +1,17 @@
-"""CARN x2 on DIV2K, as its authors' code trains it (Ahn et al., ECCV 2018).
+"""CARN x2 on DIV2K, trained as in its authors' code (Ahn et al., ECCV 2018).
 
     python -m sr_jax.train --config configs/carn_x2.py --config.data.root=DIR
 
-DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to there (docs/data.md). x3 and x4: `--config.scale=`, with
-`--config.data.patch=` 192 and 256, so that the LR patch stays 64.
+DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to it (docs/data.md). For x3 and x4, give `--config.scale=` and
+`--config.data.patch=` 192 or 256, so that the LR patch stays 64.
 
 Expected: 37.76 dB on Set5 and 33.52 dB on Set14; 32.09 on B100, 31.92 on Urban100, 38.36 on Manga109 (published, Y-PSNR).
-x3: 34.29 / 30.29 / 29.06 / 28.06 / 33.50, x4: 32.13 / 28.60 / 27.58 / 26.07 / 30.47. All as SwinIR's authors list them.
+x3: 34.29 / 30.29 / 29.06 / 28.06 / 33.50, x4: 32.13 / 28.60 / 27.58 / 26.07 / 30.47. All numbers are from SwinIR's tables.
 
-Differs: one network a scale, where the published one has an upsampler for each and draws the scale at every step; and DIV2K
-alone, as in the code, where the paper adds the 291 images.
+Time: not measured; this config has not been run to its end.
+
+What differs: here each scale has a network of its own. The published network has one upsampler for each scale and draws the
+scale at every step. As in the code, DIV2K is the only training set; the paper adds the 291 images.
 """
 
 from sr_jax.config import CARNConfig, Config, DataConfig, EvalConfig, OptimConfig

@@ -2,13 +2,15 @@
 
     python -m sr_jax.train --config configs/converse_srresnet_x4.py --config.data.root=DIR
 
-DIR holds `Set5/` and `Set14/`; DIV2K and Flickr2K are downloaded to there if they are missing (docs/data.md).
+DIR holds `Set5/` and `Set14/`; DIV2K and Flickr2K are downloaded to it if they are missing (docs/data.md).
 
 Expected: 32.25 dB on Set5 and 28.72 dB on Set14 (published, Y-PSNR; cszn/ConverseNet, README).
 
-The published code evaluates only. What it does not say is taken from the SRResNet of the same authors' training code
-(cszn/KAIR): batches of 32 patches of 96 pixels, Adam at 1e-4, halved every 200,000 steps, L1. The number of steps and the
-data are ours. In float32: in bfloat16 its small lambdas magnify what is rounded.
+Time: not measured; this config has not been run to its end.
+
+The published code only evaluates. What it does not tell is taken from the SRResNet of the same authors' training code
+(cszn/KAIR): batches of 32 patches of 96 pixels, Adam at 1e-4, halved every 200,000 steps, and an L1 loss. The number of steps
+and the data are our choice. The network computes in float32, because bfloat16 rounds too coarsely for its small lambdas.
 """
 
 from sr_jax.config import Config, ConverseSRResNetConfig, DataConfig, EvalConfig, OptimConfig

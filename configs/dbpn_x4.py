@@ -1,14 +1,16 @@
-"""D-DBPN x4, as its paper has it (Haris et al., CVPR 2018).
+"""D-DBPN x4, trained as in its paper (Haris et al., CVPR 2018).
 
     python -m sr_jax.train --config configs/dbpn_x4.py --config.data.root=DIR
 
-DIR holds `Set5/` and `Set14/`; DIV2K and Flickr2K are downloaded to there (docs/data.md). x2 and x8: `--config.scale=`, with
-`--config.data.patch=` 64 and 256, so that the LR patch stays 32.
+DIR holds `Set5/` and `Set14/`; DIV2K and Flickr2K are downloaded to it (docs/data.md). For x2 and x8, give `--config.scale=`
+and `--config.data.patch=` 64 or 256, so that the LR patch stays 32.
 
 Expected: 32.47 dB on Set5 and 28.82 dB on Set14; 27.72 on B100, 26.38 on Urban100, 30.91 on Manga109 (published, Y-PSNR).
-x2: 38.09 / 33.85 / 32.27 / 32.55 / 38.89. Both as SwinIR's authors list them.
+x2: 38.09 / 33.85 / 32.27 / 32.55 / 38.89. Both rows are from SwinIR's tables.
 
-Differs: the paper trains on ImageNet too, and without flips and rotations. The loss is that of the authors' code.
+Time: not measured; this config has not been run to its end.
+
+What differs: the paper also trains on ImageNet, and without flips and rotations. The loss is that of the authors' code.
 """
 
 from sr_jax.config import Config, DataConfig, DBPNConfig, EvalConfig, OptimConfig

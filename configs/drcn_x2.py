@@ -1,23 +1,27 @@
-"""DRCN x2 on the 91 images, as its paper has it (Kim et al., CVPR 2016).
+"""DRCN x2 on the 91 images, trained as in its paper (Kim et al., CVPR 2016).
 
     python -m sr_jax.train --config configs/drcn_x2.py --config.data.root=DIR
 
-DIR holds `T91/`, `Set5/` and `Set14/` (docs/data.md). Other scales: `--config.scale=3` or 4.
+DIR holds `T91/`, `Set5/` and `Set14/` (docs/data.md). For other scales, give `--config.scale=3` or 4.
 
 Expected: 37.63 dB on Set5 and 33.04 dB on Set14 (published, Y-PSNR).
 
-As in the paper: batches of 64, SGD with momentum 0.9, a learning rate that falls from 1e-2 by tenths to 1e-6, weight decay of
-1e-4. The paper lowers the rate when the error on held-out images has not fallen for 5 epochs; here after every 40,000 steps.
-Its loss is half a sum over pixels, ours a mean, which its weight decay is divided by; its rate is not, as without shortened
-gradients either diverges at it within a few steps.
-The weight alpha of the recursions' own losses falls in the paper, and is constant here. Patches have 48 pixels, which every
-scale divides, in place of 41.
+Time: not measured; this config has not been run to its end.
+
+As in the paper: batches of 64, SGD with momentum 0.9, a learning rate that falls from 1e-2 by tenths to 1e-6, and a weight
+decay of 1e-4.
+
+What differs: the paper lowers the rate when the error on held-out images has not fallen for 5 epochs; here it falls every
+40,000 steps. The paper's loss is half a sum over pixels and ours is a mean, so the weight decay is divided by the ratio of the
+two. The rate is that of the paper. Gradients are clipped, because without clipping training diverges within a few steps with
+either loss. The weight alpha of the recursions' own losses falls in the paper and is constant here. Patches have 48 pixels in
+place of 41, because every scale divides 48.
 """
 
 from sr_jax.config import Config, DataConfig, DRCNConfig, EvalConfig, OptimConfig
 
 PATCH = 48
-HALF_SUM = PATCH**2 / 2  # what the paper's loss is, in units of ours
+HALF_SUM = PATCH**2 / 2  # the paper's loss divided by ours
 
 config = Config(
     scale=2,

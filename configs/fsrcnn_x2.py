@@ -1,4 +1,4 @@
-"""FSRCNN x2 on the 91 images and General-100, as its paper has it (Dong et al., ECCV 2016).
+"""FSRCNN x2 on the 91 images and General-100, the data of its paper (Dong et al., ECCV 2016).
 
     python -m sr_jax.train --config configs/fsrcnn_x2.py --config.data.root=DIR
 
@@ -6,8 +6,10 @@ DIR holds `T91/`, `General-100/`, `Set5/` and `Set14/` (docs/data.md).
 
 Expected: 37.09 dB on Set5 and 32.65 dB on Set14 (docs/results.md; published: 37.00 and 32.63 dB, Y-PSNR).
 
-The paper trains with SGD for days; this is its network and data with Adam, an L1 loss and a cosine for about an hour on two CPU
-cores. Its copies of the images at 0.6 to 0.9 of their size are left out.
+Time: about an hour on two CPU cores; 174 minutes when they were shared with other work (configs/README.md).
+
+What differs: the paper trains with SGD for days. Here its network and its data are trained with Adam, an L1 loss and a cosine,
+and without copies of the images at 0.6 to 0.9 of their size.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig

@@ -1,11 +1,13 @@
-"""IMDN x2 on DIV2K, as its authors' code trains it (Hui et al., ACM MM 2019).
+"""IMDN x2 on DIV2K, trained as in its authors' code (Hui et al., ACM MM 2019).
 
     python -m sr_jax.train --config configs/imdn_x2.py --config.data.root=DIR
 
-DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to there (docs/data.md). x3 and x4: `--config.scale=` alone.
+DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to it (docs/data.md). For x3 and x4, give only `--config.scale=`.
 
 Expected: 38.00 dB on Set5 and 33.63 dB on Set14; 32.19 on B100, 32.17 on Urban100, 38.88 on Manga109 (published, Y-PSNR).
-x3: 34.36 / 30.32 / 29.09 / 28.17 / 33.61, x4: 32.21 / 28.58 / 27.56 / 26.04 / 30.45. All as SAFMN's authors list them.
+x3: 34.36 / 30.32 / 29.09 / 28.17 / 33.61, x4: 32.21 / 28.58 / 27.56 / 26.04 / 30.45. All numbers are from SAFMN's tables.
+
+Time: not measured; this config has not been run to its end.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, IMDNConfig, OptimConfig

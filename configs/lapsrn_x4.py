@@ -1,23 +1,27 @@
-"""LapSRN x4 on the 91 images and BSDS200, as its paper has it (Lai et al., CVPR 2017).
+"""LapSRN x4 on the 91 images and BSDS200, trained as in its paper (Lai et al., CVPR 2017).
 
     python -m sr_jax.train --config configs/lapsrn_x4.py --config.data.root=DIR
 
-DIR holds `T91/`, `BSDS200/`, `Set5/` and `Set14/` (docs/data.md). Other scales: `--config.scale=2`; at 8 the paper has fewer
-layers, `--config.scale=8 --config.model.depth=5`.
+DIR holds `T91/`, `BSDS200/`, `Set5/` and `Set14/` (docs/data.md). For x2, give `--config.scale=2`. For x8, the paper has fewer
+layers: give `--config.scale=8 --config.model.depth=5`.
 
 Expected: 31.54 dB on Set5 and 28.19 dB on Set14 (published, Y-PSNR).
 
+Time: not measured; this config has not been run to its end.
+
 As in the paper: the Charbonnier loss at every level, patches of 128 pixels in batches of 64, SGD with momentum 0.9, a learning
-rate of 1e-5 that is halved every 50 epochs of 1,000 steps, weight decay of 1e-4. Its loss is a sum over pixels, and its
-learning rate and weight decay are for that; ours is a mean, and gradients are shortened, without which it diverges here
-within three steps. It also shrinks images at random, to 0.5 to 1 of their size, which
-is left out, as are images smaller than a patch. The number of steps is ours.
+rate of 1e-5 that is halved every 50 epochs of 1,000 steps, and a weight decay of 1e-4.
+
+What differs: the paper's loss is a sum over pixels, and its learning rate and weight decay belong to that sum. Ours is a mean,
+and both are converted. Gradients are clipped, because otherwise training diverges within three steps. The paper also shrinks
+images at random to 0.5 to 1 of their size; this is left out, and so are images that are smaller than a patch. The number of
+steps is our choice.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, LapSRNConfig, OptimConfig
 
 PATCH = 128
-SUM = PATCH**2  # what the paper's loss is, in units of ours
+SUM = PATCH**2  # the paper's loss divided by ours
 
 config = Config(
     scale=4,

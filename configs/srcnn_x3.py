@@ -1,20 +1,25 @@
-"""SRCNN 9-5-5 x3 on the 91 images, as its paper has it (Dong et al., TPAMI 2016).
+"""SRCNN 9-5-5 x3 on the 91 images, trained as in its paper (Dong et al., TPAMI 2016).
 
     python -m sr_jax.train --config configs/srcnn_x3.py --config.data.root=DIR
 
-DIR holds `T91/`, `Set5/` and `Set14/` (docs/data.md). Other scales: `--config.scale=2` or 4; 9-1-5: `--config.model.f2=1`.
+DIR holds `T91/`, `Set5/` and `Set14/` (docs/data.md). For other scales, give `--config.scale=2` or 4. For 9-1-5, give
+`--config.model.f2=1`.
 
-Expected: 32.83 dB on Set5 and 29.26 dB on Set14 (Y-PSNR; published for these 91 images by FSRCNN's paper, Table 4). The
-well-known 32.75 and 29.28 dB are those of the network that was trained on ImageNet.
+Expected: 32.83 dB on Set5 and 29.26 dB on Set14 (Y-PSNR; published for these 91 images in the paper of FSRCNN, Table 4). The
+well-known 32.75 and 29.28 dB belong to the network that was trained on ImageNet.
 
-As in the paper: SGD with momentum, the last layer ten times slower, 8 * 10^8 examples. Its loss is half a sum over
-the 21 x 21 pixels that 33 x 33 leave without padding, and its learning rate of 1e-4 is for that; ours is a mean. Patches have
-36 pixels, which every scale divides, and are padded with zeros.
+Time: not measured; this config has not been run to its end.
+
+As in the paper: SGD with momentum, a last layer that learns ten times slower, and 8 * 10^8 examples.
+
+What differs: the paper's loss is half a sum over the 21 x 21 pixels that remain of 33 x 33 without padding, and its learning
+rate of 1e-4 belongs to that sum. Ours is a mean, and the rate is converted. Patches have 36 pixels, because every scale divides
+36, and they are padded with zeros.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, SRCNNConfig
 
-HALF_SUM = 21**2 / 2  # what the paper's loss is, in units of ours
+HALF_SUM = 21**2 / 2  # the paper's loss divided by ours
 
 config = Config(
     scale=3,

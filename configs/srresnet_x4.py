@@ -1,14 +1,17 @@
-"""SRResNet without batch normalisation x4 on DIV2K, as its public implementation trains it (XPixelGroup/BasicSR).
+"""SRResNet without batch normalisation x4 on DIV2K, trained as in its public implementation (XPixelGroup/BasicSR).
 
     python -m sr_jax.train --config configs/srresnet_x4.py --config.data.root=DIR
 
-DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to there (docs/data.md). x2 and x3: `--config.scale=`, with a
-`--config.data.patch=` that it divides.
+DIR holds `Set5/` and `Set14/`; DIV2K is downloaded to it (docs/data.md). For x2 and x3, give `--config.scale=` and a
+`--config.data.patch=` that the scale divides.
 
-Expected: 32.21 dB on Set5 and 28.60 dB on Set14; 27.59 on B100, 26.09 on Urban100 (published for this network with a pixel
-shuffle by the authors of ConverseNet, Y-PSNR). The SRGAN paper has 32.05 / 28.49 / 27.58 for its own, trained on ImageNet.
+Expected: 32.21 dB on Set5 and 28.60 dB on Set14; 27.59 on B100, 26.09 on Urban100 (Y-PSNR; published by the authors of
+ConverseNet for this network with a pixel shuffle). The SRGAN paper has 32.05 / 28.49 / 27.58 for its network, which was trained
+on ImageNet.
 
-Differs: four cosines of 250,000 steps, each from the peak, are one here.
+Time: not measured; this config has not been run to its end.
+
+What differs: the implementation has four cosines of 250,000 steps, each from the peak; here there is one cosine.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, SRResNetConfig

@@ -1,18 +1,23 @@
-"""USRNet x4 on DF2K under the classical degradation: blur, subsampling, noise (Zhang et al., CVPR 2020).
+"""USRNet x4 on DF2K with the classical degradation: blur, subsampling and noise (Zhang et al., CVPR 2020).
 
     python -m sr_jax.train --config configs/usrnet_x4.py --config.data.root=DIR
 
-DIR holds `Set5/` and `Set14/`; DIV2K and Flickr2K are downloaded to there if they are missing (docs/data.md).
+DIR holds `Set5/` and `Set14/`; DIV2K and Flickr2K are downloaded to it if they are missing (docs/data.md). For USRNet-tiny,
+give `--config.model.name=usrnet-tiny`. For x2 and x3, give `--config.scale=`.
 
-Expected: 32.45 dB on Set5 and 28.83 dB on Set14 (published, Y-PSNR on bicubic LR, with the kernel of the bicubic reduction as
-what is known; cszn/USRNet, README). x2: 37.72 / 33.49, x3: 34.45 / 30.51, with --config.scale=. The kernel and the noise of
-each patch are drawn and told: 25 x 25 kernels, half of them anisotropic Gaussians and half motion blurs, sigma up to 25.
+Expected: 32.45 dB on Set5 and 28.83 dB on Set14; x2: 37.72 / 33.49, x3: 34.45 / 30.51 (published, Y-PSNR; cszn/USRNet, README).
+These are on bicubic LR, and the network is told the kernel of the bicubic reduction.
 
-The paper trains one network for all scales, with one of x1 to x4 drawn for each batch; a run here has one scale. Its patches
-are blurred as if they were periodic; ours are cut from the blurred image and extended until they are, as its test does with
-LR, and its kernels are centred on the kept pixel. Batches of 48 patches of 96 pixels, Adam at 1e-4,
-halved every 100,000 steps down to 0.0625e-4, and L1 are those of its authors' training code (cszn/KAIR). USRNet-tiny:
---config.model.name=usrnet-tiny.
+Time: not measured; this config has not been run to its end.
+
+In training, the network is told the kernel and the noise that are drawn for each patch. Kernels have 25 x 25 taps; half of them
+are anisotropic Gaussians and half motion blurs. The noise has a sigma of at most 25. Batches of 48 patches of 96 pixels, an L1
+loss, and Adam at 1e-4, halved every 100,000 steps down to 0.0625e-4, are those of the authors' training code (cszn/KAIR).
+
+What differs: the paper trains one network for all scales, and draws one of x1 to x4 for each batch; here each scale has a
+network of its own. The paper blurs patches as if they were periodic; ours are cut from the blurred image and then extended
+until they are periodic, which the paper's test does with LR. The paper's kernels are centred on the kept pixel; ours are
+centred on the cell, so that LR lies as after a bicubic reduction.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, USRNetConfig

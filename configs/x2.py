@@ -1,9 +1,10 @@
-"""FSRCNN x2 on the photographs that scikit-image carries: a first network in minutes, on a laptop, without a network.
+"""FSRCNN x2 on the photographs that come with scikit-image: a first network in minutes, and nothing to download.
 
     python -m sr_jax.train --config configs/x2.py
 
-Expected: +2.0 dB Y-PSNR over bicubic on the three held-out photographs, in about
-3 minutes on two CPU cores (configs/README.md).
+Expected: +2.0 dB Y-PSNR over bicubic on the three held-out photographs (configs/README.md).
+
+Time: about 3 minutes on two CPU cores.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig
