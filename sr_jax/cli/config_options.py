@@ -41,7 +41,7 @@ def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, d
     name, argv = take(argv, NETWORK_KEY)  # the network decides which keys there are
     base = configs.load(file) if file else configs.Config()
     if name is not None:
-        base = dataclasses.replace(base, model=find_network(name, NETWORK_KEY, configs.NETWORKS | _default_networks()))
+        base = dataclasses.replace(base, model=find_network(name, NETWORK_KEY, _default_networks() | configs.NETWORKS))
     return parse(
         into,
         argv,
@@ -69,7 +69,7 @@ def _default_networks() -> dict[str, Any]:
 
 
 REGISTRY = tyro.constructors.ConstructorRegistry()
-"""How the keys of a config are read and shown that tyro does not know."""
+"""How tyro reads and shows the keys whose types it does not know."""
 
 _DEGRADATION: Any = get_args(configs.Degradation)[0]
 

@@ -66,14 +66,14 @@ def group(cls: type[T]) -> type[T]:
     return made  # pyright: ignore[reportReturnType]
 
 
-def explain(error: ValidationError, group: type) -> str:
+def explain(error: ValidationError, root: type) -> str:
     """Returns a pydantic error as one line that says for each wrong key what would be right.
 
     If items of a tuple are wrong, pydantic also reports the tuple as too short; only the items are reported here.
     """
     details = error.errors()
     parents = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
-    return "; ".join(_explain_one(detail, _locate(detail["loc"], group)) for detail in details if detail["loc"] not in parents)
+    return "; ".join(_explain_one(detail, _locate(detail["loc"], root)) for detail in details if detail["loc"] not in parents)
 
 
 def members(annotation: Any) -> dict[str, Any]:
@@ -105,8 +105,8 @@ class _Place(NamedTuple):
     """The type of the key's value; None if the group has no such key."""
 
 
-def _locate(loc: tuple[int | str, ...], group: type) -> _Place:
-    path, owner, annotation = "", group, group
+def _locate(loc: tuple[int | str, ...], root: type) -> _Place:
+    path, owner, annotation = "", root, root
     for part in loc:
         if isinstance(part, int):
             path, annotation = f"{path}[{part}]", _item(annotation, part)
@@ -138,11 +138,14 @@ def _hint(path: str, owner: type) -> str:
     """What to write in place of a key that a group does not have."""
     keys, groups = _nested_keys(owner), _groups(owner)
     key, note = find_key(path, keys)
-    outer, _, inner = key.partition(".")
     if not key:
         return note or f"it has {', '.join(_annotations(owner))}"
-    written = f"{outer}={groups[outer].__name__}({inner}=...)" if outer in groups else repr(key) if key in keys else key
-    return f"did you mean {written}?{f' {note[0].upper()}{note[1:]}' if note else ''}"
+    outer, _, inner = key.partition(".")
+    if outer in groups:
+        key = f"{outer}={groups[outer].__name__}({inner}=...)"
+    elif key in keys:
+        key = repr(key)
+    return f"did you mean {key}?{f' {note[0].upper()}{note[1:]}' if note else ''}"
 
 
 def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

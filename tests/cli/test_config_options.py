@@ -80,7 +80,6 @@ def test_the_arguments_are_not_changed():
             "Expected one of ('bicubic', 'classical', 'real-esrgan').",
         ),
         ("--config.data.patch=7", "config: data.patch=7 is not a multiple of scale=2; use 6 or 8"),
-        ("--config.steps", "missing value for argument '--config.steps'. Expected 1 values."),
         ("--config", "--config: give a value"),
         ("--config.model.name", "--config.model.name: give a value"),
         ("--workdri=x", "--workdri: no such option; did you mean --workdir?"),
