@@ -82,3 +82,14 @@ def run(sets, tmp_path_factory, cache) -> Path:
     )
     train(config, directory, cache=cache)
     return directory
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """A folder of smooth random pictures, one of them gray."""
+    rng = np.random.default_rng(2)
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, shape in {"a": (6, 7, 3), "b": (7, 6, 3), "gray": (6, 6, 1)}.items():
+        coarse = rng.integers(0, 256, shape, dtype=np.uint8)
+        Image.fromarray(coarse.squeeze()).resize((48, 40), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    return folder
