@@ -17,12 +17,14 @@ STAMP := $(or $(firstword $(MADE)),$(VENV)/made-by-$(VERSION))
 endif
 IN = $(VENV)/bin
 
-.PHONY: train test lint parity env clean help
+.PHONY: train test test-all lint format parity env clean help
 
 help:
 	@echo "make train    train the x2 network of configs/x2.py and evaluate it"
-	@echo "make test     run the tests"
+	@echo "make test     run the quick tests"
+	@echo "make test-all run all tests"
 	@echo "make lint     format check, lint, types"
+	@echo "make format   format the code, and mend what the linter can mend"
 	@echo "make parity   compare with PyTorch, live (installs it)"
 	@echo "make env      only set up; PYTHON=python3.12 make env chooses the interpreter"
 
@@ -30,7 +32,14 @@ train: $(VENV)/installed
 	$(IN)/python -m sr_jax.train --config configs/x2.py
 
 test: $(VENV)/installed-test
+	$(IN)/python -m pytest -q -m "not torch and not slow" -n auto --maxprocesses 4
+
+test-all: $(VENV)/installed-test
 	$(IN)/python -m pytest -q -m "not torch" -n auto --maxprocesses 4
+
+format: $(VENV)/installed-lint
+	$(IN)/ruff format .
+	$(IN)/ruff check --fix .
 
 lint: $(VENV)/installed-lint
 	$(IN)/ruff format --check .
