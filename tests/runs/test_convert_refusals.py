@@ -102,7 +102,7 @@ def test_bad_options(call_convert, fsrcnn_state, arguments, message):
 def test_bad_sizes(call_convert, fsrcnn_state):
     for option, message in (
         ("--network.d=0", "d=0: input should be greater than 0"),
-        ("--network.name=edsr", "unrecognized options: --network.name=edsr"),
+        ("--network.name=edsr", "--network.name is called --network"),
     ):
         status, _, err, is_written = call_convert(fsrcnn_state, *OPTIONS, option)
         assert (status, is_written) == (2, False)
