@@ -2,9 +2,9 @@
 
     python benchmarks/dispatch.py --config configs/x2.py --steps_per_dispatch 1 4
 
-Times the training loop's own parts on all devices of this machine, the variants in turn, round after round, and prints the
-median images/s of each and the median of its ratios to the first. `loop` is `lax.scan`, `unrolled` repeats the step in the
-program, as the training loop does on CPUs; for more than a few steps that takes long to compile.
+The script times the parts of the training loop on all devices of this machine. It runs all variants in each round, and prints
+the median images/s of each variant and the median of its ratios to the first one. `loop` is `lax.scan`. `unrolled` repeats the
+step in the program, as the training loop does on CPUs, and takes long to compile for more than a few steps.
 """
 
 import argparse
@@ -19,38 +19,44 @@ import platformdirs
 from tabulate import tabulate
 
 from sr_jax import config as configs
-from sr_jax.build import network as build
-from sr_jax.build import training_images as inputs
+from sr_jax.build import degradation as degradations
+from sr_jax.build.evaluator import open_evaluation_sets
+from sr_jax.build.network import make_network
+from sr_jax.build.optimizer import make_optimizer
+from sr_jax.build.pipeline import make_pipeline, make_sampler
+from sr_jax.build.step import make_train_step
+from sr_jax.build.training_images import load_training_images
 from sr_jax.config import Config
 from sr_jax.data import pipelines
-from sr_jax.training import state
+from sr_jax.system.compilation import use_compilation_cache
+from sr_jax.training import state as states
 from sr_jax.training.devices import Spread
-from sr_jax.training.step import make_dispatch
+from sr_jax.training.step import Constants, make_dispatch
 
 
 def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) -> Callable[[], float]:
-    """A function that trains for some dispatches, data included, and returns the images per second."""
-    images = inputs.load_training_images(config, cache)
-    sampler = inputs.make_sampler(config, images)
-    network = build.build_network(config)
-    optimizer, _ = build.make_optimizer(config)
-    step = build.make_train_step(config, network, optimizer)
-    on_host, on_device, resident = inputs.make_pipeline(config, images.packs)
-    spread = Spread(
-        make_dispatch(step, on_device, unroll=unroll),
+    """Returns a function that trains for some dispatches, including the input pipeline, and returns images/s."""
+    network, degradation = make_network(config), degradations.of_training(config)
+    optimizer = make_optimizer(config)
+    step = make_train_step(config, network, degradation, optimizer)
+    images = load_training_images(config, degradation, open_evaluation_sets(config, cache), cache)
+    sampler = make_sampler(config, images)
+    pipeline = make_pipeline(config, images, margin=degradation.margin)
+    dispatch = Spread(
+        make_dispatch(step, pipeline.on_device, unroll=unroll),
         kind=config.parallel,
         batch=config.data.batch,
         devices=jax.devices(),
     )
-    resident = spread.replicate(resident)
+    constants = dispatch.replicate(Constants(images=pipeline.images))
     n = config.steps_per_dispatch
-    now = spread.replicate(state.create(network.params, optimizer))
+    state = dispatch.replicate(states.create(network.params, optimizer))
 
     def run() -> float:
-        nonlocal now
+        nonlocal state
         items = pipelines.dispatches(
             sampler,
-            lambda plan: spread.put(on_host(plan)),
+            lambda plan: dispatch.put(pipeline.on_host(plan)),
             start=0,
             stop=(dispatches + 1) * n,
             steps_per_dispatch=n,
@@ -58,12 +64,12 @@ def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) 
             threads=config.data.threads,
             prefetch=config.data.prefetch,
         )
-        now, metrics = spread(now, resident, next(items))
+        state, metrics = dispatch(state, constants, next(items))
         jax.block_until_ready(metrics)
         begin = time.perf_counter()
         for item in items:
             before = metrics
-            now, metrics = spread(now, resident, item)
+            state, metrics = dispatch(state, constants, item)
             jax.block_until_ready(before)  # one dispatch ahead, as in the training loop
         jax.block_until_ready(metrics)
         return config.data.batch * n * dispatches / (time.perf_counter() - begin)
@@ -75,14 +81,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="configs/x2.py")
     parser.add_argument("--steps_per_dispatch", type=int, nargs="+", default=[1, 100])
-    parser.add_argument("--batch", type=int, default=None, help="instead of the config's")
-    parser.add_argument("--steps", type=int, default=200, help="of each variant in each round")
+    parser.add_argument("--batch", type=int, default=None, help="batch size; by default the config's")
+    parser.add_argument("--steps", type=int, default=200, help="steps of each variant in each round")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--loop_on_cpu", action="store_true", help="time lax.scan on a CPU too")
+    parser.add_argument("--loop_on_cpu", action="store_true", help="also times lax.scan on a CPU")
     options = parser.parse_args()
 
     cache = platformdirs.user_cache_path("sr_jax")
-    build.use_compilation_cache(cache)
+    use_compilation_cache(cache)
     base = configs.load(options.config)
     on_cpu = jax.default_backend() == "cpu"
     variants = {}
@@ -99,7 +105,7 @@ def main() -> None:
                 name = (pipeline, n, "unrolled" if unroll else "loop")
                 variants[name] = make_variant(config, cache, unroll=unroll, dispatches=max(1, options.steps // n))
     for run in variants.values():
-        run()  # compiles
+        run()  # this compiles
     rounds = [{name: run() for name, run in variants.items()} for _ in range(options.rounds)]
     first = next(iter(variants))
     lines = [

@@ -1,14 +1,14 @@
-"""How many patches a second does the input pipeline deliver, next to what training consumes, and next to PyTorch's DataLoader?
+"""How many patches/s does the input pipeline deliver, compared with a training step and with PyTorch's DataLoader?
 
     pip install -e .[torch]
     python benchmarks/input.py --images FOLDER
 
-All work on the same images, which are first written as PNG into a temporary folder, with the same batch and patch, in turn,
-round after round; printed are the medians and the medians of the ratios. The DataLoader does what plain training code does:
-for every patch a worker decodes a PNG, cuts a random patch, flips it and makes it a tensor. It makes no LR patch, while ours
-cuts a margin for it. FSRCNN's training step is timed on a batch that lies on the devices already.
+All use the same images, batch and patch size. The images are first written as PNG files into a temporary folder. All are timed
+in each round, and the script prints the medians and the medians of the ratios. The DataLoader does what plain training code
+does: for every patch, a worker decodes a PNG file, cuts a random patch, flips it, and converts it to a tensor. It makes no LR
+patch, while our pipeline cuts a margin for it. FSRCNN's training step is timed on a batch that is on the devices already.
 
-Without PyTorch its row is missing.
+Without PyTorch, the row of the DataLoader is missing.
 """
 
 import argparse
@@ -28,24 +28,27 @@ import numpy as np
 from PIL import Image as PILImage
 from tabulate import tabulate
 
-from sr_jax.build import network as build
+from sr_jax.build.degradation import of_training
+from sr_jax.build.network import make_network
+from sr_jax.build.optimizer import make_optimizer
+from sr_jax.build.step import make_train_step
 from sr_jax.config import Config, DataConfig, EvalConfig
 from sr_jax.data import pack, pipelines
 from sr_jax.data.images import SUFFIXES, Image, decode_image
 from sr_jax.data.plan import Plan, Sampler
-from sr_jax.training import state
+from sr_jax.training import state as states
 from sr_jax.training.devices import Spread
-from sr_jax.training.step import make_dispatch
+from sr_jax.training.step import Constants, make_dispatch
 
 torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 
 READY = 10
-"""More items than any of the iterators prepares ahead."""
+"""More items than any iterator prepares ahead."""
 STEP, LOADER = "FSRCNN's training step", "PyTorch DataLoader, PNG decoded for every patch"
 
 
 def write_png(folder: Path, scratch: Path, *, least: int) -> list[Path]:
-    """PNG copies, in RGB, of all images of a folder that are not smaller than a patch."""
+    """Copies the images of a folder that are not smaller than a patch, as RGB images in PNG files."""
     paths = []
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
         with PILImage.open(path) as image:
@@ -58,7 +61,7 @@ def write_png(folder: Path, scratch: Path, *, least: int) -> list[Path]:
 
 
 def per_second(items: Iterator[Any], *, examples: int, seconds: float) -> float:
-    """Examples a second of an iterator whose items have so many; what it prepared while others were timed is left out."""
+    """Measures the examples/s of an iterator. The items that it prepared while others were timed do not count."""
     for _ in range(READY):
         next(items)
     begin, count, item = time.perf_counter(), 0, None
@@ -70,14 +73,14 @@ def per_second(items: Iterator[Any], *, examples: int, seconds: float) -> float:
 
 
 def our_pipelines(images: pipelines.Images, config: Config) -> dict[str, Iterator[Any]]:
-    """Endless batches: as NumPy arrays, on the devices, and the plans of the resident pipeline on the devices."""
+    """Returns endless iterators over batches on the host, batches on the devices, and plans on the devices."""
     data, n = config.data, config.steps_per_dispatch
     sizes = list(zip(images.hr.height.tolist(), images.hr.width.tolist(), strict=True))
     options = {"patch": data.patch, "scale": config.scale, "batch": data.batch, "seed": 0, "names": list(map(str, sizes))}
     sampler = Sampler(sizes, **options)
     spread = Spread(lambda *_: ((), ()), kind="shard_map", batch=data.batch, devices=jax.devices())
     cut = functools.partial(
-        pipelines.host_batch, images, patch=data.patch, margin=build.make_degrade(config).margin, scale=config.scale
+        pipelines.host_batch, images, patch=data.patch, margin=of_training(config).margin, scale=config.scale
     )
     fetches: dict[str, Callable[[Plan], Any]] = {
         "host pipeline, NumPy arrays": cut,
@@ -100,19 +103,24 @@ def our_pipelines(images: pipelines.Images, config: Config) -> dict[str, Iterato
 
 
 def training_steps(config: Config, batch: Any) -> Iterator[Any]:
-    """Endless training steps on one batch."""
-    network = build.build_network(config)
-    optimizer, _ = build.make_optimizer(config)
-    dispatch = make_dispatch(build.make_train_step(config, network, optimizer), lambda _, item: item, unroll=True)
-    spread = Spread(dispatch, kind=config.parallel, batch=config.data.batch, devices=jax.devices())
-    now, item = spread.replicate(state.create(network.params, optimizer)), spread.put(batch)
+    """Yields endless training steps on one batch."""
+    network, optimizer = make_network(config), make_optimizer(config)
+    step = make_train_step(config, network, of_training(config), optimizer)
+    dispatch = Spread(
+        make_dispatch(step, lambda _, item: item, unroll=True),
+        kind=config.parallel,
+        batch=config.data.batch,
+        devices=jax.devices(),
+    )
+    constants = dispatch.replicate(Constants(images=()))
+    state, item = dispatch.replicate(states.create(network.params, optimizer)), dispatch.put(batch)
     while True:
-        now, metrics = spread(now, (), item)
+        state, metrics = dispatch(state, constants, item)
         yield jax.block_until_ready(metrics)
 
 
 class RandomPatches:
-    """A dataset as it is written for PyTorch: a file is opened and decoded for each patch."""
+    """A usual PyTorch dataset, which opens and decodes a file for each patch."""
 
     def __init__(self, paths: list[Path], patch: int):
         self._paths, self._patch = paths, patch
@@ -145,10 +153,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, default=Path(data, "BSDS200") if data else None, required=not data)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each run in each round")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds for each row in each round")
     parser.add_argument("--threads", type=int, default=DataConfig().threads)
     parser.add_argument("--steps_per_dispatch", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2, help="of the DataLoader")
+    parser.add_argument("--workers", type=int, default=2, help="workers of the DataLoader")
     options = parser.parse_args()
 
     config = Config(
@@ -173,7 +181,7 @@ def main() -> None:
         def time_all(seconds: float) -> dict[str, float]:
             return {name: per_second(items, examples=examples[name], seconds=seconds) for name, items in runs.items()}
 
-        time_all(0.1)  # compiles, and starts workers
+        time_all(0.1)  # this compiles, and starts the workers
         rounds = [time_all(options.seconds) for _ in range(options.rounds)]
 
     def ratio(name: str, other: str) -> float | None:

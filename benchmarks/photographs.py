@@ -1,9 +1,9 @@
-"""Which of scikit-image's images are good to train on? The question behind `PHOTOGRAPHS` in sr_jax/data/sources.py.
+"""Which of scikit-image's images are good training images? `PHOTOGRAPHS` in sr_jax/data/sources/catalog.py is the answer.
 
     python benchmarks/photographs.py --steps 2000 --seeds 2
 
-Trains configs/x2.py on five photographs of scenes, then on these and one more group at a time, and prints the mean gain in
-Y-PSNR over bicubic on the three held-out photographs. About a quarter of an hour on two CPU cores.
+The script trains configs/x2.py on five photographs of scenes, and on these with one more group of images at a time. It prints
+the mean gain in Y-PSNR over bicubic on the three held-out photographs. It takes about 15 minutes on two CPU cores.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from sr_jax import config as configs
-from sr_jax.runs import train as loop
+from sr_jax.runs.train import train
 
 FOLDER = Path(skimage.__file__).parent / "data"
 SCENES = ("camera.png", "coins.png", "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg")
@@ -38,7 +38,7 @@ CANDIDATES = {
 
 
 def gain(files: tuple[str, ...], *, steps: int, seed: int) -> float:
-    """Mean gain [dB] over bicubic of the network trained on these files."""
+    """Trains a network on these files, and returns its mean gain over bicubic [dB]."""
     with tempfile.TemporaryDirectory() as scratch:
         images = Path(scratch) / "images"
         images.mkdir()
@@ -53,7 +53,7 @@ def gain(files: tuple[str, ...], *, steps: int, seed: int) -> float:
             eval=dataclasses.replace(base.eval, every=steps),
         )
         with contextlib.redirect_stdout(io.StringIO()):
-            rows = loop.train(config, Path(scratch) / "run", cache=Path(scratch))
+            rows = train(config, Path(scratch) / "run", cache=Path(scratch))
     means = {row.method: row.psnr_y for row in rows if row.image == "mean"}
     return means.pop("fsrcnn") - means.pop("bicubic")
 
