@@ -1,9 +1,9 @@
-"""Bicubic interpolation's published rows beside ours: does the scoring agree with the papers?
+"""Does our scoring agree with the papers? Scores bicubic interpolation and prints the published rows beside it.
 
-    python benchmarks/bicubic.py --data DIR
+    python benchmarks/bicubic.py --data_root DIR
 
-Published: the rows that tables since 2016 print (here from SAFMN's, ICCV 2023). The x2 and x3 PSNR of Set14 is also printed
-as 30.23 and 27.54 dB.
+The published rows are those in most tables since 2016 (here from SAFMN, ICCV 2023). Some tables print 30.23 and 27.54 dB for
+Set14 x2 and x3.
 """
 
 import argparse
@@ -28,7 +28,7 @@ PUBLISHED = {
 
 
 def mean(protocol: Protocol, images: list[Image], scale: int) -> Row:
-    """The mean row of bicubic."""
+    """The mean row of bicubic interpolation."""
     stamp = Stamp(protocol.name, "computed", "float64", "", "")
     tasks = [protocol.task(image, set="", scale=scale, lr=None) for image in images]
     rows = [score(protocol, task, protocol.bicubic(task), method="bicubic", stamp=stamp) for task in tasks]
@@ -37,12 +37,13 @@ def mean(protocol: Protocol, images: list[Image], scale: int) -> Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("SR_JAX_DATA"), required="SR_JAX_DATA" not in os.environ)
+    root = os.environ.get("SR_JAX_DATA")
+    parser.add_argument("--data_root", type=Path, default=root, required=root is None, help="folder with Set5 and Set14")
     parser.add_argument("--cache_dir", type=Path, default=Path("runs/cache"))
     arguments = parser.parse_args()
     lines = []
     for (name, scale), (psnr, ssim) in PUBLISHED.items():
-        images = open_hr(name, scale=scale, root=Path(arguments.data), cache=arguments.cache_dir)
+        images = open_hr(name, scale=scale, root=arguments.data_root, cache=arguments.cache_dir)
         readable, _ = split_usable(images)
         papers, rgb = (mean(PROTOCOLS[key], readable, scale) for key in ("papers", "rgb-uint8"))
         lines.append((name, f"x{scale}", psnr, papers.psnr_y, ssim, papers.ssim_y, rgb.psnr_y, rgb.ssim_y))

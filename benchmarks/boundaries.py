@@ -1,10 +1,10 @@
-"""What do the border and the interior of a deconvolved image cost under each boundary mode?
+"""How good are the border and the interior of a deconvolved image under each boundary mode?
 
-    SR_JAX_DATA=... python benchmarks/boundaries.py --figure docs/images/boundaries.png
+    python benchmarks/boundaries.py --data_root DIR --figure docs/images/boundaries.png
 
-Blurs the photographs of Set14 (luma), keeps the valid region, adds a little noise, and deconvolves. Prints the PSNR of the
-band along the border and of the rest for each mode, how much the margin matters, and the same for
-super-resolution. The known truth is the middle 224x224 pixels of each photograph. Under a minute on two CPU cores.
+The script blurs the luma of the Set14 photographs, keeps the valid region, adds a little noise and deconvolves. It prints the
+PSNR of a band along the border and of the interior for each mode, the effect of the margin, and the same for super-resolution.
+The truth is the middle 224x224 pixels of each photograph. It takes less than a minute on two CPU cores.
 """
 
 import argparse
@@ -27,8 +27,8 @@ KERNELS = {
 SCALE = 2
 SR_KERNEL = problems.gaussian(8, 1.6)
 BLURRED = "(as observed)"
-AMPLE = 400  # a margin beyond which nothing is expected to change
-SHOWN, CORNER = ("monarch.png", "line"), 72  # in the figure: the photograph, the kernel, and the pixels from the corner
+AMPLE = 400  # a margin so large that a larger one is not expected to change anything
+SHOWN, CORNER = ("monarch.png", "line"), 72  # the figure's photograph and kernel, and the pixels that it shows of the corner
 
 deconvolve = jax.jit(tikhonov, static_argnames=("boundary", "margin"))
 super_resolve = jax.jit(data_step, static_argnames=("scale", "boundary", "margin"))
@@ -38,11 +38,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     problems.add_data_option(parser)
     parser.add_argument("--lam", type=float, default=1e-3)
-    parser.add_argument("--noise", type=float, default=1e-3, help="standard deviation, of full range")
-    parser.add_argument("--band", type=int, default=16, help="width [pixels] of what counts as border")
+    parser.add_argument("--noise", type=float, default=1e-3, help="standard deviation, as a share of the full range")
+    parser.add_argument("--band", type=int, default=16, help="width of the border [pixels]")
     parser.add_argument("--figure", type=Path, default=None)
     options = parser.parse_args()
-    photographs = problems.load(options.data)
+    photographs = problems.load(options.data_root)
     inside = problems.interior(options.band)
 
     def both(x: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -59,7 +59,7 @@ def main() -> None:
     rows = (BLURRED, *BOUNDARIES)
     scores = {row: [both(results[row, name], observed[name][1]) for name in KERNELS] for row in rows}
     print(f"{len(photographs)} images of {problems.SIDE}x{problems.SIDE}, lambda {options.lam:g}, noise {options.noise:g}")
-    print(f"Mean PSNR [dB] of the border, {options.band} pixels wide, and of the interior\n")
+    print(f"Mean PSNR [dB] of the border ({options.band} pixels wide) / of the interior\n")
     print(tabulate([(row, *cells(scores[row])) for row in rows], ["boundary", *KERNELS], "github"))
 
     lines = []
@@ -78,7 +78,7 @@ def main() -> None:
                 worst = 255 * np.max(np.abs(x - ample.setdefault(mode, x))[:, inside])
                 line += [problems.psnr(x, truth, ~inside), worst]
             lines.append(line)
-    print(f"\nMargins: PSNR [dB] of the border, and largest change of the interior [grey levels] against {AMPLE} pixels\n")
+    print(f"\nMargins: PSNR [dB] of the border, and the largest change of the interior [grey levels] from {AMPLE} pixels\n")
     header = ["kernel", "margin", "pixels", "symmetric", "change", "smooth", "change"]
     print(tabulate(lines, header, "github", floatfmt=("", "", "", ".2f", ".2f", ".2f", ".2f")))
 
@@ -89,7 +89,7 @@ def main() -> None:
         margin = inverse_support(SR_KERNEL, options.lam, scale=SCALE) if mode != "circular" else 0
         x = super_resolve(y, SR_KERNEL, x0, options.lam, scale=SCALE, boundary=mode, margin=margin)
         scores_sr.append(both(np.asarray(x), truth))
-    print(f"\nSuper-resolution x{SCALE} by the data step from repeated pixels, Gaussian 1.6 (8x8), else as above\n")
+    print(f"\nSuper-resolution x{SCALE} with the data step from repeated pixels, Gaussian 1.6 (8x8); the rest is as above\n")
     lines = [(row, *score) for row, score in zip(("(repeated pixels)", *BOUNDARIES), scores_sr, strict=True)]
     print(tabulate(lines, ["boundary", "border", "interior"], "github", floatfmt=("", ".2f", ".2f")))
 

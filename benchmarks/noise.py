@@ -1,10 +1,10 @@
-"""What does noise cost, and which regularisation bears it best?
+"""What does noise cost, and which regularisation copes with it best?
 
-    SR_JAX_DATA=... python benchmarks/noise.py --figure docs/images/noise.png
+    python benchmarks/noise.py --data_root DIR --figure docs/images/noise.png
 
-Blurs the photographs of Set14 (luma, their middle 224x224 pixels), keeps the valid region, adds white noise, and deconvolves
-with every lambda of a grid. Prints for each noise level the best mean PSNR of each method and its lambda, with two methods of
-scikit-image beside them, and the same for super-resolution. Two minutes on two CPU cores.
+The script blurs the luma of the Set14 photographs (their middle 224x224 pixels), keeps the valid region, adds white noise and
+deconvolves with each lambda of a grid. For each noise level, it prints the best mean PSNR of each method and the lambda that
+gave it, beside two methods of scikit-image. It prints the same for super-resolution. It takes two minutes on two CPU cores.
 """
 
 import argparse
@@ -31,18 +31,18 @@ from sr_jax.ops import (
     wiener,
 )
 
-NOISE = (0.0, 0.01, 0.02, 0.05)  # standard deviation, of full range
+NOISE = (0.0, 0.01, 0.02, 0.05)  # standard deviations, as a share of the full range
 KERNELS = {"Gaussian 1.6": problems.gaussian(11, 1.6), "shake": problems.shake(21, seed=1)}
 SCALE = 2
 SR_KERNEL = problems.gaussian(8, 1.6)
-GRID = np.logspace(-6, 1, 29)  # of lambda
-ITERATIONS = np.array([2, 5, 10, 20, 40, 80])  # of Richardson-Lucy
-INSIDE = problems.interior(8)  # what counts
-MARGIN = 64  # of the boundary
+GRID = np.logspace(-6, 1, 29)  # the values of lambda
+ITERATIONS = np.array([2, 5, 10, 20, 40, 80])  # the iterations of Richardson-Lucy
+INSIDE = problems.interior(8)  # the pixels that are scored
+MARGIN = 64  # the margin of the boundary [pixels]
 
 
 class Curve(NamedTuple):
-    """PSNR [dB] for every value of the method's parameter."""
+    """PSNR [dB] for each value of the method's parameter."""
 
     values: np.ndarray
     psnrs: np.ndarray
@@ -53,7 +53,7 @@ class Curve(NamedTuple):
 
     @property
     def edge(self) -> str:
-        """Empty if the best value lies within the grid."""
+        """The mark of a best value at an end of the grid, else empty."""
         return {0: "<= ", len(self.values) - 1: ">= "}.get(int(self.psnrs.argmax()), "")
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ def by_laplacian(y: jax.Array, k: jax.Array, lam: jax.Array, boundary: str) -> j
 
 @functools.partial(jax.jit, static_argnames="boundary")
 def by_wiener(y: jax.Array, k: jax.Array, lam: jax.Array, boundary: str) -> jax.Array:
-    """With the power spectrum of photographs, 1 / f^2."""
+    """The Wiener filter with the power spectrum of photographs, 1 / f^2."""
     return wiener(y, k, lambda fy, fx: lam * (fy**2 + fx**2 + 1e-6), boundary=boundary, margin=MARGIN)
 
 
@@ -98,7 +98,7 @@ def single(x: np.ndarray, truth: np.ndarray) -> Curve:
 
 
 def scikit_image(y: np.ndarray, k: jax.Array, truth: np.ndarray, boundary: str) -> dict[str, Curve]:
-    """On images extended as for our methods."""
+    """Two methods of scikit-image, on images that are extended as for our methods."""
     kernel = np.asarray(k)
     extended = np.asarray(extend_border(jnp.asarray(y), MARGIN, boundary, psf=k[None, :, :, None]))
 
@@ -114,7 +114,7 @@ def scikit_image(y: np.ndarray, k: jax.Array, truth: np.ndarray, boundary: str) 
 
 
 def deconvolutions(photographs: dict[str, np.ndarray], k: jax.Array, boundary: str) -> list[dict[str, Curve]]:
-    """For each noise level, the curve of each method."""
+    """The curve of each method, for each noise level."""
     out = []
     for noise in NOISE:
         y, truth = problems.observe(photographs, k, noise=noise)
@@ -137,7 +137,7 @@ def super_resolutions(photographs: dict[str, np.ndarray], boundary: str) -> list
 
 
 def show(title: str, levels: Sequence[dict[str, Curve]]) -> None:
-    print(f"\n{title}; best mean PSNR [dB], and the lambda (a; iterations) that gave it\n")
+    print(f"\n{title}: best mean PSNR [dB], and in brackets the lambda (or the iterations) that gave it\n")
     lines = [(name, *(str(curves[name]) for curves in levels)) for name in levels[0]]
     print(tabulate(lines, ["noise", *(f"{100 * noise:g} %" for noise in NOISE)], "github", disable_numparse=True))
 
@@ -183,11 +183,11 @@ def main() -> None:
     parser.add_argument("--boundary", choices=BOUNDARIES[1:], default="symmetric")
     parser.add_argument("--figure", type=Path, default=None)
     options = parser.parse_args()
-    photographs = problems.load(options.data)
+    photographs = problems.load(options.data_root)
     deblurred = {name: deconvolutions(photographs, k, options.boundary) for name, k in KERNELS.items()}
     enlarged = super_resolutions(photographs, options.boundary)
-    print(f"{len(photographs)} images of {problems.SIDE}x{problems.SIDE} without a border of 8 pixels,")
-    print(f"{options.boundary} boundary; <=, >=: at the edge of the grid")
+    print(f"{len(photographs)} images of {problems.SIDE}x{problems.SIDE}, scored without a border of 8 pixels")
+    print(f"{options.boundary} boundary; <= and >=: the best value is at the edge of the grid")
     for name, levels in deblurred.items():
         show(f"Deconvolution, {name}", levels)
     show(f"Super-resolution x{SCALE}, Gaussian 1.6", enlarged)

@@ -1,19 +1,19 @@
-"""How fast are the deconvolutions, next to PyTorch, and next to what this machine could do?
+"""How fast are the deconvolutions, compared with PyTorch and with what this machine can do?
 
     pip install -e .[torch]
     python benchmarks/ops.py
 
-Times each operator in turn with its peer in PyTorch, in the faster of its two memory formats, with the same number of
-threads, round after round, and prints the medians and the median of the ratios. The bound is the larger of two times that no
-implementation can beat by much: a copy of as many bytes as all inputs and outputs have, and the arithmetic at the speed of
-a large product of matrices, both measured in the same run. Without PyTorch, or with its CPU build beside an accelerator, the
-peer's columns stay empty.
+The script times each operator and its peer in PyTorch, in turn and round after round, with the same number of threads. It
+prints the medians and the median of the ratios, for the faster of PyTorch's two memory formats. The bound is the larger of two
+times that no implementation can beat by much: a copy of as many bytes as all inputs and outputs have, and the arithmetic at
+the speed of a large matrix product. Both are measured in the same run. The peer's columns stay empty without PyTorch, or if
+PyTorch cannot use the accelerator.
 
-For the data step the second table has the float32 error of the formula as published and of the residual form.
+The second table shows the float32 error of the data step, for the published formula and for the residual form.
 
-Memory: glibc returns freed memory to the system at once, so that a program which runs alone, again and again, spends up to
-half of its time on page faults; a training step, with its many arrays, takes the same time either way. So malloc is told to
-keep freed memory, for both sides. `--fresh_memory` leaves it as it is.
+glibc returns freed memory to the system at once, so a small program that runs again and again spends up to half of its time on
+page faults. A training step, with its many arrays, does not. So malloc is told to keep freed memory, for both sides.
+`--fresh_memory` leaves malloc as it is.
 """
 
 import argparse
@@ -43,7 +43,7 @@ Run = Callable[[], object]
 
 @dataclass
 class Case:
-    """An operator, its peers, and the least bytes and arithmetic that it takes."""
+    """An operator, its peers, and the least bytes and arithmetic that it needs."""
 
     name: str
     ours: Run
@@ -53,13 +53,13 @@ class Case:
 
 
 def keep_freed_memory() -> None:
-    """glibc only: no allocation is a mapping of its own (M_MMAP_THRESHOLD), and nothing is given back (M_TRIM_THRESHOLD)."""
+    """Sets M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of glibc, so that no freed memory is returned."""
     try:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(-3, 2**30)
         libc.mallopt(-1, 2**31 - 1)
     except (OSError, AttributeError):
-        print("mallopt is not to be had here: with fresh memory")
+        print("mallopt is not available here: memory is fresh for each run")
 
 
 def jitted(function: Callable, *arrays: np.ndarray) -> Run:
@@ -68,7 +68,7 @@ def jitted(function: Callable, *arrays: np.ndarray) -> Run:
 
 
 def torch_device() -> str | None:
-    """Where PyTorch can be a fair peer."""
+    """The device on which PyTorch is a fair peer."""
     if torch is None:
         return None
     if jax.default_backend() == "cpu":
@@ -77,7 +77,7 @@ def torch_device() -> str | None:
 
 
 def in_formats(function: Callable, *arrays: np.ndarray) -> dict[str, Run]:
-    """The PyTorch function on NCHW tensors of NHWC arrays (kernels: HWIO to IOHW), in both memory formats."""
+    """Runs of a PyTorch function on NCHW tensors, in both memory formats."""
     device = torch_device()
     if device is None:
         return {}
@@ -101,7 +101,7 @@ def nchw(x: np.ndarray) -> np.ndarray:
 def transposed(
     name: str, batch: int, size: tuple[int, int], channels: tuple[int, int], k: int, options: dict, *, train: bool
 ) -> Case:
-    """One transposed convolution: its output, or value and gradients of the mean squared error to a target."""
+    """A transposed convolution: its output, or with `train` the value and gradients of its mean squared error."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, *size, channels[0])).astype(np.float32)
     w = rng.normal(size=(k, k, *channels)).astype(np.float32)
@@ -135,7 +135,7 @@ def transposed(
 
 
 def published_data_step(y, k, x0, lam: float, scale: int, centre: int):
-    """The closed form as it is published (USRNet, ConverseNet), with full complex FFTs; NCHW tensors, kernel 1 c p p."""
+    """The published closed form (USRNet, ConverseNet) with full complex FFTs, for NCHW tensors and a kernel (1, c, p, p)."""
     _, c, h, w = y.shape
     otf = torch.zeros((1, c, h * scale, w * scale), dtype=y.dtype, device=y.device)
     otf[..., : k.shape[2], : k.shape[3]] = k
@@ -169,13 +169,13 @@ def closed_form(name: str, h: int, channels: int, k: int, scale: int, *, lam: fl
 
     ours = jitted(lambda y, kernel, x0: data_step(y, kernel, x0, lam, scale=scale, centre=centre), y, kernel, x0)
     moved = 4 * (y.size + 2 * x0.size)
-    # Two real FFTs of y's size, the blur and its adjoint, all that the residual form needs.
+    # The residual form needs two real FFTs of y's size, the blur and its adjoint.
     flops = 5 * y.size * math.log2(h * h) + 2 * 2 * k**2 * y.size
     return Case(name, ours, in_formats(peer, nchw(y), nchw(kernel[None]), nchw(x0)), moved, flops)
 
 
 def converse(name: str, h: int, channels: int, k: int, scale: int, *, transfer_at_hand: bool) -> Case:
-    """A Converse2D with given features; its peer is the published forward pass."""
+    """A Converse2D; its peer is the published forward pass."""
     layer = Converse2D(channels, k, scale=scale, rngs=nnx.Rngs(0))
     y, _, x0 = data_step_arrays(h, channels, k, scale)
     kernel, lam = np.asarray(layer.kernel[...]), float(layer.lam[0])
@@ -191,7 +191,7 @@ def converse(name: str, h: int, channels: int, k: int, scale: int, *, transfer_a
 
 
 def time_in_turn(runs: dict[str, Run], *, rounds: int, seconds: float) -> list[dict[str, float]]:
-    """Seconds a call, in each round: each run repeats for about `seconds` before the next has its turn."""
+    """Seconds a call in each round. Each run repeats for about `seconds` before the next takes its turn."""
     repeats = {}
     for name, run in runs.items():
         run()
@@ -214,14 +214,14 @@ def time_in_turn(runs: dict[str, Run], *, rounds: int, seconds: float) -> list[d
 
 
 def arithmetic_speed(*, seconds: float) -> float:
-    """FLOP/s of a large product of matrices."""
+    """FLOP/s of a large matrix product."""
     matrix = np.ones((2048, 2048), np.float32)
     rows = time_in_turn({"product": jitted(lambda a: a @ a, matrix)}, rounds=7, seconds=seconds)
     return 2 * 2048**3 / min(row["product"] for row in rows)
 
 
 def errors() -> list[tuple[str, float, float]]:
-    """float32 errors (root mean square, relative) against float64, of the published formula and of `data_step`."""
+    """The float32 errors (root mean square, relative to float64) of the published formula and of `data_step`."""
     arrays = data_step_arrays(128, 8, 5, 2)
 
     def ours(dtype: type, lam: float) -> np.ndarray:
@@ -242,8 +242,8 @@ def errors() -> list[tuple[str, float, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.06, help="of each run in each round")
-    parser.add_argument("--fresh_memory", action="store_true", help="leave malloc as it is")
+    parser.add_argument("--seconds", type=float, default=0.06, help="seconds of each run in each round")
+    parser.add_argument("--fresh_memory", action="store_true", help="do not tell malloc to keep freed memory")
     options = parser.parse_args()
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if torch is not None:
@@ -282,7 +282,7 @@ def main() -> None:
     device = jax.devices()[0]
     print(
         f"{device.device_kind}, {threads} threads, jax {jax.__version__}, "
-        f"PyTorch {torch.__version__ if torch else 'none'}; product of matrices {arithmetic / 1e9:.0f} GFLOP/s\n"
+        f"PyTorch {torch.__version__ if torch else 'none'}; matrix product {arithmetic / 1e9:.0f} GFLOP/s\n"
     )
     header = ["operator", "sr_jax [ms]", "PyTorch [ms]", "its format", "ratio", "bound [ms]", "by", "times the bound"]
     print(tabulate(lines, header, "github", floatfmt=("", ".2f", ".2f", "", ".2f", ".2f", "", ".1f")))

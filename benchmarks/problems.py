@@ -1,6 +1,6 @@
-"""Problems with a known answer, for the benchmarks of the deconvolution operators.
+"""Problems with a known answer for the benchmarks of the deconvolution operators: photographs, blur kernels, observations.
 
-Photographs of Set14, kernels, and observations in which, as in a camera's image, nothing shows what lies beyond the border.
+As in a camera's image, nothing in an observation shows what lies beyond its border.
 """
 
 import argparse
@@ -17,32 +17,33 @@ from scipy.signal import fftconvolve
 from sr_jax import metrics
 from sr_jax.data.images import SUFFIXES, decode_image
 
-SIDE = 224  # of the images to be found, in pixels: with the widest kernel's reach, what the smallest photograph offers
+# Height and width of the true images [pixels]: the smallest photograph, less the reach of the widest kernel.
+SIDE = 224
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("SR_JAX_DATA")
-    parser.add_argument("--data", type=Path, default=default, help="folder of Set14/HR (default: $SR_JAX_DATA)")
+    parser.add_argument("--data_root", type=Path, default=default, help="folder with Set14/HR (default: $SR_JAX_DATA)")
 
 
-def load(data: Path | None) -> dict[str, Float[np.ndarray, "h w"]]:
+def load(data_root: Path | None) -> dict[str, Float[np.ndarray, "h w"]]:
     """The luma of all photographs of Set14, in [0, 1]."""
-    if data is None:
-        raise SystemExit("SR_JAX_DATA is not set: it (or --data) must name the folder in which Set14/HR lies")
-    folder = data / "Set14" / "HR"
+    if data_root is None:
+        raise SystemExit("give --data_root (or SR_JAX_DATA), the folder with Set14/HR")
+    folder = data_root / "Set14" / "HR"
     files = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
     if not files:
-        raise SystemExit(f"{folder} holds no images: SR_JAX_DATA (or --data) must name the folder in which Set14/HR lies")
+        raise SystemExit(f"{folder} holds no images: --data_root (or SR_JAX_DATA) must be the folder with Set14/HR")
     return {path.name: metrics.luma(decode_image(path.read_bytes(), path.name))[..., 0] / 255 for path in files}
 
 
 def observe(
     photographs: dict[str, np.ndarray], k: Array, *, scale: int = 1, noise: float = 0.0, seed: int = 0
 ) -> tuple[Float[np.ndarray, "b h w 1"], Float[np.ndarray, "b sh sw 1"]]:
-    """y = S(k * x) + noise, and x, the middle SIDE x SIDE pixels. What y needs from beyond x comes from the photographs."""
-    wanted = SIDE + len(k) - scale
+    """`y = S(k * x) + noise`, and x: the middle SIDE x SIDE pixels. y also depends on pixels beyond x."""
+    side = SIDE + len(k) - scale
     kernel = np.asarray(k, np.float64)
-    crops = [_middle(image, wanted) for image in photographs.values()]
+    crops = [_middle(image, side) for image in photographs.values()]
     blurred = np.stack([fftconvolve(crop, kernel, mode="valid")[::scale, ::scale] for crop in crops])
     blurred += noise * np.random.default_rng(seed).standard_normal(blurred.shape)
     truth = np.stack([_middle(crop, SIDE) for crop in crops])
@@ -55,13 +56,13 @@ def _middle(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def psnr(x: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
-    """The mean PSNR of images (b h w 1), clipped to [0, 1], in the pixels (h w) for which `where` holds."""
+    """The mean PSNR [dB] of images (b h w 1), clipped to [0, 1], over the pixels for which `where` (h w) is true."""
     errors = (np.clip(np.asarray(x, np.float64), 0, 1) - truth)[:, where] ** 2
     return float(np.mean(-10 * np.log10(errors.mean((1, 2)))))
 
 
 def interior(band: int) -> np.ndarray:
-    """True but for a band along the border."""
+    """A mask that is true except in a band along the border."""
     return np.pad(np.ones((SIDE - 2 * band,) * 2, bool), band)
 
 
@@ -72,14 +73,14 @@ def gaussian(size: int, sigma: float) -> Array:
 
 
 def line(size: int, length: float, degrees: float) -> Array:
-    """Motion at constant speed, anti-aliased."""
+    """A straight motion at constant speed, anti-aliased."""
     along = np.linspace(-length / 2, length / 2, 1001)
     angle = math.radians(degrees)
     return _trace(size, -along * math.sin(angle), along * math.cos(angle))
 
 
 def shake(size: int, seed: int) -> Array:
-    """A camera that wanders: a smooth random path that fills the kernel."""
+    """The shake of a camera: a smooth random path that fills the kernel."""
     path = np.random.default_rng(seed).standard_normal((2, 4000)).cumsum(1)
     path = ndimage.gaussian_filter1d(path, 250, axis=1, mode="nearest")
     path -= (path.max(1) + path.min(1))[:, None] / 2
@@ -87,7 +88,7 @@ def shake(size: int, seed: int) -> Array:
 
 
 def _trace(size: int, y: np.ndarray, x: np.ndarray) -> Array:
-    """The time a moving point spends in each pixel, shared among the four nearest."""
+    """The time that a moving point spends in each pixel. Each position is shared among the four nearest pixels."""
     pixels = np.arange(size) - (size - 1) / 2
     rows, columns = (np.maximum(0, 1 - np.abs(pixels[:, None] - p)) for p in (y, x))
     return jnp.asarray(rows @ columns.T / len(y), jnp.float32)
