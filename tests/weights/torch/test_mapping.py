@@ -89,9 +89,9 @@ def test_every_network_has_a_default_layout(name, rng):
         np.testing.assert_array_equal(back[key], value, err_msg=key)
 
 
-@pytest.mark.parametrize("name", ["fsrcnn-x2", "espcn-x3", "deconv-sr-x2"])
+@pytest.mark.parametrize("name", ["fsrcnn-x2", "srresnet-x3", "deconv-sr-x2"])
 def test_default_layout_has_the_values_of_a_public_layout(name):
-    """PyTorch computed with these tensors, so transposed convolutions and pixel shuffles have the right axes."""
+    """Both follow the same rules, which tests/models compares with what PyTorch computed."""
     case = CASES[name]
     module, theirs = match.abstract(case.network, case.scale), LAYOUTS[case.network.name](case.network, case.scale)[case.layout]
     _, state = golden.network(name)
