@@ -13,7 +13,7 @@ def problem(rng, scale, size, *, h=6, w=6, channels=1, batch=1):
 
 
 def matrix(k, scale, centre, h, w):
-    """A as a matrix, by the letter of its definition."""
+    """A as a matrix, from the definition in `sr_jax.ops.blur`."""
     a = np.zeros((h * w, h * scale * w * scale))
     c = (k.shape[0] + scale - 2) // 2 if centre is None else centre
     for i, j, t, u in itertools.product(range(h), range(w), range(k.shape[0]), range(k.shape[1])):

@@ -1,4 +1,4 @@
-"""MATLAB's `imresize` by its documentation, pixel by pixel."""
+"""MATLAB's `imresize`, written pixel by pixel from its documentation."""
 
 import functools
 import math
@@ -44,9 +44,9 @@ def mirror(j, size):
 
 
 def definition(x, *, scales, kernel, antialias, peak=None):
-    """MATLAB's documented algorithm, pixel by pixel; in exact rational numbers if the scales are of type `Fraction`.
+    """The resized image, in exact rational numbers if the scales are of type `Fraction`.
 
-    `peak`: the largest value of the integer type to round to after each pass.
+    With `peak`, the largest value of an integer type, the result of each pass is rounded and clipped.
     """
     h, width = DEFINITIONS[kernel]
     exact = all(isinstance(s, Fraction) for s in scales)

@@ -11,7 +11,7 @@ CASES = [(2, 5, 2), (3, 5, None), (2, 2, None), (1, 5, None), (4, 9, 4), (4, 2, 
 
 
 def definition(x, k, scale, centre):
-    """y[i] = sum_t k[t] x[s i - (t - centre)], by the letter."""
+    """The definition: y[i] = sum_t k[t] x[s i - (t - centre)]."""
     h, w = x.shape[1] // scale, x.shape[2] // scale
     y = np.zeros((x.shape[0], h, w, x.shape[3]))
     for t in range(k.shape[1]):
@@ -29,7 +29,7 @@ def centre_of(size, scale, centre):
 
 @pytest.mark.parametrize(("scale", "size", "centre"), CASES)
 def test_definition_and_adjoint(rng, scale, size, centre):
-    """Every form of kernel; and <A x, r> = <x, A^T r>."""
+    """All shapes of kernels agree with the definition, and <A x, r> = <x, A^T r>."""
     with jax.enable_x64(True):
         x = jnp.asarray(rng.normal(size=(2, 6 * scale, 5 * scale, 3)))
         r = jnp.asarray(rng.normal(size=(2, 6, 5, 3)))
@@ -47,7 +47,7 @@ def test_definition_and_adjoint(rng, scale, size, centre):
 
 
 def test_scipy(rng):
-    """At scale 1 a convolution (not a correlation), centred on the middle tap."""
+    """At scale 1, the blur is a convolution (not a correlation) centred on the middle tap."""
     x, k = rng.normal(size=(9, 8)), rng.normal(size=(3, 5))
     with jax.enable_x64(True):
         y = blur_downsample(jnp.asarray(x)[None, :, :, None], jnp.asarray(k), scale=1)
@@ -55,7 +55,7 @@ def test_scipy(rng):
 
 
 def test_a_box_of_the_cell_is_the_mean_of_the_cell(rng):
-    """Centring: an s x s box with c = (k + s - 2) / 2 covers just the cell of the LR pixel."""
+    """An s x s box with c = (k + s - 2) / 2 covers exactly the cell of the LR pixel."""
     x = rng.normal(size=(1, 6, 9, 1)).astype(np.float32)
     y = blur_downsample(jnp.asarray(x), jnp.full((3, 3), 1 / 9), scale=3)
     np.testing.assert_allclose(y[0, :, :, 0], x[0, :, :, 0].reshape(2, 3, 3, 3).mean((1, 3)), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Against closed forms and SciPy."""
+"""Blur kernels against closed forms and SciPy."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ SIZE = 41
 
 
 def moments(kernel):
-    """The middle (row, column), and the covariance (x right, y up)."""
+    """The middle (row, column) and the covariance (x to the right, y upwards)."""
     kernel = np.asarray(kernel, np.float64)
     y, x = np.mgrid[: len(kernel), : len(kernel)] - (len(kernel) - 1) / 2
     middle = np.array([(kernel * y).sum(), (kernel * x).sum()])

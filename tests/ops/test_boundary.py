@@ -28,7 +28,7 @@ def test_the_image_itself_is_kept(rng, mode):
     ("mode", "scipy_mode"), [("zero", "constant"), ("reflect", "mirror"), ("symmetric", "reflect"), ("replicate", "nearest")]
 )
 def test_simple_modes_as_scipy(rng, mode, scipy_mode):
-    """Filtering the extended image gives SciPy's filter with its mode of that meaning."""
+    """Filtering the extended image equals SciPy's filter with the corresponding mode."""
     x, k = rng.normal(size=(8, 9)), rng.normal(size=(5, 5))
     with jax.enable_x64(True):
         extended = np.asarray(extend_border(jnp.asarray(x)[None, :, :, None], 4, mode))[0, :, :, 0]
@@ -37,11 +37,11 @@ def test_simple_modes_as_scipy(rng, mode, scipy_mode):
 
 
 def test_smooth_is_harmonic_and_periodic(rng):
-    """Around the image, Laplace's equation holds inside of each of the three blocks, across the torus' seam too."""
+    """Around the image, Laplace's equation holds inside each of the three blocks and across the seam of the torus."""
     x = rng.uniform(size=(1, 12, 10, 2))
     with jax.enable_x64(True):
         extended = np.asarray(extend_border(jnp.asarray(x), 4, "smooth"))
-    torus = np.roll(extended, (-4, -4), (1, 2))  # the image first
+    torus = np.roll(extended, (-4, -4), (1, 2))  # the image is in the first corner
     np.testing.assert_allclose(torus[:, :12, :10], x, atol=1e-12)
     laplacian = sum(np.roll(torus, shift, axis) for shift in (-1, 1) for axis in (1, 2)) - 4 * torus
     for block in (np.s_[:, 12:, 1:9], np.s_[:, 1:11, 10:], np.s_[:, 12:, 10:]):
@@ -51,7 +51,7 @@ def test_smooth_is_harmonic_and_periodic(rng):
 
 
 def test_edgetaper(rng):
-    """MATLAB's rule, written with NumPy: weights from the autocorrelation of the projections of the psf."""
+    """The result equals MATLAB's rule in NumPy: the weights are autocorrelations of the psf's projections."""
     x, psf = rng.uniform(size=(24, 20)), gaussian(7, 1.5) * rng.uniform(0.5, 1.5, size=(7, 7))
     psf /= psf.sum()
     weights = []

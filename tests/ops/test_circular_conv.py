@@ -12,7 +12,7 @@ from tests.ops.dense import problem
 
 
 def test_zero_boundary_is_linear_convolution(rng):
-    """With zeros beyond the border, blurring is SciPy's full convolution."""
+    """With zeros beyond the border, the product equals SciPy's convolution."""
     x, g = rng.normal(size=(1, 8, 9, 1)), rng.normal(size=(5, 3))
     with jax.enable_x64(True):
         out = fourier_product(jnp.asarray(x), jnp.asarray(g), scale=1, boundary="zero", margin=6)
@@ -21,7 +21,7 @@ def test_zero_boundary_is_linear_convolution(rng):
 
 @pytest.mark.parametrize(("scale", "size"), [(1, 3), (2, 4), (2, 6), (3, 5), (4, 2)])
 def test_fourier_product_is_a_circular_transposed_convolution(rng, scale, size):
-    """H = F^-1{F{LR} F{G}} on the zero-inserted LR, literally with NumPy; and `conv_transpose2d` of wrapped LR."""
+    """The result equals F^-1{F{LR} F{G}} in NumPy, and `conv_transpose2d` of LR with a wrapped border."""
     lr, g = rng.normal(size=(2, 6, 7, 3)), rng.normal(size=(size, size, 3))
     c = (size - scale) // 2
     inserted = np.zeros((2, 6 * scale, 7 * scale, 3))
@@ -49,7 +49,7 @@ def test_fourier_product_mixes_channels(rng):
 
 
 def test_the_data_step_is_a_transposed_convolution_of_its_impulse_response(rng):
-    """Linear and equivariant, so with x0 = 0 its impulse response says all: `papers.md`'s equivalence."""
+    """The data step is linear and shifts with y, so with x0 = 0 its impulse response defines it."""
     y, k, _ = problem(rng, 2, 4, h=8, w=8)
     with jax.enable_x64(True):
         y, k = jnp.asarray(y), jnp.asarray(k)

@@ -10,7 +10,7 @@ KR, KB = 0.2126, 0.0722  # ITU-R BT.709-6, item 3.2
 
 
 def bt709(rgb):
-    """R'G'B' in [0, 1] to digital levels of 8 bits, by items 3.2 to 3.4 of ITU-R BT.709-6, not rounded."""
+    """Converts R'G'B' in [0, 1] to 8-bit levels by items 3.2 to 3.4 of ITU-R BT.709-6, without rounding."""
     r, g, b = np.moveaxis(np.asarray(rgb, np.float64), -1, 0)
     y = KR * r + (1 - KR - KB) * g + KB * b
     cb, cr = (b - y) / (2 * (1 - KB)), (r - y) / (2 * (1 - KR))
@@ -25,7 +25,7 @@ def rounded(levels):
 
 
 def assert_equal_but_at_ties(actual, levels, *, within):
-    """Equal to the rounded levels; a tie, up to `within`, may have fallen either way."""
+    """The image equals the rounded levels; a tie, up to `within`, may be rounded either way."""
     tie = np.abs(levels + 0.5 - np.round(levels + 0.5)) < within
     difference = np.abs(np.asarray(actual, float) - rounded(levels))
     assert difference[~tie].max() == 0
@@ -84,14 +84,14 @@ def test_uint8_rule_forward(cube, standard):
 
 
 def test_a_tie_is_rounded_up():
-    """299 R + 587 G + 114 B = 42500 makes Y = 52.5 exactly."""
+    """These colours have 299 R + 587 G + 114 B = 42500, so Y is exactly 52.5."""
     r, g, b = next((r, g, b) for r in range(256) for g in range(73) for b in range(256) if 299 * r + 587 * g + 114 * b == 42500)
     rgb = np.array([[[r, g, b]]], np.uint8)
     assert color.rgb_to_y(rgb).item() == color.rgb_to_y(jnp.asarray(rgb)).item() == 53
 
 
 def test_uint8_rule_backward(cube):
-    """Levels out of gamut are clipped."""
+    """Levels outside of the gamut are clipped."""
     levels = reference.ycbcr2rgb(cube.astype(np.float64)) * 255
     host, device = color.ycbcr_to_rgb(cube), color.ycbcr_to_rgb(jnp.asarray(cube))
     assert host.dtype == device.dtype == np.uint8
@@ -103,7 +103,7 @@ def test_uint8_rule_backward(cube):
 
 @pytest.mark.parametrize("standard", LEVELS)
 def test_uint8_survives_the_way_there_and_back(cube, standard):
-    """Up to the loss of levels in the studio range."""
+    """The studio range has fewer levels, so two levels may be lost."""
     back = color.ycbcr_to_rgb(color.rgb_to_ycbcr(cube, standard=standard), standard=standard)
     assert np.abs(back.astype(int) - cube).max() <= 2
 

@@ -13,7 +13,7 @@ from tests.golden import load
 
 @pytest.mark.parametrize("case", load("conv_transpose"), ids=lambda case: case["name"])
 def test_equals_pytorch(case):
-    """Against outputs and gradients of torch.nn.functional.conv_transpose2d; see tests/golden/make.py."""
+    """Outputs and gradients equal those of torch.nn.functional.conv_transpose2d (tests/golden/make.py)."""
     options = {key: int(case[key]) for key in ("stride", "padding", "output_padding")}
 
     def project(x, kernel):
@@ -44,7 +44,7 @@ def test_equals_pytorch(case):
     ],
 )
 def test_all_forms_are_equal(rng, form, size, kernel, stride, padding, output_padding, dilation):
-    """What is chosen for speed changes nothing: forward and both gradients, each form against every input pixel's stamp."""
+    """The choice of a form changes neither the output nor the gradients: each form equals the sum of stamps."""
     depthwise = form is conv._channelwise
     groups, i, o = (3, 3, 1) if depthwise else (1, 2, 3)
     x, w = rng.normal(size=(2, *size, i)), rng.normal(size=(*kernel, i, o))
@@ -72,7 +72,7 @@ def stamp(x, w, out_size, stride, padding, dilation, depthwise):
 
 
 def test_groups(rng):
-    """Each group by itself."""
+    """A grouped convolution equals one convolution for each group."""
     x, w = rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(4, 3, 6, 2))
     options = {"stride": (2, 1), "padding": 1}
     with jax.enable_x64(True):
@@ -83,7 +83,7 @@ def test_groups(rng):
 
 
 def test_derivatives_of_every_kind(rng):
-    """Forward mode, reverse mode and reverse over reverse, against finite differences; and under vmap."""
+    """Forward mode, reverse mode and reverse over reverse equal finite differences, also under vmap."""
     x, w = rng.normal(size=(1, 3, 4, 2)), rng.normal(size=(4, 4, 2, 2))
     with jax.enable_x64(True):
         f = lambda x, w: jnp.sin(conv_transpose2d(jnp.asarray(x), jnp.asarray(w), stride=2, padding=1))
@@ -94,7 +94,7 @@ def test_derivatives_of_every_kind(rng):
 
 @pytest.mark.parametrize("groups", [1, 8])
 def test_half_precision_does_not_add_up_its_rounding_errors(groups):
-    """81 equal taps of a constant, in bfloat16: one rounding, not one for each tap."""
+    """The sum of 81 equal taps in bfloat16 is rounded once, not once for each tap."""
     x, w = jnp.full((1, 16, 16, groups), 0.9, jnp.bfloat16), jnp.full((9, 9, groups, 1), 1 / 81, jnp.bfloat16)
     out = conv_transpose2d(x, w, stride=1, padding=4, groups=groups)
     assert out.dtype == jnp.bfloat16

@@ -25,7 +25,7 @@ def dense_solution(y, k, x0, lam, scale, centre):
 
 
 def published_form(y, k, x0, lam, scale, centre):
-    """X = (1 / lam) (L - conj(K) T(D(K L) / (D|K|^2 + lam))), L = conj(K) F(S^T y) + lam F(x0), with full complex FFTs."""
+    """X = (1 / lam) (L - conj(K) T(D(K L) / (D|K|^2 + lam))) with L = conj(K) F(S^T y) + lam F(x0), by full FFTs."""
     h, w = y.shape[1:3]
     otf = np.zeros((h * scale, w * scale))
     otf[: k.shape[0], : k.shape[1]] = k
@@ -45,7 +45,7 @@ def published_form(y, k, x0, lam, scale, centre):
 @pytest.mark.parametrize(("scale", "size", "centre"), CASES)
 @pytest.mark.parametrize("lam", LAMBDAS)
 def test_data_step_solves_the_normal_equations(rng, scale, size, centre, lam):
-    """Against a dense linear solve: float64 to 1e-10, float32 to 2e-6."""
+    """The step equals a dense linear solve, to 1e-10 in float64 and to 2e-6 in float32."""
     y, k, x0 = problem(rng, scale, size, h=9 if size > 6 * scale else 6)
     expected = dense_solution(y, k, x0, lam, scale, centre)
     with jax.enable_x64(True):
@@ -68,7 +68,7 @@ def test_data_step_equals_the_published_form(rng, scale, size, centre):
 
 
 def test_large_kernels_go_through_the_transform(rng):
-    """The two ways to blur agree: a 5x5 kernel in the middle of 19x19 zeros is the same blur."""
+    """The two ways to blur agree: a 5x5 kernel padded to 19x19 with zeros is the same blur."""
     y, k, x0 = problem(rng, 3, 5, h=9, w=8, channels=2, batch=2)
     with jax.enable_x64(True):
         y, k, x0 = map(jnp.asarray, (y, k, x0))
@@ -81,7 +81,7 @@ def test_large_kernels_go_through_the_transform(rng):
 
 
 def test_forms_of_kernel_and_lambda(rng):
-    """A kernel for each channel and image, a lambda for each: as one by one."""
+    """A kernel and a lambda for each channel and image give the same as one call for each."""
     y, _, x0 = problem(rng, 2, 4, channels=3, batch=2)
     k = rng.uniform(size=(2, 4, 4, 3))
     lam = np.array([[1e-2, 1e-3, 1e-1], [1e-4, 1.0, 0.5]])
@@ -98,7 +98,7 @@ def test_forms_of_kernel_and_lambda(rng):
 
 
 def test_limits_of_lambda(rng):
-    """Towards 0 the result explains y exactly; towards infinity it stays at x0. At 0 it is finite."""
+    """For lambda towards 0, the result explains y exactly; towards infinity, it stays at x0. At 0 it is finite."""
     y, k, x0 = map(jnp.asarray, problem(rng, 2, 4))
     y, k, x0 = (v.astype(jnp.float32) for v in (y, k, x0))
     misfit = [
@@ -111,7 +111,7 @@ def test_limits_of_lambda(rng):
 
 
 def test_exact_recovery_without_subsampling(rng):
-    """s = 1, min |K| > 0, no noise: x comes back as lambda goes to 0."""
+    """With s = 1, min |K| > 0 and no noise, lambda = 0 recovers x."""
     x = rng.uniform(size=(1, 16, 15, 2))
     k = np.zeros((3, 3))
     k[1, 1], k[0, 1], k[2, 2] = 0.7, 0.2, 0.1  # |K| >= 0.4
@@ -123,7 +123,7 @@ def test_exact_recovery_without_subsampling(rng):
 
 
 def test_a_delta_changes_nothing(rng):
-    """k = delta, s = 1, x0 = y: the identity for every lambda."""
+    """With k = delta, s = 1 and x0 = y, the step is the identity for every lambda."""
     y = jnp.asarray(rng.uniform(size=(1, 7, 8, 1)), jnp.float32)
     for lam in (0.0, 1e-3, 1.0):
         np.testing.assert_allclose(data_step(y, jnp.zeros((3, 3)).at[1, 1].set(1.0), y, lam, scale=1), y, atol=1e-6)
@@ -138,7 +138,7 @@ def test_shift_by_one_lr_pixel(rng):
 
 @pytest.mark.parametrize(("scale", "size", "centre"), [(2, 5, 2), (3, 5, None), (2, 2, None), (1, 5, None)])
 def test_gradients(rng, scale, size, centre):
-    """Finite differences for y, k, x0 and lambda, in forward and reverse mode."""
+    """The gradients by y, k, x0 and lambda equal finite differences, in forward and reverse mode."""
     y, k, x0 = problem(rng, scale, size, h=6, w=5)
     with jax.enable_x64(True):
         step = lambda *args: data_step(*map(jnp.asarray, args), scale=scale, centre=centre)
@@ -148,7 +148,7 @@ def test_gradients(rng, scale, size, centre):
 
 
 def test_gradients_where_the_kernel_vanishes(rng):
-    """K = 0, and frequencies with K = 0, at lambda = 0 too: finite values and gradients."""
+    """Values and gradients are finite where K = 0, also at lambda = 0."""
     y, _, x0 = problem(rng, 2, 4)
     y, x0 = (jnp.asarray(v, jnp.float32) for v in (y, x0))
 
@@ -163,7 +163,7 @@ def test_gradients_where_the_kernel_vanishes(rng):
 
 
 def test_under_transformations(rng):
-    """jit, vmap, pmap and shard_map give what the plain call gives."""
+    """jit, vmap, pmap and shard_map give the same as the plain call."""
     y, k, x0 = problem(rng, 2, 4, channels=2, batch=4)
     y, k, x0 = (jnp.asarray(v, jnp.float32) for v in (y, k, x0))
     step = lambda y, x0: data_step(y, k, x0, 1e-3, scale=2, boundary="symmetric", margin=3)
@@ -193,6 +193,6 @@ def test_mixed_channels_solve_the_normal_equations(rng):
 
 
 def test_nothing_hides_a_bad_lambda(rng):
-    """Traced, it cannot be refused; it must show."""
+    """A traced lambda cannot be checked, so the result must be NaN."""
     y, k, x0 = (jnp.asarray(v, jnp.float32) for v in problem(rng, 2, 4))
     assert np.isnan(jax.jit(lambda lam: data_step(y, k, x0, lam, scale=2))(jnp.nan)).all()

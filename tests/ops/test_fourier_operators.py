@@ -13,7 +13,7 @@ from tests.ops.dense import problem
 
 
 def test_half_precision_is_computed_in_single(rng):
-    """All of it in bfloat16 gives the float32 result of the same values, rounded once."""
+    """With all arguments in bfloat16, the result is that of float32, rounded once."""
     half = [jnp.asarray(v, jnp.bfloat16) for v in problem(rng, 2, 4, channels=4)]
     single = [v.astype(jnp.float32) for v in half]
     for call in (
@@ -29,7 +29,7 @@ def test_half_precision_is_computed_in_single(rng):
 
 @pytest.mark.parametrize("boundary", ["zero", "reflect", "symmetric", "replicate", "edgetaper", "smooth"])
 def test_boundaries_keep_the_interior(rng, boundary):
-    """Inside, all agree with the same inverse of an image that really goes on; at the border they beat the circular one."""
+    """Inside, each agrees with the inverse of the larger image; at the border, each is better than the circular one."""
     whole = np.cumsum(np.cumsum(rng.normal(size=(1, 160, 160, 1)), 1), 2)  # a random surface, not periodic
     whole = jnp.asarray((whole - whole.min()) / (whole.max() - whole.min()), jnp.float32)
     t = np.arange(5) - 2

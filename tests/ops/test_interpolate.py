@@ -26,7 +26,7 @@ def test_bilinear_and_nearest_are_jax_image(rng, scale):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("offset", [(0.0, 0.0), (1.0, 0.5), (-1.0, 2.0)])
 def test_alignment(method, offset):
-    """A ramp stays a ramp, with input pixel 0 at the offset; nearest keeps within half an input pixel."""
+    """A ramp stays a ramp, with input pixel 0 at the offset; the nearest pixel is at most half a pixel away."""
     ramp = jnp.arange(12.0)[None, :, None, None] + 10 * jnp.arange(12.0)[None, None, :, None]
     out = enlarge(ramp, scale=2, method=method, boundary="replicate", offset=offset)[0, 8:16, 8:16, 0]
     y, x = (np.arange(8, 16)[:, None] - offset[0]) / 2, (np.arange(8, 16)[None] - offset[1]) / 2
@@ -34,7 +34,7 @@ def test_alignment(method, offset):
 
 
 def test_a_far_offset_does_not_wrap():
-    """Replicated pixels go on for as long as the offset asks for them."""
+    """A large offset needs many replicated pixels."""
     ramp = jnp.arange(8.0)[None, :, None, None].repeat(8, 2)
     for method in METHODS:
         out = enlarge(ramp, scale=2, method=method, boundary="replicate", offset=(-6.0, 0.0))[0, :, 0, 0]

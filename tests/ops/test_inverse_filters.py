@@ -25,7 +25,7 @@ def test_a_spectrum_for_each_channel_and_every_boundary(rng):
 
 
 def test_scikit_image_wiener(rng):
-    """Its `wiener` is constrained least squares with the Laplacian, and Tikhonov's with the identity, as regulariser."""
+    """scikit-image's `wiener` is constrained least squares with the Laplacian, and Tikhonov's inverse with the identity."""
     y, k = rng.uniform(size=(16, 20)), rng.uniform(size=(5, 5))
     k /= k.sum()
     laplacian = np.zeros((3, 3))
@@ -43,7 +43,7 @@ def test_scikit_image_wiener(rng):
 
 
 def test_scipy_wiener_filter(rng):
-    """Per frequency: written out with SciPy's transforms."""
+    """An nsr for each frequency gives the same as the formula with SciPy's transforms."""
     y, k = rng.uniform(size=(16, 15)), rng.uniform(size=(3, 3))
     prior = lambda fy, fx: 0.01 + fy**2 + fx**2
     torus = np.zeros((16, 15))
@@ -61,7 +61,7 @@ def test_scipy_wiener_filter(rng):
 
 
 def test_against_iterative_and_self_tuning_restoration(rng):
-    """On a noisy blurred photograph the Wiener filter with the true spectra does not lose to scikit-image's methods."""
+    """On a noisy blurred photograph, the Wiener filter with the true spectra is better than scikit-image's methods."""
     from skimage import data
 
     image = data.camera()[100:228, 100:228] / 255
@@ -69,7 +69,7 @@ def test_against_iterative_and_self_tuning_restoration(rng):
     blurred = scipy.ndimage.convolve(image, k, mode="wrap") + rng.normal(scale=0.02, size=image.shape)
     spectrum = np.abs(np.fft.rfft2(image - image.mean())) ** 2
     fy, fx = np.fft.fftfreq(128)[:, None], np.fft.rfftfreq(128)[None]
-    slope = np.mean(spectrum * (fy**2 + fx**2))  # an image of power slope / f^2
+    slope = np.mean(spectrum * (fy**2 + fx**2))  # the image has the power spectrum slope / f^2
     ours = wiener(
         jnp.asarray(blurred, jnp.float32)[None, :, :, None],
         jnp.asarray(k, jnp.float32),

@@ -1,4 +1,4 @@
-"""Against libjpeg(-turbo), through Pillow."""
+"""JPEG against libjpeg(-turbo), which Pillow calls."""
 
 import io
 
@@ -58,7 +58,7 @@ def test_noise_and_flat_colours(rng):
 
 @pytest.mark.parametrize("quality", [60, 90, 100])
 def test_saturated_noise_with_all_its_chroma(rng, quality):
-    """Chroma far from gray on the way back: the last bit of the colour coefficients decides."""
+    """Where chroma is far from gray, the last bit of the colour coefficients decides."""
     noise = rng.integers(0, 256, (512, 512, 3), dtype=np.uint8)
     saturated = np.where(rng.random(noise.shape) < 0.5, noise, np.where(noise < 128, 0, 255)).astype(np.uint8)
     for pixels in (noise, saturated):

@@ -14,7 +14,7 @@ def gaussian(size, sigma):
 
 
 def test_support_is_the_inverses_not_the_kernels():
-    """A kernel within one pixel has an inverse that stays there; a Gaussian's reaches further the less it is regularised."""
+    """The inverse of a kernel within one pixel stays there. That of a Gaussian reaches farther the less it is regularised."""
     assert inverse_support(jnp.ones((2, 2)) / 4, 1e-3, scale=2) <= 1
     assert inverse_support(jnp.zeros((5, 5)).at[2, 2].set(1.0), 1e-3) == 0
     reach = [inverse_support(gaussian(9, 1.2), lam) for lam in (1e-1, 1e-3, 1e-5)]
@@ -24,7 +24,7 @@ def test_support_is_the_inverses_not_the_kernels():
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_energy_outside_of_the_support(scale):
-    """Measured on the operator itself: at most `tail` of the response's energy lies beyond the radius."""
+    """In the response of the operator, at most `tail` of the energy lies outside of the radius."""
     k = gaussian(8 if scale == 2 else 9, 1.6)
     radius = inverse_support(k, 1e-3, scale=scale, tail=1e-3)
     impulse = jnp.zeros((1, 128, 128, 1)).at[0, 64, 64, 0].set(1.0)
@@ -38,7 +38,7 @@ def test_energy_outside_of_the_support(scale):
 
 
 def test_margin_by_default_is_enough(rng):
-    """A wider margin than the default's changes the interior no more than the tail allows."""
+    """A wider margin than the default changes the interior by no more than the tail allows."""
     y = jnp.asarray(rng.uniform(size=(1, 40, 40, 1)), jnp.float32)
     k = gaussian(9, 1.2)
     default, wide = (tikhonov(y, k, 1e-3, boundary="symmetric", margin=m) for m in (None, 40))

@@ -50,7 +50,7 @@ FACTORS = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6), Fraction(2), Fraction
 @pytest.mark.parametrize("kernel", RATIONAL)
 @pytest.mark.parametrize("factor", FACTORS, ids=str)
 def test_integers_at_integer_factors_are_exact(rng, factor, kernel, antialias):
-    """Also ties, on the host and on a device, and where the size is no multiple of the factor."""
+    """Ties are exact too, on the host and on a device, and where the size is not a multiple of the factor."""
     x = rng.integers(0, 256, (44, 39, 1) if factor < 1 else (14, 13, 1), dtype=np.uint8)
     expected = definition(x, scales=[factor] * 2, kernel=kernel, antialias=antialias, peak=255)
     options = {"scale": float(factor), "kernel": kernel, "antialias": antialias}
@@ -61,7 +61,7 @@ def test_integers_at_integer_factors_are_exact(rng, factor, kernel, antialias):
 
 
 def test_ties_are_rounded_up():
-    """The mean of 0 and 1 is a tie: to 1 after the first pass, and to 1 after the second. In one rounding it would be 0."""
+    """The mean of 0 and 1 is rounded to 1 after the first pass, and again after the second. One rounding would give 0."""
     x = np.array([[0, 0], [1, 0]], np.uint8)[..., None]
     assert resize.imresize_host(x, scale=0.5, kernel="box", antialias=True).item() == 1
     assert resize.imresize(jnp.asarray(x), scale=0.5, kernel="box", antialias=True).item() == 1
@@ -108,7 +108,7 @@ def test_device_agrees_with_host(rng, kernel, antialias):
 
 @pytest.mark.parametrize("kernel", DEFINITIONS)
 def test_integers_at_other_factors(rng, kernel):
-    """Rounded after each pass, as 64-bit floats say."""
+    """The result of each pass in float64 is rounded."""
     x = rng.integers(0, 256, (12, 15, 1), dtype=np.uint8)
     options = {"kernel": kernel, "antialias": True}
     expected = definition(x, scales=(0.7, 1.7), peak=255, **options)
@@ -118,7 +118,7 @@ def test_integers_at_other_factors(rng, kernel):
 @pytest.mark.parametrize("scale", [(0.7, 1), (1, 1.7)], ids=str)
 @pytest.mark.parametrize("kernel", DEFINITIONS)
 def test_integers_at_other_factors_on_a_device(rng, kernel, scale):
-    """A sum within rounding error of a tie may fall either way; nothing else differs."""
+    """A sum within the rounding error of a tie may be rounded either way; nothing else differs."""
     x = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
     options = {"scale": scale, "kernel": kernel, "antialias": True}
     host = resize.imresize_host(x, **options).astype(int)
@@ -144,7 +144,7 @@ def test_the_dimension_of_the_smaller_scale_comes_first(rng):
 
 
 def test_size_is_rounded_up():
-    """11 * 0.3 = 3.3 and 10 * 0.31 = 3.1; and a scale is kept as it is, not replaced by the ratio of the sizes."""
+    """11 * 0.3 = 3.3 and 10 * 0.31 = 3.1 become 4. The scale stays as given; the ratio of the sizes does not replace it."""
     x = np.arange(110.0).reshape(11, 10, 1)
     options = {"kernel": "bilinear", "antialias": True}
     by_scale = resize.imresize_host(x, scale=(0.3, 0.31), **options)
@@ -177,7 +177,7 @@ PILLOW = {
 @pytest.mark.parametrize("kernel", PILLOW)
 @pytest.mark.parametrize("shape", [(20, 17), (47, 51), (90, 120)], ids=str)
 def test_interior_agrees_with_pillow(rng, kernel, shape):
-    """Pillow has the same kernels and centres, but at borders it leaves out what lies beyond instead of mirroring."""
+    """Pillow has the same kernels and centres, but it ignores what lies beyond the border, where MATLAB mirrors."""
     x = rng.random((60, 55)).astype(np.float32)
     pillow = np.array(Image.fromarray(x).resize(shape[::-1], PILLOW[kernel]))
     ours = resize.imresize_host(x[..., None], shape=shape, kernel=kernel, antialias=True)[..., 0]
@@ -190,7 +190,7 @@ def test_interior_agrees_with_pillow(rng, kernel, shape):
 
 @pytest.mark.parametrize("shape", [(5, 9), (19, 31)], ids=str)
 def test_bilinear_without_antialiasing_agrees_with_scipy(rng, shape):
-    """Borders included: SciPy's "reflect" repeats the border pixel."""
+    """The borders agree too: SciPy's "reflect" repeats the border pixel."""
     x = rng.random((12, 14))
     factors = [out / n for out, n in zip(shape, x.shape, strict=True)]
     expected = ndimage.zoom(x, factors, order=1, mode="reflect", grid_mode=True)
@@ -214,7 +214,7 @@ def test_identity_constants_and_flips(rng, kernel):
         np.testing.assert_allclose(resize.imresize_host(np.full((9, 8, 1), 0.7), scale=scale, **options), 0.7, atol=1e-15)
         level = np.full((9, 8, 1), 255, np.uint8)
         assert (resize.imresize_host(level, scale=scale, **options) == 255).all()
-    shape = (3, 16) if kernel == "box" else (4, 15)  # a box is open to one side, which only shows at some factors
+    shape = (3, 16) if kernel == "box" else (4, 15)  # a box is open to one side, which shows at some factors
     flipped = resize.imresize_host(x[::-1, ::-1], shape=shape, **options)
     np.testing.assert_allclose(flipped[::-1, ::-1], resize.imresize_host(x, shape=shape, **options), atol=1e-12)
 
@@ -233,7 +233,7 @@ def test_tiny_images_are_mirrored_many_times(rng):
 
 @pytest.mark.parametrize(("kernel", "shape"), [("bicubic", (5, 20)), ("lanczos3", (7, 13))])
 def test_gradient_is_the_adjoint(rng, kernel, shape):
-    """<A x, r> = <x, A^T r>, with A dense from the images of unit pixels on the host."""
+    """<A x, r> = <x, A^T r>. The host resizes unit pixels, which gives the dense matrix A."""
     f = functools.partial(resize.imresize, shape=shape, kernel=kernel, antialias=True)
     units = np.eye(10 * 10).reshape(100, 10, 10, 1)
     dense = resize.imresize_host(units, shape=shape, kernel=kernel, antialias=True).reshape(100, -1)

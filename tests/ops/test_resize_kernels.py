@@ -12,7 +12,7 @@ RATIONAL = ("bicubic", "bilinear", "box")
 @pytest.mark.parametrize("kernel", RATIONAL)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_integer_weights_are_those_of_the_general_rule(kernel, scale):
-    """In the middle of an axis, where nothing is mirrored."""
+    """They are compared in the middle of an axis, where nothing is mirrored."""
     weights, denominator, offset = downsample_weights(scale, kernel=kernel, antialias=True)
     general, index = resize_weights(20 * scale, 20, scale=1 / scale, kernel=kernel, antialias=True)
     row = np.zeros(20 * scale)
@@ -30,7 +30,7 @@ def test_integer_weights_are_those_of_the_general_rule(kernel, scale):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_bicubic_kernel_is_the_blur_of_the_reduction(rng, scale):
-    """Away from the borders, where the model is circular and MATLAB mirrors."""
+    """They agree away from the borders, where the model is circular and MATLAB mirrors."""
     x = jnp.asarray(rng.uniform(size=(1, 12 * scale, 12 * scale, 1)), jnp.float32)
     k = jnp.asarray(bicubic_kernel(scale))
     blurred = blur_downsample(x, k, scale=scale, centre=(len(k) - 1) // 2)

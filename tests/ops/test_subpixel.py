@@ -53,7 +53,7 @@ def test_a_transposed_convolution_as_convolution_and_shuffle(rng, k, stride, pad
 
 @pytest.mark.parametrize(("k", "scale"), [(1, 2), (3, 2), (3, 3), (5, 2), (3, 4)])
 def test_convolution_and_shuffle_as_a_transposed_convolution(rng, k, scale):
-    """And there and back again: the same filters."""
+    """The conversion back gives the same filters."""
     x, filters = rng.normal(size=(2, 5, 6, 2)), rng.normal(size=(k, k, 2, 3 * scale**2))
     with jax.enable_x64(True):
         x, filters = jnp.asarray(x), jnp.asarray(filters)
