@@ -32,7 +32,7 @@ def to_ours(source: Path, *, network_config: Any, scale: int, layout: str | None
       InputError: if the file cannot be used, if its tensors are not exactly those of the network, or if `out` would replace
         anything but an earlier conversion. Nothing is written then.
     """
-    # Everything that can be checked before the work.
+    # Options and places, checked before the work.
     module = match.abstract(network_config, scale)
     layouts = _choose_layouts(network_config, scale, layout)
     _check_out(out, source, (weights.SUFFIX,), "give --to torch to write PyTorch's")
@@ -82,7 +82,7 @@ def to_torch(source: Path, *, network_config: Any | None, scale: int | None, lay
       InputError: if the source cannot be used or has another network or scale, if there is no such layout, or if `out` lies
         in the work directory or would replace weights of ours. Nothing is written then.
     """
-    # Everything that can be checked before the work.
+    # Options and places, checked before the work.
     _check_out(out, source, torch_files.SUFFIXES, "")
     if _card_of(out):
         raise InputError(f"--out {out}: holds weights of sr_jax with their card, {card_path(out).name}; give another name")

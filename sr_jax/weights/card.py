@@ -21,7 +21,7 @@ class Converted(NamedTuple):
     sha256: str
     """Hash of that file."""
     layout: str
-    """Whose names its tensors had, such as `yjn870/FSRCNN-pytorch`."""
+    """Title of the layout that its tensors had, such as `yjn870/FSRCNN-pytorch`."""
 
 
 class Card(NamedTuple):
