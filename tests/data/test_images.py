@@ -92,7 +92,7 @@ def test_cmyk_with_a_profile_that_does_not_fit_is_refused(rgb):
 
 def test_orientation_tag_is_applied(rgb):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     data = encoded(Image.fromarray(rgb), exif=exif)
     np.testing.assert_array_equal(decode_image(data, "a"), np.rot90(rgb, -1))
 
@@ -104,7 +104,7 @@ def test_truncated_file_is_named(rng, kind):
         decode_image(data[: len(data) // 2], "half")
 
 
-def test_text_is_no_image():
+def test_text_is_not_an_image():
     with pytest.raises(InputError, match=r"notes\.png: not an image"):
         decode_image(b"not an image", "notes.png")
 
@@ -123,7 +123,7 @@ def test_a_cameras_jpeg_with_a_preview_is_its_first_image(rng):
 
 
 def test_random_damage_is_always_named(rng):
-    """Whatever a decoder raises, the user hears which image it was."""
+    """The error names the image, whatever exception a decoder raises."""
     pixels = Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
     refused = 0
     for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP"):
@@ -140,7 +140,7 @@ def test_random_damage_is_always_named(rng):
 
 
 def header_only(width: int, height: int) -> bytes:
-    """A PNG of 67 bytes that claims a size and holds next to nothing."""
+    """A PNG file of 67 bytes that claims a size and has almost no data."""
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     packed = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks]
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
@@ -154,8 +154,8 @@ def test_gigapixels_are_refused_before_they_are_decoded(size, action, monkeypatc
         decode_image(header_only(*size), "huge.png")
 
 
-def test_large_photographs_are_not_warned_of(monkeypatch):
-    """100 megapixels are more than Pillow takes without a warning, and every warning is an error here."""
+def test_large_photographs_give_no_warning(monkeypatch):
+    """Pillow warns about 100 megapixels, and every warning is an error in these tests."""
     monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(pytest.fail.Exception, match="decoded"):
         decode_image(header_only(12_000, 9_000), "large.png")

@@ -194,7 +194,7 @@ def both(packed, plan, **cut):
 
 @pytest.mark.parametrize("margin", [0, 3, 40])
 def test_windows_against_numpy_pad(images, tmp_path, margin):
-    """At every position. A margin of 40 reflects images of 13 rows several times."""
+    """Windows at every position are compared. A margin of 40 reflects images of 13 rows several times."""
     packed, _ = pack.build(images, place=tmp_path / "p", fingerprint="1")
     for i, image in enumerate(images):
         h, w, _ = image.pixels.shape

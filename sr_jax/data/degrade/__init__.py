@@ -73,7 +73,7 @@ class Degrade:
     """
 
     def __init__(self, *, scale: int, stages: Sequence[Stage] = ()):
-        self._stages = _joined(stages or [bicubic(scale=scale)])
+        self._stages = _join(stages or [bicubic(scale=scale)])
         self._margins = _margins(self._stages)
         reduction = 1
         for stage in self._stages:
@@ -82,7 +82,7 @@ class Degrade:
             raise ValueError(f"the stages reduce by {reduction}, not by scale={scale}")
         self._draws_nothing = all(stage.takes_bytes for stage in self._stages)
         self.margin = -(-self._margins[0] // scale) * scale
-        """HR pixels around a patch on which its LR patch depends, a multiple of the scale."""
+        """HR pixels around a patch on which its LR patch depends, rounded up to a multiple of the scale."""
 
     def __call__(self, batch: Batch) -> Pairs:
         if batch.lr is not None:
@@ -111,7 +111,7 @@ class Degrade:
                 image = _as_float(image)
             image, values = stage.apply(jax.random.fold_in(key, index), image)
             drawn.append(values)
-        return image if image.dtype == jnp.uint8 else to_uint8(image), _named(drawn)
+        return image if image.dtype == jnp.uint8 else to_uint8(image), _merge(drawn)
 
 
 def bicubic(*, scale: int) -> Stage:
@@ -137,16 +137,16 @@ def transform(x: Array, which: Int32[Array, " b"]) -> Array:
     return jnp.where(bit[2], x[:, :, ::-1], x)
 
 
-def _joined(stages: Sequence[Stage]) -> list[Stage]:
+def _join(stages: Sequence[Stage]) -> list[Stage]:
     """Combines blurs with the subsampling that follows them, so that only the kept pixels are computed."""
-    joined: list[Stage] = []
+    chain: list[Stage] = []
     for stage in stages:
         keeps_every = stage.scale if stage.margin == 0 and stage.scale > 1 else 0
-        if keeps_every and joined and joined[-1].strided:
-            joined[-1] = joined[-1].strided(keeps_every)
+        if keeps_every and chain and chain[-1].strided:
+            chain[-1] = chain[-1].strided(keeps_every)
         else:
-            joined.append(stage)
-    return joined
+            chain.append(stage)
+    return chain
 
 
 def _margins(stages: Sequence[Stage]) -> list[int]:
@@ -168,12 +168,12 @@ def _as_float(image: Num[Array, "h w c"]) -> Float[Array, "h w c"]:
     return image if jnp.issubdtype(image.dtype, jnp.floating) else to_float(image)
 
 
-def _named(drawn: Sequence[Drawn]) -> Drawn:
+def _merge(drawn: Sequence[Drawn]) -> Drawn:
     """Joins the values that the stages drew. A name that occurs a second time gets the suffix `_2`, and so on."""
-    named: Drawn = {}
+    merged: Drawn = {}
     count: collections.Counter[str] = collections.Counter()
     for values in drawn:
         for name, value in values.items():
             count[name] += 1
-            named[name if count[name] == 1 else f"{name}_{count[name]}"] = value
-    return named
+            merged[name if count[name] == 1 else f"{name}_{count[name]}"] = value
+    return merged

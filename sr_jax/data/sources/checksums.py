@@ -60,7 +60,7 @@ def _sha256(pixels: np.ndarray) -> str:
 def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> dict[str, Sum]:
     """Maps the name of each image that can be decoded to its checksum. The result is kept in the cache folder."""
     file = cache / "sums" / f"{fingerprint}.json"
-    stored = _stored(file)
+    stored = _read(file)
     if stored is not None:
         return stored
     sums = {image.name: pixel_sum(image) for image in images if isinstance(image, Image)}
@@ -69,7 +69,7 @@ def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> 
     return sums
 
 
-def _stored(file: Path) -> dict[str, Sum] | None:
+def _read(file: Path) -> dict[str, Sum] | None:
     """The checksums in a file; None if it is missing, damaged, or of an older format."""
     try:
         return {name: Sum(*fields) for name, fields in json.loads(file.read_text()).items()}

@@ -111,7 +111,7 @@ def prepare(
             if anew:
                 shutil.rmtree(place, ignore_errors=True)
             try:
-                return _records(_prepared(place, title, good, fingerprint, citation, licence))
+                return _records(_builder(place, title, good, fingerprint, citation, licence))
             except (OSError, InputError):
                 raise
             except Exception:  # TFDS cannot read its own description
@@ -142,12 +142,12 @@ def _in_order(files: Iterable[str], bad: dict[str, str], records: Any, *, start:
     """The images of all files from index `start` on. Files that could not be copied appear as Bad in their places."""
     names = list(files)
     skipped = sum(name not in bad for name in names[:start])
-    decoded = iter(_decoded(records, skipped) if len(records) > skipped else ())
+    images = iter(_decode(records, skipped) if len(records) > skipped else ())
     for name in names[start:]:
-        yield Bad(folders.printable(name), bad[name]) if name in bad else next(decoded)
+        yield Bad(folders.printable(name), bad[name]) if name in bad else next(images)
 
 
-def _decoded(records: Any, start: int) -> Iterator[Image | Bad]:
+def _decode(records: Any, start: int) -> Iterator[Image | Bad]:
     """Decodes records from index `start` on in threads, which run only a few records ahead."""
 
     def decode(record: dict) -> Image | Bad:
@@ -162,23 +162,23 @@ def _decoded(records: Any, start: int) -> Iterator[Image | Bad]:
     return iter(records[start:].map(decode).to_iter_dataset(options))
 
 
-def _prepared(
+def _builder(
     place: Path, title: str, files: dict[str, Path], fingerprint: str, citation: str, licence: str
 ) -> tfds.core.DatasetBuilder:
     """A builder of exactly these files, prepared in `place`."""
     note = place / "note.json"
     if place.exists() and not (note.exists() and note.read_text() == _note(place, fingerprint)):
         shutil.rmtree(place)
-    fresh = not place.exists()
+    is_new = not place.exists()
     place.mkdir(exist_ok=True)
-    if fresh:
+    if is_new:
         check_space(place, sum(path.stat().st_size for path in files.values()), what=f"the cache folder {place}")
     with contextlib.redirect_stdout(io.StringIO()):
         tfds.disable_progress_bar()
         terms = {"citation": citation, "licence": licence}
         builder = ImageFiles(files=files, title=title, **terms, data_dir=str(place), file_format="array_record")
         builder.download_and_prepare()
-    if fresh:
+    if is_new:
         note.write_text(_note(place, fingerprint))
     return builder
 

@@ -23,9 +23,8 @@ def blurred(scale: int) -> degrade.Degrade:
 def test_equals_scipy_on_the_mirrored_image(images):
     for image, (lr, drawn) in zip(images, degrade_images(blurred(2), images, scale=2), strict=True):
         kernel = drawn["kernel"][0].astype(np.float64)[:, :, None]
-        expected = (
-            ndimage.convolve(image.pixels / 255, kernel, mode="reflect")[::2, ::2] * 255
-        )  # this is SciPy's name for symmetric
+        # SciPy's mode "reflect" is the symmetric reflection.
+        expected = ndimage.convolve(image.pixels / 255, kernel, mode="reflect")[::2, ::2] * 255
         assert lr.shape == (image.pixels.shape[0] // 2, image.pixels.shape[1] // 2, 3)
         assert np.abs(lr - np.broadcast_to(expected, lr.shape)).max() <= 0.5 + 1e-3
 

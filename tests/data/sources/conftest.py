@@ -7,7 +7,7 @@ from PIL import Image
 
 @pytest.fixture
 def save(rng):
-    """Writes random images, and gives their pixels."""
+    """Writes random images, and returns their pixels."""
 
     def write(folder: Path, *names: str, shape=(12, 10, 3)) -> dict[str, np.ndarray]:
         pixels = {name: rng.integers(0, 256, shape, dtype=np.uint8) for name in names}

@@ -1,4 +1,4 @@
-"""An HTTP server in a thread that serves one file, well or badly, and keeps what it was asked."""
+"""An HTTP server in a thread that serves one file, reliably or not, and records the requests."""
 
 import contextlib
 import email.utils
@@ -16,9 +16,9 @@ class Server:
     content: bytes
     etag: str | None = '"one"'
     ranges: bool = True
-    """Whether requests for a part are understood."""
+    """Whether the server supports requests for a part of the file."""
     breaks_after: list[int] = field(default_factory=list)
-    """Bytes after which the connections, one after another, break; beyond this list they hold."""
+    """Bytes after which each connection breaks. Connections beyond this list do not break."""
     status: int = 200
     pause: float = 0.0
     """Seconds between blocks of 1000 bytes."""

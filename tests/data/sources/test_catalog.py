@@ -23,17 +23,17 @@ def test_names_in_any_case_and_aliases(name, title):
 @pytest.mark.parametrize(
     ("name", "near"), [("Set6", "Set5"), ("DIVK2", "DIV2K"), ("urban10", "Urban100"), ("General-10", "General-100")]
 )
-def test_an_unknown_name_tells_the_nearest(name, near):
+def test_an_unknown_name_gets_the_nearest_as_a_hint(name, near):
     with pytest.raises(InputError, match=rf"unknown set '{name}'; did you mean {near}\? known: photographs, Set5, Set14, B100"):
         catalog.find(name)
 
 
-def test_a_name_like_no_other():
+def test_a_name_without_similar_ones():
     with pytest.raises(InputError, match="unknown set 'xyzzy'; known: photographs"):
         catalog.find("xyzzy")
 
 
-def test_all_say_whom_to_cite_and_the_terms():
+def test_all_have_a_citation_and_a_licence():
     for title, entry in catalog.SETS.items():
         assert entry.citation, title
         assert entry.licence, title
@@ -55,7 +55,7 @@ def test_the_config_knows_the_training_sets():
 
 
 def test_archives_are_those_that_tfds_publishes():
-    """TFDS ships the sums of DIV2K's archives: address, size, sha256, name."""
+    """TFDS contains the address, size, sha256 and name of each of DIV2K's archives."""
     from importlib.resources import files
 
     lines = files("tensorflow_datasets").joinpath("datasets/div2k/checksums.tsv").read_text().splitlines()

@@ -43,7 +43,7 @@ def test_sums_are_computed_once(image, tmp_path):
 
 
 @pytest.mark.parametrize("kept", ["{", "[]", '{"a": [9, 7, "0"]}', '{"a": 3}'], ids=["cut off", "list", "older", "number"])
-def test_sums_that_cannot_be_used_are_computed_anew(image, tmp_path, kept):
+def test_sums_that_cannot_be_used_are_computed_again(image, tmp_path, kept):
     first = checksums.sums_of([image], fingerprint="f", cache=tmp_path)
     (note,) = tmp_path.rglob("*.json")
     note.write_text(kept)
@@ -51,7 +51,7 @@ def test_sums_that_cannot_be_used_are_computed_anew(image, tmp_path, kept):
     assert checksums.sums_of([], fingerprint="f", cache=tmp_path) == first
 
 
-def test_the_corner_outlasts_cropping_from_the_top_left(rng):
+def test_the_corner_survives_cropping_from_the_top_left(rng):
     pixels = rng.integers(0, 256, (90, 80, 3), dtype=np.uint8)
     corner = checksums.corner_sum(pixels)
     assert corner
@@ -62,7 +62,7 @@ def test_the_corner_outlasts_cropping_from_the_top_left(rng):
     assert checksums.corner_sum(gray) == checksums.corner_sum(np.repeat(gray, 3, 2))
 
 
-def test_a_corner_of_few_colours_tells_nothing(rng):
+def test_a_corner_with_few_colours_has_no_sum(rng):
     assert checksums.corner_sum(rng.integers(0, 15, (64, 64, 1), dtype=np.uint8)) is None
     assert checksums.corner_sum(np.zeros((64, 64, 3), np.uint8)) is None
     assert checksums.corner_sum(rng.integers(0, 16, (64, 64, 1), dtype=np.uint8))

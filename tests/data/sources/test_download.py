@@ -1,4 +1,4 @@
-"""Against a server on this machine that breaks off, lies, changes and refuses."""
+"""Downloads from a local server that interrupts connections, serves wrong or changed files, or refuses."""
 
 import hashlib
 import importlib.util
@@ -34,7 +34,7 @@ def test_whole(tmp_path):
     with serving(CONTENT) as server:
         fetch(server, tmp_path / "new/file.zip")
         fetch(server, tmp_path / "new/file.zip")
-    assert server.asked == [None]  # what is there is not asked for again
+    assert server.asked == [None]  # an existing file is not requested again
     assert (tmp_path / "new/file.zip").read_bytes() == CONTENT
     assert not list(tmp_path.rglob("*.partial*"))
 
@@ -45,21 +45,21 @@ def test_md5(tmp_path):
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
-def test_a_broken_connection_goes_on_where_it_stopped(tmp_path):
+def test_a_broken_connection_continues_where_it_stopped(tmp_path):
     with serving(CONTENT, breaks_after=[20_000, 12_345]) as server:
         fetch(server, tmp_path / "file")
     assert server.asked == [None, "bytes=20000-", "bytes=32345-"]
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
-def test_last_modified_serves_where_the_etag_is_weak(tmp_path):
+def test_last_modified_is_used_if_the_etag_is_weak(tmp_path):
     with serving(CONTENT, breaks_after=[20_000], etag='W/"weak"') as server:
         fetch(server, tmp_path / "file")
     assert server.answered == [200, 206]
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
-def test_a_later_call_goes_on_too(tmp_path, monkeypatch):
+def test_a_later_call_continues_too(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 1)
     with serving(CONTENT, breaks_after=[20_000, 0]) as server:
         with pytest.raises(
@@ -79,7 +79,7 @@ def test_a_server_without_ranges_sends_all_again(tmp_path):
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
-def test_nothing_is_appended_to_a_version_that_cannot_be_told(tmp_path):
+def test_nothing_is_appended_to_an_unknown_version(tmp_path):
     with serving(CONTENT, breaks_after=[20_000], etag=None) as server:
         fetch(server, tmp_path / "file")
     assert server.asked == [None, None]
@@ -87,8 +87,8 @@ def test_nothing_is_appended_to_a_version_that_cannot_be_told(tmp_path):
 
 
 @pytest.mark.parametrize(("etag", "length"), [('"two"', 50_000), ('"one"', 40_000)])
-def test_a_file_that_changed_meanwhile_begins_anew(tmp_path, monkeypatch, etag, length):
-    """The server tells by the tag; where it leaves that unchanged, the length tells."""
+def test_a_file_that_changed_meanwhile_is_downloaded_again(tmp_path, monkeypatch, etag, length):
+    """The tag shows the change. If the server does not change the tag, the length shows it."""
     monkeypatch.setattr(module, "ATTEMPTS", 1)
     new = CONTENT[::-1][:length]
     with serving(CONTENT, breaks_after=[20_000, 0]) as server:
@@ -112,7 +112,7 @@ def test_a_wrong_checksum_is_named_and_nothing_kept(tmp_path):
 
 def test_a_partial_file_that_is_too_long_is_dropped(tmp_path):
     with serving(CONTENT, breaks_after=[20_000, 0]) as server:
-        fetch(server, tmp_path / "other")  # leaves nothing; now as a crash of the machine might leave it
+        fetch(server, tmp_path / "other")  # this leaves nothing; the next lines imitate a crash of the machine
         (tmp_path / "file.partial").write_bytes(CONTENT + b"more")
         (tmp_path / "file.partial.json").write_text(f'{{"url": "{server.url}", "total": 50000, "ETag": "\\"one\\""}}')
         fetch(server, tmp_path / "file")
@@ -120,7 +120,7 @@ def test_a_partial_file_that_is_too_long_is_dropped(tmp_path):
 
 
 def test_complete_but_not_yet_checked(tmp_path):
-    """Killed between the last byte and the checksum."""
+    """The process was killed between the last byte and the checksum."""
     with serving(CONTENT) as server:
         (tmp_path / "file.partial").write_bytes(CONTENT)
         (tmp_path / "file.partial.json").write_text(f'{{"url": "{server.url}", "total": 50000, "ETag": "\\"one\\""}}')
@@ -135,10 +135,10 @@ def test_not_found(tmp_path):
         pytest.raises(InputError, match=r"images\.zip: the server answers 404 Not Found"),
     ):
         fetch(server, tmp_path / "file")
-    assert server.asked == [None]  # asking again is of no use
+    assert server.asked == [None]  # repeating the request would not help
 
 
-def test_a_server_in_trouble_is_asked_again(tmp_path):
+def test_a_request_is_repeated_after_a_server_error(tmp_path):
     with serving(CONTENT, status=503) as server, pytest.raises(InputError, match="answers 503 Service Unavailable, 5 times"):
         fetch(server, tmp_path / "file")
     assert len(server.asked) == 5
@@ -159,7 +159,7 @@ def test_no_space(tmp_path, monkeypatch):
         fetch(server, tmp_path / "file")
 
 
-def test_a_killed_download_goes_on(tmp_path):
+def test_a_killed_download_continues(tmp_path):
     target = tmp_path / "file"
     script = """
 import importlib.util, sys
@@ -227,7 +227,7 @@ def test_unpacks_the_folders_asked_for(tmp_path, pack):
     assert contents(tmp_path / "set") == expected
 
 
-def test_what_is_there_is_left_alone(tmp_path):
+def test_existing_folders_are_left_unchanged(tmp_path):
     (tmp_path / "set/HR").mkdir(parents=True)
     (tmp_path / "set/HR/mine.png").write_bytes(b"mine")
     unpack(tarred(tmp_path / "a"), tmp_path / "set", holds={"set/HR": "HR", "set/LR": "LR"})
@@ -250,7 +250,7 @@ def test_links_are_not_made(tmp_path):
     assert not (tmp_path / "set/HR/link.png").is_symlink()
 
 
-def test_a_bomb_is_refused(tmp_path):
+def test_an_archive_bomb_is_refused(tmp_path):
     archive = zipped(tmp_path / "bomb.zip", {"set/HR/1.png": bytes(50_000_000)})
     assert archive.stat().st_size < 100_000
     with pytest.raises(InputError, match=r"bomb\.zip unpacks to more than twice its size"):

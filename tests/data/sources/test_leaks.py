@@ -17,7 +17,7 @@ def test_b100_has_100_images():
 def test_b100_by_name(name):
     number = name.rpartition("/")[2].partition(".")[0]
     assert leaks.find({name: BERKELEY}, {}) == [f"{name} is, by its name and size, image {number} of B100"]
-    assert leaks.find({name: Sum(480, 320, "0", None)}, {}) != []  # on its side, cropped to even sizes
+    assert leaks.find({name: Sum(480, 320, "0", None)}, {}) != []  # in portrait format, cropped to even sizes
 
 
 def test_woman_by_name():
@@ -48,7 +48,7 @@ def test_set5_by_pixels_whatever_it_is_called(research_images):
 
 @pytest.mark.parametrize("multiple", [12, 8, 3])
 def test_set5_and_set14_cropped(research_images, multiple):
-    """As GTmod12 and image_SRF have them. ppt3 begins with a black block, by which it cannot be told."""
+    """GTmod12 and image_SRF hold such images. ppt3 begins with a black block, so its corner does not identify it."""
     missed = []
     for title in ("Set5", "Set14"):
         for path in sorted((research_images / title / "HR").iterdir()):

@@ -61,7 +61,7 @@ def test_what_others_made_of_an_image_is_not_hr(tmp_path, save):
     save(tmp_path / "image_SRF_2", *(f"img_001_SRF_2_{kind}.png" for kind in kinds))
     for folder in (tmp_path, tmp_path / "image_SRF_2"):
         assert list(locate.find_hr(folder, more=(), scale=2)) == ["img_001_SRF_2_HR.png"]
-    save(tmp_path / "image_SRF_2", "img_001.png")  # nor is it LR
+    save(tmp_path / "image_SRF_2", "img_001.png")  # it is not LR either
     lr = locate.find_lr([tmp_path], ["img_001.png"], scale=2, what="Set5")
     assert lr == {"img_001.png": tmp_path / "image_SRF_2/img_001_SRF_2_LR.png"}
 

@@ -149,7 +149,7 @@ def test_lr_images_are_downloaded_too(tmp_path, save, div2k):
     with serving(b"") as server:
         div2k(test_x2=archive_of(tmp_path / "source", "DIV2K_valid_LR_bicubic/X2", server))
         lr = sources.open_lr("DIV2K", scale=2, root=tmp_path / "root", cache=tmp_path / "cache")
-    assert lr.names == ("0004.png", "0005.png")  # those of HR
+    assert lr.names == ("0004.png", "0005.png")  # the names of HR
     np.testing.assert_array_equal(read(lr)[1].pixels, pixels["0005x2.png"])
 
 
