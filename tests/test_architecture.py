@@ -138,7 +138,7 @@ TESTED_IN = {
     "build/network": "models/test_models",
     "build/optimizer": "runs/test_train",
     "build/pipeline": "build/test_training_images",
-    "build/trained": "runs/test_evaluate",
+    "build/step": "runs/test_train",
     "config/degradations": "config/test_config",
     "config/experiment": "config/test_config",
     "data/degrade/stages": "data/degrade/test_degrade",

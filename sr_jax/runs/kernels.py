@@ -1,11 +1,13 @@
 """Draws the kernel that a trained network predicts from an LR image.
 
-Beside the kernel stand its transfer function and, for a blur, that of its regularised inverse, one for each lambda.
+The picture shows the kernel, its transfer function and, if the kernel is a blur, the transfer function of its regularised inverse
+for each lambda.
 """
 
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
@@ -23,10 +25,10 @@ FREQUENCIES = 64
 
 
 def draw(model: str, image: Path, out: Path, cache: Path) -> None:
-    """Writes the picture of an image's kernel, and the kernel itself if it is a blur.
+    """Writes the picture of the kernel that a network predicts from an image, and the kernel itself if it is a blur.
 
     Raises:
-      InputError: if the network predicts no kernel, or something cannot be read or written.
+      InputError: if the network predicts no kernel, or a file cannot be read or written.
     """
     use_compilation_cache(cache)
     module = load(model)
@@ -46,10 +48,10 @@ def draw(model: str, image: Path, out: Path, cache: Path) -> None:
 
 
 def load(model: str) -> Any:
-    """Returns the module of a trained network that predicts kernels or has a static one, with its parameters.
+    """Returns the module of a trained network, with its parameters. Its kernel is predicted or static.
 
     Raises:
-      InputError: if it cannot be read, or has no such kernel.
+      InputError: if the network cannot be read, or has no such kernel.
     """
     if not Path(model).expanduser().exists():
         bicubic = "; bicubic interpolation has no kernel to predict" if model == "bicubic" else ""
@@ -59,26 +61,26 @@ def load(model: str) -> Any:
     if not hasattr(module, "predict"):
         raise InputError(f"--model {model}: {module.about.name} has no kernel; give a DeconvSR")
     if module.about.is_told:
-        raise InputError(f"--model {model}: its kernels are given, it predicts none; give one with kernel=predicted or static")
+        raise InputError(f"--model {model}: its kernel is given, not predicted; give a network with kernel=predicted or static")
     return module
 
 
 def is_blur(module: Any) -> bool:
-    """Whether the kernel of a DeconvSR is a blur, with positive taps that sum to 1. The G of mode=literal is not."""
+    """Returns whether the kernel of a DeconvSR is a blur, with positive taps that sum to 1. The G of mode=literal is not."""
     return module.mode == "regularised"
 
 
-def read(image: Path, *, channels: int) -> Float[Array, "1 h w c"] | Float[np.ndarray, "1 h w c"]:
-    """Reads an image as a network with so many channels sees it, in [0, 1].
+def read(image: Path, *, channels: int) -> Float[Array, "1 h w c"]:
+    """Reads an image as a network sees it, in [0, 1]: Y if the network has one channel, else RGB.
 
     Raises:
-      InputError: if it cannot be read.
+      InputError: if the image cannot be read.
     """
     try:
         pixels = decode_image(image.read_bytes(), f"--image {image}")
     except OSError as error:
         raise InputError(f"--image {image} cannot be read ({error.strerror or error})") from None
-    return network_input(pixels, channels=channels)[None]
+    return jnp.asarray(network_input(pixels, channels=channels))[None]
 
 
 def transfer(kernel: np.ndarray, *, scale: int) -> np.ndarray:
