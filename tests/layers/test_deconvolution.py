@@ -8,7 +8,8 @@ from skimage import data
 
 from sr_jax import metrics
 from sr_jax.layers import Deconvolution, PReLU, ResizeConv, SubPixel, bilinear, icnr, identity
-from sr_jax.ops.conv import LAYOUT, conv_transpose2d
+from sr_jax.ops.conv import conv_transpose2d
+from sr_jax.ops.conv_forms import LAYOUT
 from sr_jax.ops.interpolate import enlarge
 from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from sr_jax.ops.conv import LAYOUT, conv_transpose2d
+from sr_jax.ops.conv import conv_transpose2d
+from sr_jax.ops.conv_forms import LAYOUT
 from sr_jax.ops.subpixel import (
     depth_to_space,
     interleave,
