@@ -1,4 +1,4 @@
-"""The exceptions that a command line turns into one line and an exit status; a traceback would only hide the message."""
+"""Errors that a command answers with one line and an exit status, because a traceback would hide the message."""
 
 import contextlib
 import signal
@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Iterator
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used. The message names the thing, its value and what would be right. Status 2."""
+    """The user gave something that cannot be used. The message names it, its value, and what would be right. Status 2."""
 
     status = 2
 
 
 class TrainingError(RuntimeError):
-    """A run that cannot go on, through no wrong input. The message says what is safe and where. Status 1."""
+    """A run cannot go on, although its input was right. The message says what is saved and where. Status 1."""
 
     status = 1
 
 
 class Interrupted(Exception):
-    """A run stopped by a signal, with everything saved. Status 128 + the signal's number."""
+    """A signal stopped a run after everything was saved. The status is 128 + the signal's number."""
 
     def __init__(self, message: str, number: signal.Signals):
         super().__init__(message)
@@ -27,15 +27,15 @@ class Interrupted(Exception):
 
 
 def exit_status(command: Callable[[], int | None]) -> int:
-    """Runs a command and returns its exit status; what went wrong in a way the user should know of is said in one line."""
+    """Runs a command and returns its exit status. The errors above are printed as one line."""
     try:
         return command() or 0
     except (InputError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return error.status
-    except Interrupted as stopped:
-        print(stopped, file=sys.stderr)
-        return stopped.status
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr)
+        return interruption.status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -43,7 +43,11 @@ def exit_status(command: Callable[[], int | None]) -> int:
 
 @contextlib.contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Turns an error of the file system into one that says what could not be written, and asks for another folder."""
+    """Turns an error of the file system into an InputError.
+
+    Args:
+      what: what is written, as the message names it, such as `--out results`.
+    """
     try:
         yield
     except OSError as error:
@@ -52,10 +56,12 @@ def writing(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def option(name: str) -> Iterator[None]:
-    """Puts the name of an option before the message of an InputError, for parts that do not know which option they serve.
+    """Puts the name of an option before the message of an InputError, because parts do not know which option they serve.
+
+    Do not nest it: the names would add up.
 
     Args:
-      name: without the value, which the message names: `--sets`, `data.dir`. Do not nest: the names would add up.
+      name: the option without its value, which the message names. Examples are `--sets` and `data.dir`.
     """
     try:
         yield
@@ -64,7 +70,7 @@ def option(name: str) -> Iterator[None]:
 
 
 def listing(lines: Iterable[str], *, most: int | None = None) -> str:
-    """The lines, indented, each on a line of its own; at most `most` of them, and how many more there are."""
+    """Returns the lines, each indented on a line of its own. Lines beyond the first `most` are only counted."""
     lines = list(lines)
     shown = lines[:most]
     more = f"\n  and {len(lines) - len(shown)} more" if len(lines) > len(shown) else ""

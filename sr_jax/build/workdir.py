@@ -1,4 +1,4 @@
-"""The work directory: it belongs to one config, and to one live run at a time."""
+"""The work directory. It belongs to one config, and to one live run at a time."""
 
 import contextlib
 import json
@@ -17,8 +17,8 @@ DATA = "data.json"
 
 
 @contextlib.contextmanager
-def claimed(directory: Path, config: Config) -> Iterator[None]:
-    """Creates or re-enters a work directory, and holds its lock. The directory becomes the config's by `register` alone.
+def claim(directory: Path, config: Config) -> Iterator[None]:
+    """Creates a work directory or enters it again, and holds its lock. It belongs to no config before `register` is called.
 
     Raises:
       InputError: if it cannot be written, is in use by another run, or belongs to a different config.
@@ -41,7 +41,7 @@ def claimed(directory: Path, config: Config) -> Iterator[None]:
 def _compare_config(directory: Path, config: Config) -> None:
     path = directory / CONFIG
     if not path.exists() and any((directory / "checkpoints").glob("[0-9]*")):
-        raise InputError(f"--workdir {directory} holds checkpoints but no {CONFIG} that says whose; take another directory")
+        raise InputError(f"--workdir {directory} holds checkpoints but no {CONFIG}; take another directory")
     if path.exists():
         try:
             theirs = configs.from_json(path.read_text())
@@ -50,25 +50,29 @@ def _compare_config(directory: Path, config: Config) -> None:
         lines = configs.differences(config, theirs)
         if lines:
             raise InputError(
-                f"--workdir {directory} belongs to a different config; take another directory, or the same values "
-                f"(key: asked for now, there):{listing(lines)}"
+                f"--workdir {directory} belongs to a different config; take another directory, or give the values of its "
+                f"config (key: value given, value there):{listing(lines)}"
             )
 
 
 def register(directory: Path, config: Config, *, images: int, digest: str) -> None:
-    """Notes the config and the fingerprint of the training images at the first start; compares the latter at a later one.
+    """Writes the config and the fingerprint of the training images into a work directory.
 
-    To be called when everything has been checked: a run that could not begin leaves the directory free for a better config.
+    Call this when everything has been checked: a run that cannot begin leaves the directory free for another config.
+
+    Args:
+      images: the number of training images.
+      digest: their fingerprint.
 
     Raises:
-      InputError: if the images are no longer those that the run began with: it could not go on exactly.
+      InputError: if the directory has another fingerprint, so that its run could not go on exactly.
     """
     path = directory / DATA
-    now = json.dumps({"images": images, "sha256": digest}) + "\n"
-    if path.exists() and path.read_text() != now:
+    record = json.dumps({"images": images, "sha256": digest}) + "\n"
+    if path.exists() and path.read_text() != record:
         raise InputError(
-            f"the training images have changed since --workdir {directory} was begun: it notes {path.read_text().strip()}, "
-            f"now there are {now.strip()}; put them back or take another directory"
+            f"the training images have changed since the run in --workdir {directory} began, from "
+            f"{path.read_text().strip()} to {record.strip()}; restore them or take another directory"
         )
-    replace_text(path, now)
+    replace_text(path, record)
     replace_text(directory / CONFIG, configs.to_json(config))

@@ -1,4 +1,4 @@
-"""One evaluation, from names to tables: trained networks, sets, tasks, scores, reports."""
+"""One evaluation, from the names of models and sets to the tables."""
 
 import contextlib
 import dataclasses
@@ -34,22 +34,27 @@ class Settings(NamedTuple):
     """What is evaluated, and how."""
 
     models: Sequence[str]
-    """`bicubic`, work directories, weights files."""
+    """`bicubic`, work directories and weights files, in the order of the tables."""
     sets: Sequence[str]
     scale: int | None
+    """None for that of the networks."""
     data_root: Path
     """The folder in which the named sets lie."""
     protocol: str
+    """The name of a protocol, or `published`."""
     lr_source: str
+    """`computed` or `files`."""
     degradation: Literal["own", "training", "bicubic"]
     checkpoint: trained.Which
     parameters: trained.Parameters
     out: Path | None
+    """The folder for the results; None if nothing is written."""
     cache: Path
+    """The folder for compiled programs and prepared images."""
 
 
 def run(settings: Settings) -> int:
-    """Evaluates, prints and writes. Returns the exit status: 0 if all images were scored, 1 if some could not be.
+    """Evaluates, prints and writes the results. Returns the exit status: 0 if all images were scored, 1 if some could not be.
 
     Raises:
       InputError: if a model, a set or a combination of options cannot be used, or no image can be scored.
@@ -90,10 +95,10 @@ def run(settings: Settings) -> int:
 
 
 def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
-    """Returns the scale asked for, or that of all the networks.
+    """Returns the scale that the user gave, or else that of the networks.
 
     Raises:
-      InputError: if there is none, or the networks are for other scales.
+      InputError: if there is neither, or a network has another scale.
     """
     scales = {name: one.config.scale for name, one in networks.items()}
     scale = next(iter(scales.values()), None) if settings.scale is None else settings.scale
@@ -108,10 +113,10 @@ def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
 
 
 def common_degradation(settings: Settings, networks: dict[str, Trained], scale: int) -> Degradation:
-    """Returns the degradation that makes LR for all the networks.
+    """Returns the degradation that makes LR for all networks.
 
     Raises:
-      InputError: if theirs differ, or LR files do not tell what a network must be told.
+      InputError: if their degradations differ, or if a network must be told the blur and LR comes from files.
     """
     if settings.lr_source == "files":
         degradation = Degradation(PRESETS["bicubic"], scale=scale, lr_files=True)
@@ -120,25 +125,25 @@ def common_degradation(settings: Settings, networks: dict[str, Trained], scale: 
                 with option("--lr_source files"):
                     degradation.require_blur(name)
         return degradation
-    of_runs = {  # a converted network does not say on what it was trained
+    by_run = {  # how a converted network was trained is unknown
         name: degradations.of_evaluation(one.config, settings.degradation)
         for name, one in networks.items()
         if not one.is_converted
     }
-    if len({one.stages for one in of_runs.values()}) > 1:
-        lines = listing(f"{name}: {one.title}" for name, one in of_runs.items())
+    if len({one.stages for one in by_run.values()}) > 1:
+        lines = listing(f"{name}: {one.title}" for name, one in by_run.items())
         raise InputError(f"the networks are evaluated on different degradations; use --degradation bicubic:{lines}")
-    return next(iter(of_runs.values()), degradations.bicubic(scale))
+    return next(iter(by_run.values()), degradations.bicubic(scale))
 
 
 def load_tasks(settings: Settings, protocol: Protocol, degradation: Degradation) -> tuple[list[Task], list[str]]:
-    """Loads all sets and prepares their images. Prints how they will be scored.
+    """Loads all sets, prepares their images, and prints how they will be scored.
 
     Returns:
       the tasks, and a line for each image that cannot be scored.
 
     Raises:
-      InputError: if a set is unknown or missing, two have one title, or no image is left.
+      InputError: if a set is unknown or missing, two sets have the same title, or no image is left.
     """
     if not settings.sets:
         raise InputError("--sets: names no set; give for example --sets Set5 Set14")
@@ -166,7 +171,7 @@ def load_tasks(settings: Settings, protocol: Protocol, degradation: Degradation)
 def score(
     settings: Settings, protocol: Protocol, networks: dict[str, Trained], tasks: Sequence[Task], stamp: Stamp
 ) -> list[list[Row]]:
-    """Returns the rows of each model in order. Bicubic stands before a single network, though it was not asked for."""
+    """Returns the rows of each model in order. If there is only one model, the rows of bicubic come before it."""
     titles = method_titles(networks)
     rows_of: dict[str, list[Row]] = {}
     with progress(len(tasks) * (1 + len(networks))) as advance:
@@ -184,7 +189,7 @@ def score(
 
 
 def method_titles(networks: dict[str, Trained]) -> dict[str, str]:
-    """Returns the name of each network in tables: that of its architecture, or its place if two have the same one."""
+    """Returns the name of each network in tables: its architecture, or its place if two networks have the same architecture."""
     titles = [configs.title(one.config.model) for one in networks.values()]
     return {place: title if titles.count(title) == 1 else place for place, title in zip(networks, titles, strict=True)}
 
@@ -229,7 +234,7 @@ def write(
 
 
 def folder_name(number: int, model: str) -> str:
-    """Returns a short name for the folder of the number-th model."""
+    """Returns a short name for the folder of a model's samples."""
     return f"{number}-{re.sub(r'[^a-zA-Z0-9_.-]', '_', Path(model).name)[:60]}"
 
 

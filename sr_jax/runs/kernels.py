@@ -1,7 +1,7 @@
 """Draws the kernel that a trained network predicts from an LR image.
 
-The picture shows the kernel, its transfer function and, if the kernel is a blur, the transfer function of its regularised inverse
-for each lambda.
+The picture shows the kernel and its transfer function and, if the kernel is a blur, the transfer function of its regularised
+inverse for each lambda.
 """
 
 from pathlib import Path

@@ -1,8 +1,7 @@
-"""The published networks and what they cost.
+"""Lists the published networks and what they cost.
 
-Parameters are counted in the network itself. Multiply-adds are counted in the program that JAX traces of it: those of
-convolutions, matrix products and Fourier transforms. The receptive field is measured: a NaN in one LR pixel of a strip spreads
-to every output pixel that depends on it.
+Multiply-adds are those of convolutions, matrix products and Fourier transforms in the program that JAX traces. The receptive
+field is measured: a NaN in one LR pixel of a strip spreads to every output pixel that depends on it.
 """
 
 import math
@@ -24,7 +23,7 @@ from sr_jax.errors import InputError
 from sr_jax.models import MODELS, About, Known
 
 OUTPUT = (720, 1280)
-"""Height and width of the output for which multiply-adds are counted, as in published tables. They are rounded up to multiples
+"""Height and width of the output for which multiply-adds are counted, as in published tables. Both are rounded up to multiples
 of the scale."""
 STRIPS = (65, 161)
 """Lengths of the strips in which the receptive field is measured [LR pixels]."""
@@ -76,7 +75,7 @@ def multiply_adds(jaxpr: core.Jaxpr) -> int:
     """Counts the multiply-adds of a program's convolutions, matrix products and Fourier transforms.
 
     Where a program has one form for CPUs and one for other platforms, the latter counts. A Fourier transform of n real numbers
-    counts as 5/4 n log2 n, one of complex numbers as twice that: half the usual count of its floating-point operations.
+    counts as 5/4 n log2 n, and one of n complex numbers as twice that: half the usual count of floating-point operations.
     """
     total = 0
     for equation in jaxpr.eqns:
@@ -85,7 +84,7 @@ def multiply_adds(jaxpr: core.Jaxpr) -> int:
             case "conv_general_dilated":
                 kernel, spec = _shape(equation.invars[1]), equation.params["dimension_numbers"].rhs_spec
                 taps = math.prod(kernel) // kernel[spec[0]]
-                total += out * taps // math.prod(equation.params["lhs_dilation"])  # the zeros between are not multiplied
+                total += out * taps // math.prod(equation.params["lhs_dilation"])  # the zeros of a dilated input are free
             case "dot_general":
                 (contracted, _), _ = equation.params["dimension_numbers"]
                 total += out * math.prod(_shape(equation.invars[0])[axis] for axis in contracted)
@@ -104,7 +103,11 @@ def multiply_adds(jaxpr: core.Jaxpr) -> int:
 
 
 def receptive_field(apply: Callable[..., Any], params: Any, about: About, *, scale: int) -> int | None:
-    """Measures how many LR pixels a side an output pixel of `apply(params, LR)` depends on; None: the whole image."""
+    """Measures the side of the square of LR pixels on which an output pixel of `apply(params, LR)` depends.
+
+    Returns:
+      the side; None if an output pixel depends on the whole image.
+    """
     run = jax.jit(apply)
     for length in STRIPS:
         lr, *known = _inputs(about, (length, STRIP_WIDTH), lambda shape, dtype: np.full(shape, 0.5, dtype))

@@ -1,6 +1,6 @@
 """Draws what a training step sees: a contact sheet of its pairs of LR and HR patches.
 
-LR is enlarged by repeating its pixels. Below each pair stands what its degradation drew.
+LR is enlarged by repeating its pixels. The caption of a pair has the values that its degradation drew.
 """
 
 import textwrap
@@ -25,9 +25,9 @@ from sr_jax.system.compilation import use_compilation_cache
 GAP = 8
 LINE = 15
 SIDE = 192
-"""Height and width of a patch on the sheet, at least [pixels]."""
+"""Minimum height and width of a patch on the sheet [pixels]."""
 INSET = 3
-"""A kernel's picture takes one part in so many of a patch's side."""
+"""The side of a patch is this many times the side of a kernel's picture."""
 
 
 def preview(config: Config, out: Path, *, count: int, step: int, cache: Path) -> None:
@@ -55,7 +55,7 @@ def preview(config: Config, out: Path, *, count: int, step: int, cache: Path) ->
 
 
 def pairs_of_step(config: Config, step: int, cache: Path) -> Pairs:
-    """Returns LR and HR patches (uint8) and what was drawn, on the host, as the training step gets them."""
+    """Returns the LR and HR patches of a training step (uint8) and the values drawn for them, on the host."""
     use_compilation_cache(cache)
     degradation = degradations.of_training(config)
     images = load_training_images(config, degradation, open_evaluation_sets(config, cache), cache)
@@ -66,7 +66,7 @@ def pairs_of_step(config: Config, step: int, cache: Path) -> Pairs:
 
 
 def sheet(lr: np.ndarray, hr: np.ndarray, drawn: dict[str, np.ndarray]) -> PILImage.Image:
-    """Returns the contact sheet. Its rows hold as many pairs as make it about square."""
+    """Returns the contact sheet, which is about square."""
     zoom = max(1, -(-SIDE // hr.shape[1]))
     side = zoom * hr.shape[1]
     font = ImageFont.load_default(size=12)
@@ -92,7 +92,7 @@ def sheet(lr: np.ndarray, hr: np.ndarray, drawn: dict[str, np.ndarray]) -> PILIm
 
 
 def kernel_picture(kernel: np.ndarray, side: int) -> PILImage.Image:
-    """Draws a kernel about `side` pixels wide: its largest tap is white, negative taps are blue, the frame is red."""
+    """Draws a kernel, about `side` pixels wide. The largest tap is white, negative taps are blue, and the frame is red."""
     level = kernel / np.abs(kernel).max()
     colours = np.stack([level.clip(0), level.clip(0), np.maximum(level.clip(0), (-level).clip(0) ** 0.5)], -1)
     pixels = np.round(colours * 255).astype(np.uint8)
@@ -101,9 +101,9 @@ def kernel_picture(kernel: np.ndarray, side: int) -> PILImage.Image:
 
 
 def caption(drawn: dict[str, Any], *, width: int) -> list[str]:
-    """Returns what was drawn for one example, without its kernels, in lines of about `width` characters.
+    """Returns the values drawn for one example, without its kernels, in lines of about `width` characters.
 
-    Zeros and falsehoods are left out: such a value was not applied, or does not apply to the kind that was drawn.
+    Zeros and False are left out, because what they stand for was not applied.
     """
     parts = [_part(name, value) for name, value in sorted(drawn.items()) if value.ndim < 2 and _tells(name, value)]
     return textwrap.wrap(",  ".join(parts) or "(nothing is drawn)", width)
@@ -114,7 +114,7 @@ def _tells(name: str, value: Any) -> bool:
 
 
 def _is_index(name: str) -> bool:
-    """Whether a number is an index, where zero means the first."""
+    """Returns whether a value is an index, where zero means the first."""
     return "resize_mode" in name or "kernel_index" in name
 
 

@@ -42,12 +42,12 @@ from sr_jax.weights import files as weights
 from sr_jax.weights.card import Card
 
 MAX_UNROLLED = 8
-"""More steps in one dispatch are looped on CPUs too: 100 unrolled ones would compile for minutes and take gigabytes."""
+"""A dispatch of more steps is a loop on CPUs, too: it takes minutes and gigabytes to compile 100 unrolled steps."""
 CONTENTS = {
     "results.md": "the table above; results.json and results.csv have it with RGB",
     "samples/": "LR, bicubic, SR and HR side by side",
     "curve.png": "loss and PSNR over the steps",
-    "metrics.jsonl": "all figures of the run; tensorboard/ has them too",
+    "metrics.jsonl": "all metrics of the run; tensorboard/ has them too",
     "weights.safetensors": "the network; weights.json is its card",
     "checkpoints/": "the latest states and the best one (Orbax)",
     "config.json": "every key of the config",
@@ -55,25 +55,25 @@ CONTENTS = {
 
 
 def train(config: Config, directory: Path, *, cache: Path, began: float | None = None) -> list[Row]:
-    """Trains, or goes on training, and evaluates.
+    """Trains a network, or resumes its run, and evaluates it.
 
     Args:
       directory: the work directory.
       cache: the folder for compiled programs and prepared images.
-      began: `time.monotonic()` when the user's command began; by default now.
+      began: `time.monotonic()` when the user's command began; the default is now.
 
     Returns:
-      the rows of the final evaluation, bicubic's first.
+      the rows of the final evaluation; those of bicubic come first.
 
     Raises:
       InputError: if something that the config names cannot be used.
-      TrainingError: if the loss is no longer finite.
-      Interrupted: after SIGTERM or SIGINT, when the state is saved.
+      TrainingError: if the loss becomes infinite or NaN.
+      Interrupted: after SIGTERM or SIGINT. The state is saved by then.
     """
     began = time.monotonic() if began is None else began
     use_compilation_cache(cache)
-    with workdir.claimed(directory, config):
-        # The step of one device: what is trained, by which loss and optimiser, on which degradation.
+    with workdir.claim(directory, config):
+        # The training step of one device.
         network, degradation = make_network(config), degradations.of_training(config)
         optimizer, learning_rate = make_optimizer(config), make_learning_rate(config)
         train_step = make_train_step(config, network, degradation, optimizer)
@@ -85,7 +85,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         tiled = TiledNetwork(network.apply, network.about, scale=config.scale)
         baseline, method = overall(evaluator.bicubic_rows), configs.title(config.model)
 
-        # The pipeline that feeds the step, and the devices over which both are spread.
+        # The pipeline that feeds the step, and the devices that run both.
         sampler = make_sampler(config, images)
         pipeline = make_pipeline(config, images, margin=degradation.margin)
         unroll = jax.default_backend() == "cpu" and config.steps_per_dispatch <= MAX_UNROLLED
@@ -172,7 +172,9 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
 
                     if must_stop:
                         checkpoints.wait()
-                        message = f"stopped by {must_stop.name} at step {step}; all is saved, the same command goes on"
+                        message = (
+                            f"stopped by {must_stop.name} at step {step}; all is saved, and the same command resumes the run"
+                        )
                         raise Interrupted(message, must_stop)
 
                 if start == config.steps:  # nothing was left to train
@@ -192,13 +194,13 @@ def evaluate(evaluator: Evaluator, tiled: TiledNetwork, state: states.State, met
 
 
 def write_samples(samples: Sequence[Sample], directory: Path, log: Log, *, step: int, method: str) -> None:
-    """Writes sample sheets into `samples/` and to TensorBoard. The sheets of the last evaluation stay."""
+    """Writes sample sheets to `samples/`, where they replace those of the evaluation before, and to TensorBoard."""
     for name, sheet in write_sheets(samples, directory / "samples", method=method):
         log.picture(step, name, sheet)
 
 
 def describe_batch(step: int, sampler: Sampler, names: list[str], *, safe: int | None) -> str:
-    """Says what a step trained on, and from where the run can go on."""
+    """Returns, for an error message, what a step trained on and where the run can resume."""
     plan = sampler.plan(step)
     patches = [f"{names[i]} at row {y}, column {x}" for i, y, x in zip(*plan[:3], strict=True)]
     checkpoint = "there is no good checkpoint" if safe is None else f"the last good checkpoint is that of step {safe}"
@@ -222,7 +224,7 @@ def print_what_runs(
 
 
 def print_where_it_begins(directory: Path, step: int, steps: int) -> None:
-    """Prints whether the run begins, goes on, or has finished."""
+    """Prints whether the run begins, resumes, or has already finished."""
     if step == steps:
         print(f"finished    {directory} holds all {steps:,} steps already; evaluating", flush=True)
     elif step:
@@ -234,15 +236,15 @@ def print_where_it_begins(directory: Path, step: int, steps: int) -> None:
 
 
 def print_results(config: Config, directory: Path, bicubic: list[Row], rows: list[Row], meter: Meter) -> None:
-    """Prints and writes the final table, and prints what the work directory holds."""
+    """Prints and writes the final table, and lists what the work directory holds."""
     lines = report.table([bicubic, rows])
     protocol = PROTOCOLS[rows[0].protocol]
     description = protocol.describe(scale=config.scale, lr_source=rows[0].lr_source)
-    how = f"protocol {protocol.name} ({description}), code {provenance.commit()}"
-    text = f"# {configs.title(config.model)} x{config.scale}, step {config.steps}\n\nY-PSNR [dB] and SSIM, {how}.\n\n{lines}\n"
-    report.write(directory, [*bicubic, *rows], text)
+    conditions = f"protocol {protocol.name} ({description}), code {provenance.commit()}"
+    title = f"{configs.title(config.model)} x{config.scale}, step {config.steps}"
+    report.write(directory, [*bicubic, *rows], f"# {title}\n\nY-PSNR [dB] and SSIM, {conditions}.\n\n{lines}\n")
     if meter.steps:
         print(f"\ntrained for {meter.seconds:.0f} s, {meter.wait_share:.2%} of that waiting for data")
-    print(f"\nY-PSNR [dB] and SSIM, {how}\n\n{lines}\n\n{directory} holds")
+    print(f"\nY-PSNR [dB] and SSIM, {conditions}\n\n{lines}\n\n{directory} holds")
     for name, content in CONTENTS.items():
         print(f"  {name:21s}{content}")

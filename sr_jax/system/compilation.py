@@ -1,4 +1,4 @@
-"""Compiled programs: where they are kept, and how long compiling them takes."""
+"""The cache of compiled programs, and the time that compilation takes."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from sr_jax.errors import writing
 
 
 def use_compilation_cache(cache: Path) -> None:
-    """Keeps compiled programs in `cache`, unless JAX_COMPILATION_CACHE_DIR names another place.
+    """Keeps compiled programs in `cache`, unless the environment variable JAX_COMPILATION_CACHE_DIR names another folder.
 
     Raises:
       InputError: if the folder cannot be written.
@@ -24,9 +24,9 @@ def use_compilation_cache(cache: Path) -> None:
 
 
 class CompileClock:
-    """Measures how long JAX lowers and compiles, and counts the programs, while this context manager is open.
+    """A context manager that measures how long JAX lowers and compiles, and counts the programs.
 
-    A program that is read from the compilation cache counts with the time that reading takes.
+    For a program from the compilation cache, the time to read it counts.
     """
 
     def __init__(self) -> None:

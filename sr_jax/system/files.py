@@ -1,4 +1,4 @@
-"""What is written to files: whole or not at all, and as JSON can have it."""
+"""Writes files whole or not at all, and makes values fit for JSON."""
 
 import math
 import os
@@ -12,7 +12,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def replace_bytes(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all, also while another process writes the same one."""
+    """Writes a file whole or not at all, even while another process writes the same file."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         partial.write_bytes(data)
@@ -23,5 +23,5 @@ def replace_bytes(path: Path, data: bytes) -> None:
 
 
 def without_infinities(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with null for what JSON has no number for: infinities and NaN."""
+    """Returns the values with None in place of infinities and NaN, because JSON has no such numbers."""
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}

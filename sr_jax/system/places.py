@@ -1,4 +1,4 @@
-"""Where things lie on a machine, unless the user says otherwise."""
+"""Folders on this machine, and their defaults."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,14 @@ from pathlib import Path
 import platformdirs
 
 
-def cache_folder(given: Path | None) -> Path:
-    """For compiled programs and prepared images: what was given, else `sr_jax` in the user's cache folder."""
-    return given.expanduser() if given else platformdirs.user_cache_path("sr_jax")
+def cache_folder(folder: Path | None) -> Path:
+    """Returns the folder for compiled programs and prepared images. The default is `sr_jax` in the user's cache folder."""
+    return folder.expanduser() if folder else platformdirs.user_cache_path("sr_jax")
 
 
-def data_root(given: str | Path | None, cache: Path) -> Path:
-    """The folder that holds the named sets: what was given, else the environment's SR_JAX_DATA, else in the cache folder."""
-    return Path(given or os.environ.get("SR_JAX_DATA") or cache / "datasets").expanduser()
+def data_root(folder: str | Path | None, cache: Path) -> Path:
+    """Returns the folder that holds the named sets.
+
+    The default is the folder that the environment variable SR_JAX_DATA names, and without it `datasets` in the cache folder.
+    """
+    return Path(folder or os.environ.get("SR_JAX_DATA") or cache / "datasets").expanduser()

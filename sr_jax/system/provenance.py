@@ -1,4 +1,4 @@
-"""What made a number: the commit of the code, versions, the device."""
+"""What computed a result: the commit of the code, versions, devices."""
 
 import functools
 import importlib.metadata
@@ -14,16 +14,16 @@ PACKAGES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
 @functools.cache
 def commit() -> str:
-    """The commit of the code, with `-dirty` if files of the package differ from it; outside a checkout the version."""
+    """Returns the commit of the code, with `-dirty` if files of the package differ from it; outside a checkout, the version."""
     package = Path(sr_jax.__file__).parent
     head = _git(package, "rev-parse", "--short=12", "HEAD")
-    if not head or not _git(package, "ls-files", "--error-unmatch", "__init__.py"):  # perhaps some other repository
+    if not head or not _git(package, "ls-files", "--error-unmatch", "__init__.py"):  # this may be another repository
         return f"version {sr_jax.__version__}"
     return f"{head}-dirty" if _git(package, "status", "--porcelain", "--", ".") else head
 
 
 def describe() -> dict[str, Any]:
-    """Commit, versions and device, plain data for JSON."""
+    """Returns the commit, versions and devices as plain data for JSON."""
     import jax
 
     return {
@@ -37,7 +37,7 @@ def describe() -> dict[str, Any]:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
+        result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

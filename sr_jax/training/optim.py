@@ -1,4 +1,4 @@
-"""Optimisers and their schedules."""
+"""Optimisers and learning-rate schedules."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ import optax
 
 
 def cosine(*, lr: float, warmup_steps: int, final_lr: float, steps: int) -> optax.Schedule:
-    """From 0 to `lr` linearly over `warmup_steps`, then to `final_lr` along half a cosine at `steps`."""
+    """Returns a learning rate that rises linearly to `lr`, and then falls along half a cosine to `final_lr` at `steps`."""
     return optax.warmup_cosine_decay_schedule(0.0, lr, warmup_steps, steps, final_lr)
 
 
 def drops(*, lr: float, warmup_steps: int, every: int, factor: float) -> optax.Schedule:
-    """From 0 to `lr` linearly over `warmup_steps`; times `factor` after each `every` steps since the start."""
-    falling = optax.exponential_decay(lr, every, factor, staircase=True)
+    """Returns a learning rate that rises linearly to `lr`, and is multiplied by `factor` every `every` steps."""
+    decay = optax.exponential_decay(lr, every, factor, staircase=True)
     if not warmup_steps:
-        return falling
-    rising = optax.linear_schedule(0.0, lr, warmup_steps)
-    return lambda step: jnp.where(jnp.less(step, warmup_steps), rising(step), falling(step))
+        return decay
+    warmup = optax.linear_schedule(0.0, lr, warmup_steps)
+    return lambda step: jnp.where(jnp.less(step, warmup_steps), warmup(step), decay(step))
 
 
 def make(
@@ -33,15 +33,17 @@ def make(
     last: str,
     last_lr: float,
 ) -> optax.GradientTransformation:
-    """Adam (Kingma & Ba 2015), or SGD with momentum, of a nested dict of parameters.
+    """Returns Adam (Kingma & Ba 2015), or SGD with momentum, for parameters in a nested dict.
 
     Args:
-      method: adam or sgd.
-      b1: of Adam; of SGD the momentum.
-      weight_decay: times each kernel, added to its gradient.
-      clip_norm: largest global norm of a gradient.
-      clip_value: gradients are cut to this divided by the learning rate, number by number.
-      last: name of the layer, with dots, whose learning rate is `last_lr` times that of the others.
+      method: `adam` or `sgd`.
+      b1: the decay of Adam's first moment, or the momentum of SGD.
+      b2: the decay of Adam's second moment.
+      weight_decay: the share of each kernel that is added to its gradient.
+      clip_norm: the largest global norm of a gradient; None for no limit.
+      clip_value: every number of a gradient is clipped to this value divided by the learning rate; None for no limit.
+      last: the attribute of the last layer, with dots.
+      last_lr: the learning rate of the last layer, relative to that of the other layers.
     """
     parts = [
         *([optax.clip_by_global_norm(clip_norm)] if clip_norm else []),
@@ -55,7 +57,7 @@ def make(
 
 
 def _clip_steps(learning_rate: optax.Schedule, largest: float) -> optax.GradientTransformation:
-    """Cuts gradients to +-`largest` / learning rate (VDSR, section 3.2)."""
+    """Clips gradients to +-`largest` / learning rate (VDSR, section 3.2)."""
 
     def init(params: Any) -> Any:
         del params
@@ -64,13 +66,14 @@ def _clip_steps(learning_rate: optax.Schedule, largest: float) -> optax.Gradient
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
         limit = largest / jnp.maximum(learning_rate(state.count), jnp.finfo(jnp.float32).tiny)
-        cut = jax.tree.map(lambda g: jnp.clip(g, -limit, limit), updates)
-        return cut, optax.ScaleByScheduleState(count=state.count + 1)
+        updates = jax.tree.map(lambda g: jnp.clip(g, -limit, limit), updates)
+        return updates, optax.ScaleByScheduleState(count=state.count + 1)
 
     return optax.GradientTransformation(init, update)
 
 
 def _scale_layer(name: str, factor: float) -> optax.GradientTransformation:
+    """Multiplies the updates of one layer by a factor."""
     layer = name.split(".")
 
     def scale(updates: Any, params: Any = None) -> Any:
