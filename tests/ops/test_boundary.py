@@ -72,7 +72,7 @@ def test_edgetaper(rng):
     [
         ("mirror", 2, "boundary='mirror' is not one of circular, zero, reflect"),
         ("zero", -1, "margin=-1 must not be negative"),
-        ("edgetaper", 2, "it needs the psf"),
+        ("edgetaper", 2, "give it the psf"),
         ("reflect", 2, "1x4 image cannot be reflected"),
     ],
 )
