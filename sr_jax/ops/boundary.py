@@ -125,9 +125,9 @@ def _taper(projection: Float[Array, "b k c"], n: int) -> Float[Array, "b n c"]:
     k = projection.shape[1]
     lags = [jnp.sum(projection[:, : k - lag] * projection[:, lag:], 1) for lag in range(min(k, n))]
     peak = jnp.where(lags[0] > 0, lags[0], 1)
-    falling = jnp.stack([lag / peak for lag in lags], 1)
+    autocorrelation = jnp.stack([lag / peak for lag in lags], 1)
     ends = jnp.zeros((projection.shape[0], n, projection.shape[2]), projection.dtype)
-    ends = ends.at[:, : falling.shape[1]].max(falling)
+    ends = ends.at[:, : autocorrelation.shape[1]].max(autocorrelation)
     return 1 - jnp.maximum(ends, ends[:, ::-1])
 
 

@@ -7,23 +7,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from sr_jax.ops.blur import (
-    BlurKernel,
-    Pair,
-    as_batch,
-    check_centre,
-    check_image_shape,
-    check_scale,
-    find_centre,
-)
+from sr_jax.ops.blur import BlurKernel, Pair, as_batch, check_centre, check_image_shape, check_scale, find_centre
 from sr_jax.ops.boundary import cell_sums, crop_border, extend_border
 from sr_jax.ops.margins import choose_margin, extended_shape
-from sr_jax.ops.spectra import (
-    channels_first,
-    channels_last,
-    phase_spectra,
-    working_type,
-)
+from sr_jax.ops.spectra import channels_first, channels_last, phase_spectra, working_type
 from sr_jax.ops.subpixel import interleave
 
 
@@ -67,8 +54,8 @@ def fourier_product(
     full = g.ndim == 5
     if full and (g.shape[0] not in (1, lr.shape[0]) or g.shape[3] != lr.shape[3]):
         raise ValueError(f"a kernel of shape {g.shape}, (b, kh, kw, in, out), does not fit an input of shape {lr.shape}")
-    roomy = extended_shape(lr.shape, boundary, max(g.shape))
-    k = g if full else as_batch(g, roomy, scale=scale)[..., None]  # b kh kw i o
+    largest_shape = extended_shape(lr.shape, boundary, max(g.shape))
+    k = g if full else as_batch(g, largest_shape, scale=scale)[..., None]  # b kh kw i o
     margin = choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
     h, w = extended_shape(lr.shape, boundary, margin)[1:3]
     if k.shape[1] > h * scale or k.shape[2] > w * scale:

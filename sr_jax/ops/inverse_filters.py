@@ -10,12 +10,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from sr_jax.ops.blur import (
-    BlurKernel,
-    Pair,
-    as_batch,
-    find_centre,
-)
+from sr_jax.ops.blur import BlurKernel, Pair, as_batch, find_centre
 from sr_jax.ops.boundary import crop_border, extend_border
 from sr_jax.ops.margins import choose_margin, inverse_support
 from sr_jax.ops.spectra import (
@@ -36,6 +31,7 @@ LAPLACIAN = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32) / 4
 """The default high-pass kernel of constrained least squares."""
 
 PerFrequency = float | Float[Array, "*frequencies"] | Callable[[np.ndarray, np.ndarray], Array]
+"""A spectrum: one number, an array, or a function of the frequencies along both axes; see `wiener`."""
 
 
 def tikhonov(

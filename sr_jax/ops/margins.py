@@ -7,16 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from sr_jax.ops.blur import (
-    BlurKernel,
-    Pair,
-    find_centre,
-)
+from sr_jax.ops.blur import BlurKernel, Pair, find_centre
 from sr_jax.ops.boundary import check_mode
-from sr_jax.ops.spectra import (
-    PerChannel,
-    check_not_negative,
-)
+from sr_jax.ops.spectra import PerChannel, check_not_negative
 
 
 def extended_shape(shape: tuple[int, ...], boundary: str, margin: int) -> tuple[int, ...]:

@@ -8,15 +8,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Complex, Float, Num
 
-from sr_jax.ops.blur import (
-    BlurKernel,
-    Pair,
-    as_batch,
-    find_centre,
-    phase_taps,
-)
+from sr_jax.ops.blur import BlurKernel, Pair, as_batch, find_centre, phase_taps
 
 PerChannel = float | Num[Array, "*b_c"]
+"""One number, one for each channel (c), or one for each image and channel (b, c)."""
 
 
 def kernel_taps(k: Array, scale: int, centre: Sequence[int]) -> list[list[list[Pair]]]:
@@ -51,8 +46,8 @@ def phase_spectra(k: Array, taps: list[list[list[Pair]]], size: Sequence[int]) -
         part = jnp.take(k, np.array([t for t, _ in columns], int), axis=-1)
         re, im = (jnp.einsum("...ij,wj->...iw", part, wave, precision=highest) for wave in waves(w, w // 2 + 1, columns))
         for row, pairs, (cos, sin) in zip(out, taps[0], row_waves, strict=True):
-            picked = np.array([t for t, _ in pairs], int)
-            re_rows, im_rows = jnp.take(re, picked, axis=-2), jnp.take(im, picked, axis=-2)
+            indices = np.array([t for t, _ in pairs], int)
+            re_rows, im_rows = jnp.take(re, indices, axis=-2), jnp.take(im, indices, axis=-2)
 
             def product(wave: Array, rows: Array) -> Array:
                 return jnp.einsum("hi,...iw->...hw", wave, rows, precision=highest)
@@ -150,8 +145,8 @@ def channels_last(x: Float[Array, "b c h w"]) -> Float[Array, "b h w c"]:
 def reciprocal(power: Float[Array, "b c ..."], k: Float[Array, "b2 kh kw c2"]) -> Float[Array, "b c ..."]:
     """1 / power. Where the power is not above the rounding error of |K|^2, the result is 0 and its gradients are finite."""
     error = 4 * jnp.finfo(power.dtype).eps * jnp.sum(jnp.abs(lax.stop_gradient(k)), (1, 2))[:, :, None, None]
-    is_there = ~(power <= error**2)  # NaN stays NaN
-    return jnp.where(is_there, 1 / jnp.where(is_there, power, 1), 0)
+    above_error = ~(power <= error**2)  # NaN stays NaN
+    return jnp.where(above_error, 1 / jnp.where(above_error, power, 1), 0)
 
 
 def frequencies(size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
