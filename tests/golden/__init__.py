@@ -1,4 +1,4 @@
-"""Outputs of other software, kept in small files beside the script that made them (`make.py`)."""
+"""Outputs of other software in small files, beside the script that makes them (`make.py`)."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def load(name: str) -> list[dict[str, Any]]:
-    """The cases of `name.npz`: dicts of arrays, with their name under `name`."""
+    """Reads the cases of `NAME.npz`: dicts of arrays, with the name of the case under `name`."""
     with np.load(Path(__file__).parent / f"{name}.npz") as arrays:
         cases: dict[str, dict[str, Any]] = {}
         for key in arrays.files:
@@ -17,7 +17,7 @@ def load(name: str) -> list[dict[str, Any]]:
 
 
 def network(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """SR that PyTorch computed of a case of `tests/models/cases.py`, and its state dict."""
+    """Reads what PyTorch computed for a case of `tests/models/cases.py`: SR and the state dict."""
     with np.load(Path(__file__).parent / "networks" / f"{name}.npz") as arrays:
         state = {key.removeprefix("state/"): arrays[key] for key in arrays.files if key != "sr"}
         return arrays["sr"], state

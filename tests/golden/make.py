@@ -43,7 +43,7 @@ def conv_transpose() -> dict[str, np.ndarray]:
 
 
 def network(case: Case) -> dict[str, np.ndarray]:
-    """Output and state dict of a small network with random weights."""
+    """The output and the state dict of a small network with random weights."""
     module = torch_models.random_module(case.network, case.scale, seed=0)
     state = {f"state/{name}": value for name, value in torch_models.state(module).items()}
     return {"sr": torch_models.run(module, inputs(case)), **state}

@@ -1,4 +1,4 @@
-"""Networks in PyTorch, written from the papers, to compare with; layers named as in public implementations."""
+"""The networks in PyTorch, written from the papers, to compare with. Layers are named as in public implementations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,11 +38,11 @@ BUILD: dict[str, Callable[[Any, int], nn.Module]] = {
     "converse-srresnet": converse_srresnet,
     "deconv-sr": deconv_sr,
 }
-"""For each group of the config a function `(network, scale) -> module`."""
+"""For each group of the config a function `(network_config, scale) -> module`."""
 
 
 def random_module(network: Any, scale: int, *, seed: int) -> nn.Module:
-    """The network with random weights, of such size that signals neither vanish nor grow."""
+    """The network with random weights whose size keeps signals from vanishing or growing."""
     module = BUILD[network.name](network, scale).eval()
     generator = torch.Generator().manual_seed(seed)
     activations = {id(p) for m in module.modules() if isinstance(m, nn.PReLU) for p in m.parameters()}
@@ -53,21 +53,20 @@ def random_module(network: Any, scale: int, *, seed: int) -> nn.Module:
         value = torch.randn(parameter.shape, generator=generator) * (fan_in**-0.5 if parameter.ndim > 1 else 0.1)
         parameter.data = value.abs() if id(parameter) in activations else value
     for layer in module.modules():
-        if isinstance(
-            layer, Converse
-        ):  # around an impulse: where a spectrum vanishes, rounding errors are amplified by 1 / lambda
+        if isinstance(layer, Converse):
+            # Where the spectrum of a kernel vanishes, 1 / lambda amplifies rounding errors; near an impulse it does not.
             middle = layer.weight.shape[-1] // 2
             layer.weight.data[..., middle, middle] += 1
     return module
 
 
 def run(module: nn.Module, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    """SR (b sh sw c) of LR (b h w c), and of kernel and noise where there are."""
+    """SR (b sh sw c) for the inputs: LR (b h w c), and kernels and noise for networks that are told."""
     lr, *known = (torch.from_numpy(np.ascontiguousarray(x)) for x in inputs)
     with torch.no_grad():
         return module(lr.permute(0, 3, 1, 2), *known).permute(0, 2, 3, 1).numpy()
 
 
 def state(module: nn.Module) -> dict[str, np.ndarray]:
-    """The state dict as arrays."""
+    """The state dict, as arrays."""
     return {name: value.numpy() for name, value in module.state_dict().items()}

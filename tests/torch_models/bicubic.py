@@ -7,7 +7,7 @@ MARGIN = 4
 
 
 def enlarge(x: torch.Tensor, scale: int) -> torch.Tensor:
-    """With antialiasing PyTorch has MATLAB's kernel (a = -0.5), but another border: so the image is reflected before."""
+    """PyTorch has MATLAB's kernel (a = -0.5) if antialiasing is on, but another border, so the image is reflected first."""
     for axis in (2, 3):
         size = x.shape[axis]
         head, tail = x.narrow(axis, 0, MARGIN).flip(axis), x.narrow(axis, size - MARGIN, MARGIN).flip(axis)

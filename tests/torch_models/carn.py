@@ -19,7 +19,7 @@ class Shift(nn.Module):
 
 
 class Body(nn.Module):
-    """Layers under the name `body`."""
+    """Layers named `body`."""
 
     def __init__(self, *layers: nn.Module):
         super().__init__()
@@ -69,7 +69,7 @@ class Upsample(nn.Module):
 
 
 class CARN(Block):
-    """Its layers are named `entry`, `b1`, `c1` and so on, `upsample` and `exit`."""
+    """Layers are named `entry`, `b1`, `c1` and so on, `upsample` and `exit`."""
 
     def __init__(self, scale: int, width: int):
         super().__init__(width)

@@ -1,4 +1,4 @@
-"""Converse-SRResNet, Huang et al. 2025. Its reverse convolution in the published form, and therefore in float64."""
+"""Converse-SRResNet, Huang et al. 2025. The published form of the reverse convolution needs float64."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ class Block(nn.Module):
 
 
 class ConverseSRResNet(nn.Module):
-    """Its layers are named `conv_first`, `conv_body`, `upconv1`, `up1`, ..., `conv_hres`, `conv_last`."""
+    """Layers are named `conv_first`, `conv_body`, `upconv1`, `up1`, ..., `conv_hres`, `conv_last`."""
 
     def __init__(self, scale: int, blocks: int, width: int):
         super().__init__()

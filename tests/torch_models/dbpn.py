@@ -67,7 +67,7 @@ class Down(nn.Module):
 
 
 class DBPN(nn.Module):
-    """Its layers are named `feat0`, `feat1`, `up1`, `down1` and so on, and `output_conv`."""
+    """Layers are named `feat0`, `feat1`, `up1`, `down1` and so on, and `output_conv`."""
 
     def __init__(self, scale: int, stages: int, width: int, features: int):
         super().__init__()

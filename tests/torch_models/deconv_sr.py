@@ -1,4 +1,4 @@
-"""DeconvSR, written from its equations, with FFTs of the HR size and the published form of the data step."""
+"""DeconvSR from its equations, with FFTs of the HR size and the published form of the data step."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ SIGMA, FLOOR, TYPICAL = 0.6, 1e-6, 1e-2
 
 
 class Reader(nn.Module):
-    """LR image to code."""
+    """Maps an LR image to its code."""
 
     def __init__(self, channels: int, width: int, depth: int, more: int):
         super().__init__()
@@ -92,7 +92,7 @@ class DeconvSR(nn.Module):
             ]()
             logs = logs.expand(b, -1)
             images = [self.data_step(lr, kernel, logs[:, i].exp()) for i in range(logs.shape[1])]
-        # The phases of all images: first by phase, then by image, then by channel.
+        # The phases of all images, ordered by phase, then by image, then by channel.
         stacked = torch.cat(images, 1)
         phases = [stacked[:, :, r :: self.scale, q :: self.scale] for r in range(self.scale) for q in range(self.scale)]
         x = torch.cat([*phases, lr, logs[:, :, None, None].expand(-1, -1, h, w)], 1)
@@ -115,7 +115,7 @@ class DeconvSR(nn.Module):
         return x[:, :, margin * s : -margin * s, margin * s : -margin * s].float()
 
     def product(self, lr: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-        """F^-1{ F{LR} F{G} }, LR between zeros, the middle of G in the middle of the cell."""
+        """F^-1{ F{LR} F{G} }, with zeros between the pixels of LR and the middle of G in the middle of the cell."""
         s, size = self.scale, g.shape[1]
         margin = -(-size // s)
         y = symmetric(lr, margin)
@@ -126,7 +126,7 @@ class DeconvSR(nn.Module):
         return x[:, :, margin * s : -margin * s, margin * s : -margin * s].float()
 
     def first_guess(self, lr: torch.Tensor, margin: int) -> torch.Tensor:
-        """x0 of the image, then its borders mirrored; half-pixel centres."""
+        """x0 with half-pixel centres and mirrored borders."""
         h, w = lr.shape[2] * self.scale, lr.shape[3] * self.scale
         if self.network.x0 == "zero":
             return symmetric(lr.new_zeros(*lr.shape[:2], h, w), margin * self.scale)
@@ -142,7 +142,7 @@ class DeconvSR(nn.Module):
 
 
 def keys(x: torch.Tensor, scale: int) -> torch.Tensor:
-    """Bicubic enlargement along the last axis but one, a = -0.5; the border pixels repeated."""
+    """Bicubic enlargement along the second-last axis, with a = -0.5 and repeated border pixels."""
     n = x.shape[2]
     where = (torch.arange(n * scale) + 0.5) / scale - 0.5
     out = torch.zeros(*x.shape[:2], n * scale, x.shape[3], dtype=x.dtype)
@@ -156,20 +156,20 @@ def keys(x: torch.Tensor, scale: int) -> torch.Tensor:
 
 
 def transfer(kernel: torch.Tensor, size: torch.Size, centre: int) -> torch.Tensor:
-    """The spectrum of a kernel, whose tap `centre` is moved to pixel 0."""
+    """The spectrum of a kernel after its tap `centre` is moved to pixel 0."""
     full = torch.zeros(kernel.shape[0], *size, dtype=torch.float64)
     full[:, : kernel.shape[1], : kernel.shape[2]] = kernel
     return torch.fft.fft2(torch.roll(full, (-centre, -centre), (1, 2)))
 
 
 def folded(spectrum: torch.Tensor, scale: int) -> torch.Tensor:
-    """D: the mean over the frequencies that alias."""
+    """D: the mean over the frequencies that alias onto one another."""
     b, c, h, w = spectrum.shape
     return spectrum.reshape(b, c, scale, h // scale, scale, w // scale).mean((2, 4))
 
 
 def symmetric(x: torch.Tensor, margin: int) -> torch.Tensor:
-    """Mirrored beyond each border, the border pixel twice, again and again."""
+    """Mirrors the image beyond each border, with the border pixel twice, as often as needed."""
 
     def index(n: int) -> torch.Tensor:
         i = torch.arange(-margin, n + margin) % (2 * n)

@@ -9,7 +9,7 @@ from tests.torch_models.bicubic import enlarge
 
 
 class DRCN(nn.Module):
-    """Its layers are named `embedding_layer`, `conv_block` and `reconstruction_layer`; the averaging weights `w`."""
+    """Layers are named `embedding_layer`, `conv_block` and `reconstruction_layer`, the averaging weights `w`."""
 
     def __init__(self, scale: int, recursions: int, width: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""EDSR, Lim et al. 2017: values in 0..255 within, as its authors' weights are."""
+"""EDSR, Lim et al. 2017. Inside, values are in 0..255, as the authors' weights expect."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class Block(nn.Module):
 
 
 class EDSR(nn.Module):
-    """Its layers are named `sub_mean`, `head`, `body`, `tail` and `add_mean`."""
+    """Layers are named `sub_mean`, `head`, `body`, `tail` and `add_mean`."""
 
     def __init__(self, scale: int, blocks: int, width: int, res_scale: float):
         super().__init__()

@@ -6,7 +6,7 @@ from torch import nn
 
 
 class ESPCN(nn.Sequential):
-    """Its layers are named `first_part` and `last_part`."""
+    """Layers are named `first_part` and `last_part`."""
 
     def __init__(self, scale: int, n1: int, n2: int):
         super().__init__()

@@ -7,7 +7,7 @@ from torch import nn
 
 
 class FSRCNN(nn.Module):
-    """Its layers are named `first_part`, `mid_part` and `last_part`."""
+    """Layers are named `first_part`, `mid_part` and `last_part`."""
 
     def __init__(self, scale: int, d: int, s: int, m: int):
         super().__init__()

@@ -40,7 +40,7 @@ class Block(nn.Module):
 
 
 class IMDN(nn.Module):
-    """Its layers are named `fea_conv`, `IMDB1` and so on, `c`, `LR_conv` and `upsampler`."""
+    """Layers are named `fea_conv`, `IMDB1` and so on, `c`, `LR_conv` and `upsampler`."""
 
     def __init__(self, scale: int, blocks: int, width: int):
         super().__init__()

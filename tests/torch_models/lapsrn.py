@@ -16,7 +16,7 @@ def double(channels: int) -> nn.ConvTranspose2d:
 
 
 class LapSRN(nn.Module):
-    """Its layers are named `conv_input` and, at level n, `convt_Fn`, `convt_In`, `convt_Rn`."""
+    """Layers are named `conv_input` and, at level n, `convt_Fn`, `convt_In`, `convt_Rn`."""
 
     def __init__(self, levels: int, depth: int, width: int):
         super().__init__()

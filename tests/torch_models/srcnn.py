@@ -9,7 +9,7 @@ from tests.torch_models.bicubic import enlarge
 
 
 class SRCNN(nn.Module):
-    """Its layers are named `conv1`, `conv2` and `conv3`."""
+    """Layers are named `conv1`, `conv2` and `conv3`."""
 
     def __init__(self, scale: int, n1: int, n2: int, f1: int, f2: int, f3: int):
         super().__init__()

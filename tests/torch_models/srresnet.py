@@ -21,7 +21,7 @@ class Block(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """Its layers are named `conv_first`, `body`, `upconv1`, `upconv2`, `conv_hr` and `conv_last`."""
+    """Layers are named `conv_first`, `body`, `upconv1`, `upconv2`, `conv_hr` and `conv_last`."""
 
     def __init__(self, scale: int, blocks: int, width: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""USRNet, Zhang et al. 2020. Its data step in the published form, which divides by alpha, and therefore in float64."""
+"""USRNet, Zhang et al. 2020. The published form of the data step divides by alpha, so it needs float64."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ class HyperNet(nn.Module):
 
 
 class USRNet(nn.Module):
-    """Its parts are named `p` and `h`."""
+    """The prior is named `p`, the hyper-parameter network `h`."""
 
     def __init__(self, scale: int, iterations: int, widths: tuple[int, int, int, int], blocks: int, hyper_width: int):
         super().__init__()

@@ -14,7 +14,7 @@ def convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 
 class VDSR(nn.Module):
-    """Its layers are named `input`, `residual_layer` and `output`."""
+    """Layers are named `input`, `residual_layer` and `output`."""
 
     def __init__(self, scale: int, depth: int, width: int):
         super().__init__()
