@@ -25,13 +25,15 @@ def measure(way: str, data_root: Path, name: str, scale: int) -> None:
     import jax
     from flax import nnx
 
+    from sr_jax.config import FSRCNNConfig
     from sr_jax.data.images import Image, decode_image
     from sr_jax.evaluation.protocol import PROTOCOLS
     from sr_jax.evaluation.tiles import TiledNetwork
-    from sr_jax.models import FSRCNN
+    from sr_jax.models import make
     from sr_jax.system.compilation import CompileClock
 
-    graph, variables = nnx.split(FSRCNN(scale=scale, rngs=nnx.Rngs(0)), nnx.Param)
+    module = make(FSRCNNConfig(), scale=scale, seed=0)
+    graph, variables = nnx.split(module, nnx.Param)
     params = nnx.to_pure_dict(variables)
 
     def apply(params: Any, lr: jax.Array) -> jax.Array:
@@ -43,7 +45,7 @@ def measure(way: str, data_root: Path, name: str, scale: int) -> None:
     with CompileClock() as clock:
         begin = time.perf_counter()
         if way == "tiles":
-            results = dict(TiledNetwork(apply, FSRCNN.about, scale=scale)(params, inputs))
+            results = dict(TiledNetwork(apply, module.about, scale=scale)(params, inputs))
         else:
             compiled = jax.jit(apply)
             results = {i: np.asarray(compiled(params, x[None]))[0] for i, x in enumerate(inputs)}

@@ -1,7 +1,7 @@
 """CARN: Ahn, Kang, Sohn, "Fast, Accurate, and Lightweight Super-Resolution with Cascading Residual Network", ECCV 2018.
 
-Structure, with n channels, ReLU after every convolution but the first and the last, on RGB less the mean of DIV2K. A cascade of
-three units U_1, U_2, U_3 sees at each of its fusions, 1x1 convolutions, all that came before:
+Structure, with n channels, on RGB minus the mean of DIV2K. ReLU follows every convolution except the first and the last. In a
+cascade of three units U_1, U_2, U_3, each 1x1 convolution fuses everything that came before it:
 
     o_0 = x,  c_0 = x;  c_i = [c_{i-1}, U_i(o_{i-1})],  o_i = Conv(1, n, (i + 1) n)(c_i);  cascade(x) = o_3
 
@@ -9,8 +9,8 @@ three units U_1, U_2, U_3 sees at each of its fusions, 1x1 convolutions, all tha
     network:  Conv(3, n, 3) - the cascade of three blocks - for each sub-pixel step r: Conv(3, r^2 n, n), depth to space by r
               - Conv(3, 3, n), + mean
 
-CARN (n=64) is published with 1,592K parameters at every scale: it is one network with an upsampler for each of x2, x3, x4, and
-1,591,939 counts the three. A network of one scale, as here, has 816,451 parameters and those of its upsampler, which makes
+CARN (n = 64) is published with 1,592K parameters at every scale. That is one network with an upsampler for each of x2, x3 and
+x4, and 1,591,939 counts all three. A network of one scale, as here, has 816,451 parameters plus those of its upsampler:
 964,163 / 1,148,803 / 1,111,875 at x2 / x3 / x4.
 """
 
@@ -24,16 +24,30 @@ from sr_jax.layers import PYTORCH_UNIFORM, SUB_PIXEL_STEPS, SubPixel
 from sr_jax.models.about import About
 from sr_jax.ops.color import DIV2K_MEAN
 
-UNITS = 3  # of a cascade
+UNITS = 3  # in a cascade
 
 
 class CARN(nnx.Module):
-    """Maps an RGB LR image to the HR image; values in [0, 1], borders padded with zeros.
+    """CARN (Ahn et al. 2018): maps RGB LR images (b, h, w, 3) to SR images (b, scale h, scale w, 3), values in [0, 1].
 
-    Initialisation: PyTorch's uniform one, as in the authors' code, but with biases of 0.
+    Borders are padded with zeros. Kernels start as in the authors' code, with PyTorch's uniform initialisation, but biases
+    start at 0.
+
+    Args:
+      scale: the super-resolution factor.
+      width: as in `sr_jax.config.CARNConfig`, which has the default.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `CARN.about.scales`.
+      InputError: if `scale` is not in `CARN.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import CARNConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 3), "float32")
+      >>> jax.eval_shape(lambda lr: make(CARNConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 3)
     """
 
     about = About(
@@ -46,7 +60,7 @@ class CARN(nnx.Module):
         last="exit",
     )
 
-    def __init__(self, *, scale: int, width: int = 64, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, width: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         self.entry = _conv(3, width, 3, rngs)
         self.cascade = Cascade(width, lambda: Cascade(width, lambda: Residual(width, rngs=rngs), rngs=rngs), rngs=rngs)
@@ -65,7 +79,7 @@ class CARN(nnx.Module):
 
 
 class Cascade(nnx.Module):
-    """Units one after the other, with all that came before fused between them."""
+    """Units in a row; after each of them a 1x1 convolution fuses all outputs so far."""
 
     def __init__(self, width: int, unit: Callable[[], nnx.Module], *, rngs: nnx.Rngs):
         self.units = nnx.List([unit() for _ in range(UNITS)])

@@ -1,14 +1,15 @@
 """Converse-SRResNet: Huang et al., "Reverse Convolution and Its Applications to Image Restoration", ICCV 2025.
 
-SRResNet in which reverse convolutions (`sr_jax.layers.Converse2D`) take the place of convolutions and of the pixel shuffle. On
-RGB, with c channels, B a Converse block, and PW(i, o) a 1x1 convolution:
+An SRResNet whose convolutions and pixel shuffle are replaced by reverse convolutions (`sr_jax.layers.Converse2D`). Structure,
+on RGB, with c channels, Converse blocks B and 1x1 convolutions PW(i, o):
 
     PW(3, c) - GELU - n x B - log2(s) x [B - Converse(2x2, x2) - GELU] - B - GELU - PW(c, 3), + bilinear enlargement of LR
 
     B:  x + PW(2c, c) GELU Converse(5x5) GELU PW(c, 2c) LayerNorm(x), then x + PW(2c, c) GELU PW(c, 2c) LayerNorm(x)
 
-The published network has n = 16 blocks, c = 64 channels and s = 4; s = 2 is the same with one stage. At s = 4 it has 699,072
-parameters, as the published weights do; the 694,208 of the authors' table leave out its LayerNorms, 19 x 256.
+The published network has n = 16 blocks, c = 64 channels and s = 4. At s = 2 there is one upsampling stage instead of two. At
+s = 4 it has 699,072 parameters, as the published weights do. The authors' table says 694,208, which leaves out its LayerNorms,
+19 x 256.
 """
 
 import jax
@@ -21,13 +22,27 @@ from sr_jax.ops.interpolate import enlarge
 
 
 class ConverseSRResNet(nnx.Module):
-    """Maps an RGB LR image to the HR image; values in [0, 1], borders replicated.
+    """Converse-SRResNet (Huang et al. 2025): maps RGB LR images (b, h, w, 3) to SR images (b, scale h, scale w, 3).
 
-    Initialisation: that of the published code, U(+-1 / sqrt(fan_in)) for the 1x1 convolutions, but for their biases, which
-    begin at zero. A Converse2D of 2x2 begins close to nearest-neighbour enlargement.
+    Values are in [0, 1]. Borders are replicated. Kernels start as in the published code, with U(+-1 / sqrt(fan_in)) for the
+    1x1 convolutions, but biases start at 0. The 2x2 reverse convolutions start close to nearest-neighbour enlargement.
+
+    Args:
+      scale: the super-resolution factor.
+      blocks, width: as in `sr_jax.config.ConverseSRResNetConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `ConverseSRResNet.about.scales`.
+      InputError: if `scale` is not in `ConverseSRResNet.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import ConverseSRResNetConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 3), "float32")
+      >>> small = ConverseSRResNetConfig(blocks=2)
+      >>> jax.eval_shape(lambda lr: make(small, scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 3)
     """
 
     about = About(
@@ -62,7 +77,7 @@ class ConverseSRResNet(nnx.Module):
 
 
 class ConverseBlock(nnx.Module):
-    """Mixes pixels by a reverse convolution of 2c channels, then channels; both as residuals."""
+    """B: mixes pixels by a reverse convolution of 2c channels, then mixes channels; both are residuals."""
 
     def __init__(self, width: int, *, rngs: nnx.Rngs):
         self.norm = _norm(width, rngs)

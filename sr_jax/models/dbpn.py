@@ -1,8 +1,8 @@
-"""DBPN: Haris, Shakhnarovich, Ukita, "Deep Back-Projection Networks for Super-Resolution", CVPR 2018; its dense form, D-DBPN.
+"""DBPN: Haris, Shakhnarovich, Ukita, "Deep Back-Projection Networks for Super-Resolution", CVPR 2018; the dense form, D-DBPN.
 
-Structure, with T stages of n_R channels on RGB, PReLU after every convolution but the last. With p a transposed convolution to
-the HR grid and g a strided convolution back, both of kernel s + 4, stride s and padding 2, each unit corrects what it has
-projected by the error that is left on the side that it came from:
+Structure, with T stages of n_R channels, on RGB. PReLU follows every convolution except the last. A transposed convolution p
+goes to the HR grid and a strided convolution g goes back; both have kernel size s + 4, stride s and padding 2. Each unit
+projects its input, projects the result back, and corrects it by the error that this leaves:
 
     up-projection:    H0 = p(L);  L0 = g(H0);  H = H0 + p(L0 - L)
     down-projection:  L0 = g(H);  H0 = p(L0);  L = L0 + g(H0 - H)
@@ -11,8 +11,8 @@ projected by the error that is left on the side that it came from:
     H^t = up of [L^{t-1}, ..., L^1],  L^t = down of [H^t, ..., H^1];  a Conv(1, n_R, .) before each unit with several inputs
     SR  = Conv(3, 3, T n_R)([H^T, ..., H^1])
 
-D-DBPN (T=7, n_R=64, n_0=256) is published with 10M parameters at x4: ours are 10,426,358, and 5,953,526 at x2 and 23,205,878 at
-x8. The slope of each PReLU is shared by its channels, as in the authors' code. The paper has no x3.
+D-DBPN (T = 7, n_R = 64, n_0 = 256) is published with 10M parameters at x4. Here it has 5,953,526 / 10,426,358 / 23,205,878 at
+x2 / x4 / x8. The channels of each PReLU share one slope, as in the authors' code. The paper has no x3.
 """
 
 from typing import Any
@@ -24,16 +24,29 @@ from jaxtyping import Array, Float
 from sr_jax.layers import HE_NORMAL, Deconvolution, PReLU
 from sr_jax.models.about import About
 
-PADDING = 2  # of the projections, whose kernels reach over their cells by as much on either side
+PADDING = 2  # of the projections; their kernels reach beyond their cells by as much on each side
 
 
 class DBPN(nnx.Module):
-    """Maps an RGB LR image to the HR image; values in [0, 1], borders padded with zeros.
+    """DBPN (Haris et al. 2018): maps RGB LR images (b, h, w, 3) to SR images (b, scale h, scale w, 3), values in [0, 1].
 
-    Initialisation: He's, slopes of 0.25.
+    Borders are padded with zeros. Kernels start with He's initialisation, slopes at 0.25.
+
+    Args:
+      scale: the super-resolution factor.
+      stages, width, features: as in `sr_jax.config.DBPNConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `DBPN.about.scales`.
+      InputError: if `scale` is not in `DBPN.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import DBPNConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 3), "float32")
+      >>> jax.eval_shape(lambda lr: make(DBPNConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 3)
     """
 
     about = About(
@@ -46,7 +59,7 @@ class DBPN(nnx.Module):
         last="last",
     )
 
-    def __init__(self, *, scale: int, stages: int = 7, width: int = 64, features: int = 256, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, stages: int, width: int, features: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         options = {"scale": scale, "rngs": rngs}
         self.first = Activated(_conv(3, features, 3, rngs))
@@ -64,7 +77,7 @@ class DBPN(nnx.Module):
 
 
 class Projection(nnx.Module):
-    """Projects features to the other grid and back, and then the error; `inputs` are first fused to one."""
+    """Projects features to the other grid and back, then projects the error; several inputs are fused to one first."""
 
     def __init__(self, inputs: int, width: int, *, to: Any, back: Any, scale: int, rngs: nnx.Rngs):
         self.fusion = Activated(_conv(inputs * width, width, 1, rngs)) if inputs > 1 else None
@@ -79,14 +92,14 @@ class Projection(nnx.Module):
 
 
 class UpProjection(Projection):
-    """From the LR to the HR grid."""
+    """Projects from the LR to the HR grid."""
 
     def __init__(self, inputs: int, width: int, *, scale: int, rngs: nnx.Rngs):
         super().__init__(inputs, width, to=_to_high, back=_to_low, scale=scale, rngs=rngs)
 
 
 class DownProjection(Projection):
-    """From the HR to the LR grid."""
+    """Projects from the HR to the LR grid."""
 
     def __init__(self, inputs: int, width: int, *, scale: int, rngs: nnx.Rngs):
         super().__init__(inputs, width, to=_to_low, back=_to_high, scale=scale, rngs=rngs)

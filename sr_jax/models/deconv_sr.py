@@ -1,18 +1,19 @@
-"""The founding system: a CNN reads the blur from the LR image, a Fourier layer undoes it, a CNN refines the result.
+"""DeconvSR, the founding system: a CNN reads the blur from the LR image, a Fourier layer inverts it, a CNN refines the result.
 
-Structure, with LR the image, k its blur, and lambda_1, ..., lambda_n regularisations:
+Structure, where LR is the image, k its blur, and lambda_1, ..., lambda_n are regularisations:
 
-    1. prediction   Conv(3) - Conv(3, stride 2) - Conv(3) - ..., PReLU after each; of all their features the log powers over
-                    the image, less their mean, and that mean; Linear - PReLU = code; Linear(code) = logits of k, a softmax
+    1. prediction   Conv(3) - Conv(3, stride 2) - Conv(3) - ..., PReLU after each; the log powers of all their features over the
+                    image, minus their mean, and that mean; Linear - PReLU = code; Linear(code) = logits of k, a softmax
                     over its taps; Linear(code) = log lambda_i
     2. Fourier      x_i = x0 + A^T F^-1{ F{LR - A x0} / (D|K|^2 + lambda_i) },  A x = S(k * x)    (`layers.FourierDeconv`)
                     or literally H = F^-1{ F{LR} F{G} }, with the taps of G predicted
     3. refinement   on the LR grid: the phases of all x_i, LR and all log lambda_i - Conv(3) - PReLU - blocks of
                     Conv(3) - PReLU - Conv(3) + identity - SubPixel(3), added to x_1
 
-No paper has just this network. Relatives: DCLS (Luo et al., "Deep Constrained Least Squares for Blind Image Super-Resolution",
-CVPR 2022) deconvolves features, and trains its kernel by a loss of its own; USRNet (Zhang et al., CVPR 2020) is told the
-kernel, and iterates. Step 2 is the closed form of Zhao et al. 2016.
+At x2 it has 12,593 parameters by default and 1,334,503 as deconv-sr-base. No paper has exactly this network. Its relatives are
+DCLS (Luo et al., "Deep Constrained Least Squares for Blind Image Super-Resolution", CVPR 2022), which deconvolves features and
+trains its kernel by a loss on the kernel, and USRNet (Zhang et al., CVPR 2020), which is told the kernel and iterates. Step 2
+is the closed form of Zhao et al. 2016.
 """
 
 import math
@@ -32,22 +33,23 @@ from sr_jax.models.about import About, Known
 from sr_jax.ops.subpixel import space_to_depth
 
 SIGMA = 0.6
-"""Standard deviation of the Gaussian that a kernel starts as [LR pixels]."""
+"""Standard deviation of the Gaussian with which kernels start [LR pixels]."""
 POWER_FLOOR = 1e-6
-"""Added to mean squares before their logarithm, as a flat image has no features: a thousandth of white, squared."""
+"""Added to mean squares before the logarithm, because the features of a flat image are 0. It is (white / 1000)^2."""
 TYPICAL_POWER = 1e-2
-"""Mean square of a feature as a network begins."""
+"""Typical mean square of a feature at the start of training."""
 LEAST_SIZE = 17
-"""Smaller kernels get zeros around them: the layer would sum them tap by tap, whose gradient by each image's own kernel takes
-eight times as long and a minute to compile. Larger ones go through the transform."""
+"""Smaller kernels are padded with zeros to this size. The Fourier layer would sum them tap by tap, and the gradient of that for
+one kernel per image takes eight times as long and a minute to compile; larger kernels go through the transform."""
 LOG_LAMBDAS = (-14.0, 5.0)
-"""Bounds of log lambda, so that no step of training makes it zero or infinite."""
+"""Bounds of log lambda, so that no training step makes lambda zero or infinite."""
 
 
 class Reader(nnx.Module):
-    """Step 1 but for its last layers: LR image to code.
+    """Step 1 except its last layers: maps an LR image to a code.
 
-    Blur and noise show in ratios of power between features, whatever the image's contrast: in differences of their logarithms.
+    Blur and noise show in the ratios of power between features, whatever the contrast of the image is. The code therefore
+    depends on differences of their logarithms.
     """
 
     def __init__(self, channels: int, *, width: int, depth: int, knows_noise: bool, rngs: nnx.Rngs):
@@ -59,7 +61,7 @@ class Reader(nnx.Module):
                     (3, 3),
                     strides=2 if index == 1 else 1,
                     padding="REFLECT",
-                    kernel_init=_of_differences,
+                    kernel_init=_zero_mean_he,
                     rngs=rngs,
                 )
                 for index in range(depth)
@@ -95,15 +97,32 @@ class Block(nnx.Module):
 
 
 class DeconvSR(nnx.Module):
-    """Maps LR to HR images, 1 channel (Y) or 3 (RGB), all blurred alike, in [0, 1].
+    """DeconvSR: maps LR images (b, h, w, channels) to SR images (b, scale h, scale w, channels), values in [0, 1].
 
-    Kernels, given or predicted, are of odd size, and their middle tap lies on the pixel of each cell that is kept, as in
-    `Known`. x0 is interpolated with LR pixels in the middle of their cells, where bicubic and aligned degradations have them.
+    The channels are Y or RGB; one kernel blurs all of them. Kernels, given or predicted, have odd size, and their middle tap
+    lies on the pixel that subsampling keeps, as in `Known`. x0 is interpolated as if LR pixels were in the middle of their
+    cells, which is right for bicubic and aligned degradations.
 
-    It starts as a data step with a narrow Gaussian and large lambdas, or as bilinear interpolation (literal), and little more.
+    The network starts close to a data step with a narrow Gaussian and large lambdas, or to bilinear interpolation if literal.
+
+    Args:
+      scale: the super-resolution factor.
+      channels, kernel, mode, ..., width: as in `sr_jax.config.DeconvSRConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `DeconvSR.about.scales`.
+      InputError: if `scale` is not in `DeconvSR.about.scales`; when called, if `kernel="given"` and nothing is known.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import DeconvSRConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 1), "float32")
+      >>> jax.eval_shape(lambda lr: make(DeconvSRConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 1)
+      >>> kernel, log_lam = jax.eval_shape(lambda lr: make(DeconvSRConfig(), scale=2, seed=0).predict(lr), lr)
+      >>> kernel.shape, log_lam.shape
+      ((1, 15, 15), (1, 2))
     """
 
     about = About(
@@ -120,26 +139,26 @@ class DeconvSR(nnx.Module):
         self,
         *,
         scale: int,
-        channels: int = 1,
-        kernel: str = "predicted",
-        mode: str = "regularised",
-        kernel_size: int = 15,
-        kernel_width: int = 8,
-        kernel_depth: int = 3,
-        kernel_loss: float = 0.0,
-        end_to_end: bool = True,
-        lam: str = "predicted",
-        lam_start: Sequence[float] = (0.1, 0.01),
-        x0: str = "bicubic",
-        blocks: int = 2,
-        width: int = 14,
+        channels: int,
+        kernel: str,
+        mode: str,
+        kernel_size: int,
+        kernel_width: int,
+        kernel_depth: int,
+        kernel_loss: float,
+        end_to_end: bool,
+        lam: str,
+        lam_start: Sequence[float],
+        x0: str,
+        blocks: int,
+        width: int,
         rngs: nnx.Rngs,
     ):
         self.about.check_scale(scale)
         self.about = self.about._replace(channels=channels, is_told=kernel == "given")
         self.scale, self.channels, self.kernel, self.mode, self.x0 = scale, channels, kernel, mode, x0
         self.kernel_loss, self.end_to_end = kernel_loss, end_to_end
-        # G's sides have the parity of the scale, so that its middle lies in the middle of the cell.
+        # The size of G is even or odd as the scale is, so that its middle lies in the middle of the cell.
         self.kernel_size = kernel_size if mode == "regularised" else kernel_size + scale - 1
         start = _gaussian_logits(kernel_size, scale) if mode == "regularised" else _bilinear(self.kernel_size, scale)
         self.lam = lam if mode == "regularised" else "none"
@@ -170,19 +189,18 @@ class DeconvSR(nnx.Module):
     def objective(
         self, lr: Array, hr: Array, known: Known | None, *, loss: Callable[[Array, Array], Array]
     ) -> Float[Array, ""]:
-        """`loss(SR, HR)`, plus `kernel_loss` times the mean over images of `sum |k - known k|`, over the taps that k has.
+        """Returns `loss(SR, HR)` plus `kernel_loss` times the mean over images of `sum |k - known k|` over the taps of k.
 
         Raises:
-          InputError: if there is no known kernel, and one is needed.
+          InputError: if the true kernel is needed but not known.
         """
         if known is None and self.kernel_loss:
             raise InputError(
-                f"model.kernel_loss={self.kernel_loss:g} compares with the true kernel, which is not known here: let "
-                "data.degradation be bicubic, or one blur, Subsample() and no noise but GaussianNoise(), or use 0"
+                f"kernel_loss={self.kernel_loss:g} compares with the true kernel of each image, which is not known; use 0"
             )
         kernel, log_lam = self.predict(lr, known if self.about.is_told else None)
-        seen = kernel if self.end_to_end else lax.stop_gradient(kernel)
-        value = loss(self._restore(lr, seen, log_lam).astype(jnp.float32), hr)
+        used = kernel if self.end_to_end else lax.stop_gradient(kernel)
+        value = loss(self._restore(lr, used, log_lam).astype(jnp.float32), hr)
         if known is None or not self.kernel_loss:
             return value
         error = jnp.abs(kernel - with_size(known.kernel.astype(jnp.float32), self.kernel_size))
@@ -191,21 +209,20 @@ class DeconvSR(nnx.Module):
     def predict(
         self, lr: Float[Array, "b h w c"], known: Known | None = None
     ) -> tuple[Float[Array, "b k k"], Float[Array, "b n"]]:
-        """Step 1: each image's kernel, which is the given one if the network is told, and its log lambdas (none if literal).
+        """Step 1: returns the kernel and the log lambdas of each image.
+
+        The kernel is the given one if the network is told; in the literal mode there are no lambdas.
 
         Raises:
-          InputError: if the network must be told, and is not.
+          InputError: if the network must be told but nothing is known.
         """
         if self.about.is_told and known is None:
-            raise InputError(
-                "model.kernel='given' is told each image's kernel and noise, which are not known here: let data.degradation be "
-                "bicubic, or one blur, Subsample() and no noise but GaussianNoise(), or use kernel='predicted'"
-            )
+            raise InputError("kernel='given' needs the true kernel and the noise of each image, which are not known")
         given = known if self.about.is_told else None
         code = self.reader(lr, None if given is None else given.noise) if hasattr(self, "reader") else None
         kernel = given.kernel.astype(jnp.float32) if given is not None else self._kernel(code, lr.shape[0])
         if code is not None and not self.end_to_end:
-            code = lax.stop_gradient(code)  # what reads the image learns from the kernel's own loss alone
+            code = lax.stop_gradient(code)  # the reader then learns only from the loss on the kernel
         return kernel, self._log_lam(code, lr.shape[0])
 
     def _kernel(self, code: Any, images: int) -> Float[Array, "b k k"]:
@@ -226,7 +243,7 @@ class DeconvSR(nnx.Module):
         return jnp.broadcast_to(log_lam, (images, log_lam.shape[1]))
 
     def _restore(self, lr: Array, kernel: Array, log_lam: Array) -> Array:
-        """Steps 2 and 3."""
+        """Steps 2 and 3: returns SR."""
         deconvolved = self._deconvolve(lr, kernel, log_lam)
         b, h, w, _ = lr.shape
         maps = jnp.broadcast_to(log_lam[:, None, None], (b, h, w, log_lam.shape[1])).astype(lr.dtype)
@@ -237,11 +254,11 @@ class DeconvSR(nnx.Module):
         return deconvolved[..., : self.channels] + self.upsampling(x)
 
     def _deconvolve(self, lr: Array, kernel: Array, log_lam: Array) -> Float[Array, "b sh sw n"]:
-        """Step 2: an image (all its channels) for each lambda."""
-        margin = kernel.shape[1] // self.scale + 1  # twice the reach of the blur, once that of G
+        """Step 2: returns one image, with all its channels, for each lambda."""
+        margin = kernel.shape[1] // self.scale + 1  # twice the reach of the blur, or once that of G
         if self.mode == "regularised":
             kernel = with_size(kernel, max(kernel.shape[1], LEAST_SIZE))
-            # With scale - 1 taps more before the others, the layer's middle of the cell is this kernel's kept pixel.
+            # With scale - 1 more taps in front, the tap in the layer's middle of the cell is the one on the kept pixel.
             kernel = jnp.pad(kernel, ((0, 0), (self.scale - 1, 0), (self.scale - 1, 0)))
         layer = FourierDeconv(
             lr.shape[-1] * max(1, log_lam.shape[1]),
@@ -260,7 +277,7 @@ class DeconvSR(nnx.Module):
 
 
 def with_size(kernel: Float[Array, "b k k"], size: int) -> Float[Array, "b n n"]:
-    """Odd kernels with zeros around them, or their middle: `size` taps a side, about the same middle tap."""
+    """Pads odd kernels with zeros or crops them to size x size taps about the same middle tap."""
     more = (size - kernel.shape[1]) // 2
     if more < 0:
         return kernel[:, -more:more, -more:more]
@@ -275,8 +292,8 @@ def _conv(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> nnx.Conv:
     return nnx.Conv(in_channels, out_channels, (3, 3), kernel_init=HE_NORMAL, rngs=rngs)
 
 
-def _of_differences(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
-    """He's, less the mean over the taps: so that a filter begins blind to what is flat."""
+def _zero_mean_he(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
+    """He's initialisation minus the mean over the taps, so that filters start blind to flat areas."""
     kernel = HE_NORMAL(key, shape, dtype)
     return kernel - jnp.broadcast_to(jnp.mean(kernel, (0, 1), keepdims=True), shape)
 
@@ -286,7 +303,7 @@ def _scaled_he(factor: float) -> Initializer:
 
 
 def _small_linear(inputs: int, outputs: int, *, bias: np.ndarray | None = None, rngs: nnx.Rngs) -> nnx.Linear:
-    """Starts near its bias."""
+    """A linear layer that starts near its bias."""
     init = jax.nn.initializers.variance_scaling(0.01, "fan_in", "normal")
     return nnx.Linear(
         inputs, outputs, kernel_init=init, bias_init=_constant(np.zeros(outputs) if bias is None else bias), rngs=rngs
@@ -298,7 +315,7 @@ def _constant(values: np.ndarray) -> Initializer:
 
 
 def _offsets(size: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each tap from the middle of the cell, whose kept pixel lies under the middle tap [LR pixels]."""
+    """Offsets of all taps from the middle of the cell, if the middle tap lies on its kept pixel [LR pixels]."""
     offsets = (np.arange(size) - (size - 1) / 2 + (scale - 1) / 2) / scale
     return offsets[:, None] + np.zeros((1, size)), offsets[None] + np.zeros((size, 1))
 
@@ -309,13 +326,13 @@ def _gaussian_logits(size: int, scale: int) -> np.ndarray:
 
 
 def _bilinear(size: int, scale: int) -> np.ndarray:
-    """The literal G that interpolates bilinearly."""
+    """The literal kernel G that interpolates bilinearly."""
     taps = np.maximum(0, 1 - np.abs(np.arange(size) - (size - 1) / 2) / scale)
     return np.outer(taps, taps)
 
 
 def _blur_shapes(size: int, scale: int) -> Initializer:
-    """From code to logits: the first three numbers make the Gaussian narrower, narrower along one axis, and slanted."""
+    """Initial weights from code to logits: its first three numbers make the Gaussian narrower, elongated and slanted."""
     y, x = _offsets(size, scale)
     shapes = np.stack([-(y * y + x * x), y * y - x * x, x * y]).reshape(3, -1) / (2 * SIGMA**2)
 

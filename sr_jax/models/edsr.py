@@ -1,6 +1,6 @@
 """EDSR: Lim, Son, Kim, Nah, Lee, "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPR workshops 2017.
 
-Structure, with B residual blocks of F channels on RGB in 0..255, less the mean of DIV2K:
+Structure, with B residual blocks of F channels, on RGB in 0..255 minus the mean of DIV2K:
 
     x0 = Conv(3, F, 3);  x_i = x_{i-1} + res_scale (Conv(3, F, F) - ReLU - Conv(3, F, F))
     y = x0 + Conv(3, F, F)(x_B)
@@ -14,8 +14,8 @@ There is no batch normalisation, and no activation outside the blocks.
 | EDSR-baseline | 16 | 64 | 1 | 1,369,859 / 1,554,499 / 1,517,571 | 1370K / 1555K / 1518K |
 | EDSR | 32 | 256 | 0.1 | 40,729,603 / 43,680,003 / 43,089,923 | 40.7M / 43.7M / 43.1M |
 
-`channels=1` is the same network of the Y channel alone, without a mean; with `image_skip` all this is added to LR, enlarged
-bicubically, and starts small. The paper has neither.
+With `channels=1` the network works on the Y channel, without a mean. With `image_skip` its output is added to LR, enlarged
+bicubically, and starts small. The paper has neither option.
 """
 
 import jax.numpy as jnp
@@ -29,12 +29,26 @@ from sr_jax.ops.interpolate import enlarge
 
 
 class EDSR(nnx.Module):
-    """Maps an LR image to the HR image; values in [0, 1], borders padded with zeros.
+    """EDSR (Lim et al. 2017): maps LR images (b, h, w, channels) to SR images (b, scale h, scale w, channels).
 
-    Initialisation: PyTorch's uniform one, as in the authors' code, but with biases of 0.
+    Values are in [0, 1]. Borders are padded with zeros. Kernels start as in the authors' code, with PyTorch's uniform
+    initialisation, but biases start at 0.
+
+    Args:
+      scale: the super-resolution factor.
+      blocks, width, res_scale, channels, image_skip: as in `sr_jax.config.EDSRConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `EDSR.about.scales`.
+      InputError: if `scale` is not in `EDSR.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import EDSRConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 3), "float32")
+      >>> jax.eval_shape(lambda lr: make(EDSRConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 3)
     """
 
     about = About(
@@ -51,11 +65,11 @@ class EDSR(nnx.Module):
         self,
         *,
         scale: int,
-        blocks: int = 32,
-        width: int = 256,
-        res_scale: float = 0.1,
-        channels: int = 3,
-        image_skip: bool = False,
+        blocks: int,
+        width: int,
+        res_scale: float,
+        channels: int,
+        image_skip: bool,
         rngs: nnx.Rngs,
     ):
         self.about.check_scale(scale)

@@ -1,11 +1,11 @@
 """ESPCN: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN", CVPR 2016.
 
-Structure, for the scale r, on the Y channel of the LR image:
+Structure, on the Y channel of LR, at scale r:
 
     Conv(5, n1, 1) - tanh - Conv(3, n2, n1) - tanh - Conv(3, r^2, n2) - pixel shuffle
 
-With n1 = 64 and n2 = 32 it has 20,032 + 288 r^2 weights: 21,184 at x2, 22,624 at x3 and 24,640 at x4 (+ 96 + r^2 biases).
-The published 21K at x2 and 25K at x4 are these.
+With n1 = 64 and n2 = 32 it has 20,032 + 288 r^2 weights: 21,184 at x2, 22,624 at x3 and 24,640 at x4, which are the published
+21K at x2 and 25K at x4. It also has 96 + r^2 biases.
 """
 
 import jax.numpy as jnp
@@ -17,13 +17,26 @@ from sr_jax.models.about import About
 
 
 class ESPCN(nnx.Module):
-    """Maps the Y channel of an LR image to that of the HR image; values in [0, 1], borders padded with zeros.
+    """ESPCN (Shi et al. 2016): maps the Y channel of LR images (b, h, w, 1) to SR (b, scale h, scale w, 1), values in [0, 1].
 
-    Initialisation: N(0, 1 / fan_in), under which tanh keeps the size of its signals; the sub-pixel convolution by ICNR, free
-    of a checkerboard. The paper does not state its own.
+    Borders are padded with zeros. The paper does not state its initialisation. Here kernels start with N(0, 1 / fan_in), so
+    that signals keep their size through tanh, and the sub-pixel convolution starts with ICNR, so that there is no checkerboard.
+
+    Args:
+      scale: the super-resolution factor.
+      n1, n2: as in `sr_jax.config.ESPCNConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `ESPCN.about.scales`.
+      InputError: if `scale` is not in `ESPCN.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import ESPCNConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 1), "float32")
+      >>> jax.eval_shape(lambda lr: make(ESPCNConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 1)
     """
 
     about = About(
@@ -36,7 +49,7 @@ class ESPCN(nnx.Module):
         last="sub_pixel",
     )
 
-    def __init__(self, *, scale: int, n1: int = 64, n2: int = 32, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, n1: int, n2: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         self.feature_extraction = nnx.Conv(1, n1, (5, 5), kernel_init=LECUN_NORMAL, rngs=rngs)
         self.mapping = nnx.Conv(n1, n2, (3, 3), kernel_init=LECUN_NORMAL, rngs=rngs)

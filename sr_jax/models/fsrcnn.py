@@ -1,11 +1,11 @@
 """FSRCNN: Dong, Loy, Tang, "Accelerating the Super-Resolution Convolutional Neural Network", ECCV 2016.
 
-Structure, FSRCNN(d, s, m) on the Y channel, PReLU after every convolution:
+Structure of FSRCNN(d, s, m), on the Y channel, with PReLU after every convolution:
 
     Conv(5, d, 1) - Conv(1, s, d) - m x Conv(3, s, s) - Conv(1, d, s) - DeConv(9, 1, d)
 
-FSRCNN(56, 12, 4) has 12,464 weights, as published (+ 173 biases, + 172 slopes: one for each channel of each PReLU).
-The kernel's middle lies on the first HR pixel of each cell, as in the public weights, not in the middle of the cell.
+FSRCNN(56, 12, 4) has 12,464 weights, as published, 173 biases, and 172 slopes: one for each channel of each PReLU. The middle
+of the deconvolution's kernel lies on the first HR pixel of each cell, as in the public weights, not in the middle of the cell.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,14 +26,28 @@ SLOPE = 0.25  # initial slope of the PReLUs
 
 
 class FSRCNN(nnx.Module):
-    """Maps the Y channel of an LR image to that of the HR image; values in [0, 1], borders padded with zeros.
+    """FSRCNN (Dong et al. 2016): maps the Y channel of LR images (b, h, w, 1) to SR (b, scale h, scale w, 1), values in [0, 1].
 
-    Initialisation: He's for PReLU, and N(0, 0.001^2) for the deconvolution, as in the paper, except on channel 0, which
-    begins as an identity from input to deconvolution, whose kernel there is the bilinear one. So the network starts as
-    bilinear interpolation, and learns within minutes what takes the paper's random start hours.
+    Borders are padded with zeros. Kernels start as in the paper, with He's initialisation for PReLU and N(0, 0.001^2) for the
+    deconvolution, except on channel 0. That channel starts as an identity from the input to the deconvolution, whose kernel for
+    it is bilinear. The network therefore starts as bilinear interpolation, and learns in minutes what takes hours from the
+    paper's random start.
+
+    Args:
+      scale: the super-resolution factor.
+      d, s, m: as in `sr_jax.config.FSRCNNConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `FSRCNN.about.scales`.
+      InputError: if `scale` is not in `FSRCNN.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import FSRCNNConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 1), "float32")
+      >>> jax.eval_shape(lambda lr: make(FSRCNNConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 1)
     """
 
     about = About(
@@ -46,7 +60,7 @@ class FSRCNN(nnx.Module):
         last="deconvolution",
     )
 
-    def __init__(self, *, scale: int, d: int = 56, s: int = 12, m: int = 4, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, d: int, s: int, m: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         self.feature_extraction = _conv(1, d, 5, rngs)
         self.feature_activation = PReLU(d, slope=SLOPE)
@@ -73,16 +87,16 @@ def _conv(in_channels: int, out_channels: int, kernel_size: int, rngs: nnx.Rngs)
 
 
 def _conv_init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
-    """N(0, 2 / ((1 + slope^2) fan_in)) (He et al. 2015, equation 15); channel 0 copies channel 0."""
+    """N(0, 2 / ((1 + slope^2) fan_in)) (He et al. 2015, equation 15), except that channel 0 copies channel 0."""
     variance = jax.nn.initializers.variance_scaling(2 / (1 + SLOPE**2), "fan_in", "normal")
     centre = shape[0] // 2
     return variance(key, shape, dtype).at[..., 0].set(0).at[centre, centre, 0, 0].set(1)
 
 
 def _deconvolution_init(scale: int, padding: int) -> Callable[..., Array]:
-    """N(0, 0.001^2); from channel 0 the kernel of bilinear interpolation with half-pixel centres.
+    """N(0, 0.001^2), except that the kernel from channel 0 interpolates bilinearly with half-pixel centres.
 
-    At x4 one of its taps, an eighth, lies beyond the nine; its phase takes the nearest pixel alone.
+    At x4 one tap of that interpolation, an eighth, lies beyond the nine; its phase copies the nearest pixel instead.
     """
     bilinear = bilinear_taps(KERNEL_SIZE, stride=scale, padding=padding)
     bilinear /= [bilinear[tap % scale :: scale].sum() for tap in range(KERNEL_SIZE)]

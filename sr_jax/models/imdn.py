@@ -1,18 +1,18 @@
 """IMDN: Hui, Gao, Yang, Wang, "Lightweight Image Super-Resolution with Information Multi-Distillation Network", ACM MM 2019.
 
-Structure, with B blocks of n channels on RGB, LeakyReLU(0.05):
+Structure, with B blocks of n channels, on RGB, with LeakyReLU(0.05):
 
     x0 = Conv(3, n, 3);  x_i = IMDB(x_{i-1})
     SR = depth to space by s of Conv(3, 3 s^2, n)(x0 + Conv(3, n, n) - LeakyReLU - Conv(1, n, B n) of [x_1, ..., x_B])
 
-    IMDB(x) = x + Conv(1, n, n)(CCA([d_1, d_2, d_3, Conv(3, n/4, 3n/4)(r_3)])): three times a Conv(3, n, .) and LeakyReLU, whose
-              first quarter of the channels is kept (distilled, d) and whose rest goes on (remaining, r)
+    IMDB(x) = x + Conv(1, n, n)(CCA([d_1, d_2, d_3, Conv(3, n/4, 3n/4)(r_3)])), where three times a Conv(3, n, .) and LeakyReLU
+              keep the first quarter of the channels (distilled, d) and pass on the rest (remaining, r)
     CCA(x)  = x sigmoid(Conv(1, n, n/16) - ReLU - Conv(1, n/16, n) of std(x) + mean(x)): contrast-aware channel attention
 
-The standard deviation and the mean are those of each channel over the whole image: what the network makes of a pixel depends on
-all others, and so on the tile where an image is upscaled in tiles.
+Standard deviation and mean of each channel are taken over the whole image. What the network makes of a pixel therefore depends
+on all others, or on the tile if an image is processed in tiles.
 
-IMDN (B=6, n=64) has 694,404 / 703,059 / 715,176 parameters at x2 / x3 / x4, as published (694K / 703K / 715K).
+IMDN (B = 6, n = 64) has 694,404 / 703,059 / 715,176 parameters at x2 / x3 / x4, as published (694K / 703K / 715K).
 """
 
 import jax.numpy as jnp
@@ -23,18 +23,32 @@ from sr_jax.layers import PYTORCH_UNIFORM, SubPixel
 from sr_jax.models.about import About
 
 SLOPE = 0.05  # of the LeakyReLUs
-REDUCTION = 16  # of the channels, within the attention
+REDUCTION = 16  # of the channels in the attention
 SMALLEST_VARIANCE = 1e-12
-"""The square root has no gradient at 0, which channels that are constant would reach."""
+"""The square root has no gradient at 0, which is the variance of a constant channel."""
 
 
 class IMDN(nnx.Module):
-    """Maps an RGB LR image to the HR image; values in [0, 1], borders padded with zeros.
+    """IMDN (Hui et al. 2019): maps RGB LR images (b, h, w, 3) to SR images (b, scale h, scale w, 3), values in [0, 1].
 
-    Initialisation: PyTorch's uniform one, as in the authors' code, but with biases of 0.
+    Borders are padded with zeros. Kernels start as in the authors' code, with PyTorch's uniform initialisation, but biases
+    start at 0.
+
+    Args:
+      scale: the super-resolution factor.
+      blocks, width: as in `sr_jax.config.IMDNConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `IMDN.about.scales`.
+      InputError: if `scale` is not in `IMDN.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import IMDNConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 3), "float32")
+      >>> jax.eval_shape(lambda lr: make(IMDNConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 3)
     """
 
     about = About(
@@ -47,7 +61,7 @@ class IMDN(nnx.Module):
         last="upsampler",
     )
 
-    def __init__(self, *, scale: int, blocks: int = 6, width: int = 64, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, blocks: int, width: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         self.first = _conv(3, width, 3, rngs)
         self.blocks = nnx.List([Block(width, rngs=rngs) for _ in range(blocks)])
@@ -86,7 +100,7 @@ class Block(nnx.Module):
 
 
 class ContrastAttention(nnx.Module):
-    """CCA: scales each channel by what the standard deviations and means of all say."""
+    """CCA: scales each channel by a factor that depends on the standard deviations and means of all channels."""
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
         self.squeeze = _conv(channels, channels // REDUCTION, 1, rngs)

@@ -1,14 +1,14 @@
 """LapSRN: Lai, Huang, Ahuja, Yang, "Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution", CVPR 2017.
 
-Structure, on the Y channel, log2(scale) levels that each double the resolution; LeakyReLU(0.2) after every convolution of
-features:
+Structure, on the Y channel, with log2(scale) levels that each double the resolution. LeakyReLU(0.2) follows every convolution
+of features:
 
     features:  Conv(3, 64, 1), then at each level  d x Conv(3, 64, 64) - DeConv(4, 64, 64)
     image:     at each level  DeConv(4, 1, 1) of the image of the level before + Conv(3, 1, 64) of the features
 
-The transposed convolutions are 4x4 with stride 2, as the paper says and as in the public PyTorch implementations, which, as
-here, have no biases. So LapSRN x4 has 870,112 weights. The published 813K are those of the authors' released network, whose
-transposed convolutions of features are 3x3: 2 * 64 * 64 * (16 - 9) weights fewer, 812,768.
+The transposed convolutions are 4x4 with stride 2, as in the paper and in the public PyTorch implementations. Like those, this
+one has no biases. LapSRN x4 then has 870,112 weights. The published 813K belong to the authors' released network, whose
+transposed convolutions of features are 3x3 and save 2 * 64 * 64 * (16 - 9) weights: 812,768.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,28 @@ SLOPE = 0.2  # of the LeakyReLUs
 
 
 class LapSRN(nnx.Module):
-    """Maps the Y channel of an LR image to that of the HR image; values in [0, 1], borders padded with zeros.
+    """LapSRN (Lai et al. 2017): maps the Y channel of LR images (b, h, w, 1) to SR (b, scale h, scale w, 1), values in [0, 1].
 
-    Initialisation: He's, and bilinear interpolation for the transposed convolutions, as in the paper.
+    Borders are padded with zeros. Kernels start as in the paper: with He's initialisation, and as bilinear interpolation in the
+    transposed convolutions.
 
-    Training supervises every level. At x8 the paper's network has 5 convolutions a level, not 10.
+    Training supervises every level (`objective`). At x8 the paper's network has 5 convolutions at each level, not 10.
+
+    Args:
+      scale: the super-resolution factor.
+      depth, width: as in `sr_jax.config.LapSRNConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `LapSRN.about.scales`.
+      InputError: if `scale` is not in `LapSRN.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import LapSRNConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 1), "float32")
+      >>> jax.eval_shape(lambda lr: make(LapSRNConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 1)
     """
 
     about = About(
@@ -45,7 +59,7 @@ class LapSRN(nnx.Module):
         last="residuals",
     )
 
-    def __init__(self, *, scale: int, depth: int = 10, width: int = 64, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, depth: int, width: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         levels = range(scale.bit_length() - 1)
         self.input = _conv(1, width, rngs)
@@ -57,7 +71,7 @@ class LapSRN(nnx.Module):
         return self.pyramid(lr)[-1]
 
     def pyramid(self, lr: Float[Array, "b h w 1"]) -> list[Float[Array, "b _ _ 1"]]:
-        """The image at every level, 2, 4, ... times the size of LR."""
+        """Returns the image of every level, 2, 4, ... times the size of LR."""
         image, x = lr, nnx.leaky_relu(self.input(lr), SLOPE)
         images = []
         for features, enlarge, residual in zip(self.features, self.enlargements, self.residuals, strict=True):
@@ -74,9 +88,9 @@ class LapSRN(nnx.Module):
         *,
         loss: Callable[[Array, Array], Array],
     ) -> Float[Array, ""]:
-        """The losses of all levels, each against HR reduced bicubically to its size (section 3.2).
+        """Returns the sum of the losses of all levels, each against HR reduced bicubically to its size (section 3.2).
 
-        The paper sums over pixels. So the mean loss of a level weighs as much as it has pixels, for each pixel of HR.
+        The paper sums over pixels, so the mean loss of a level is weighted by its share of the pixels of HR.
         """
         del known
         total = jnp.zeros(())
@@ -87,7 +101,7 @@ class LapSRN(nnx.Module):
 
 
 class Features(nnx.Module):
-    """The feature branch of one level: convolutions at its input's resolution, then twice the resolution."""
+    """The feature branch of one level: convolutions, then a doubling of the resolution."""
 
     def __init__(self, depth: int, width: int, *, rngs: nnx.Rngs):
         self.convs = nnx.List([_conv(width, width, rngs) for _ in range(depth)])

@@ -1,10 +1,10 @@
 """SRCNN: Dong, Loy, He, Tang, "Image Super-Resolution Using Deep Convolutional Networks", ECCV 2014 and TPAMI 2016.
 
-Structure, SRCNN f1-f2-f3 on the Y channel, LR first enlarged bicubically:
+Structure of SRCNN f1-f2-f3, on the Y channel of LR, enlarged bicubically:
 
     Conv(f1, n1, 1) - ReLU - Conv(f2, n2, n1) - ReLU - Conv(f3, 1, n2)
 
-With n1 = 64 and n2 = 32, 9-1-5 has 8,032 weights and 9-5-5 has 57,184, as published (+ 97 biases each).
+With n1 = 64 and n2 = 32, 9-1-5 has 8,032 weights and 9-5-5 has 57,184, as published. Each also has 97 biases.
 """
 
 import jax
@@ -16,15 +16,26 @@ from sr_jax.ops.resize import bicubic_upsample
 
 
 class SRCNN(nnx.Module):
-    """Maps the Y channel of an LR image to that of the HR image; values in [0, 1].
+    """SRCNN (Dong et al. 2014): maps the Y channel of LR images (b, h, w, 1) to SR (b, scale h, scale w, 1), values in [0, 1].
 
-    Borders are padded with zeros, so that the output has the size of the HR image. The paper trains without padding, on the
-    middle of each patch, and pads with zeros only when it tests.
+    Borders are padded with zeros, so that SR has the size of HR. The paper trains without padding, on the middle of each patch,
+    and pads with zeros only when it is tested. Kernels start with N(0, 0.001^2), as in the paper.
 
-    Initialisation: N(0, 0.001^2), as in the paper.
+    Args:
+      scale: the super-resolution factor.
+      n1, n2, f1, f2, f3: as in `sr_jax.config.SRCNNConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `SRCNN.about.scales`.
+      InputError: if `scale` is not in `SRCNN.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import SRCNNConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 1), "float32")
+      >>> jax.eval_shape(lambda lr: make(SRCNNConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 1)
     """
 
     about = About(
@@ -37,7 +48,7 @@ class SRCNN(nnx.Module):
         last="reconstruction",
     )
 
-    def __init__(self, *, scale: int, n1: int = 64, n2: int = 32, f1: int = 9, f2: int = 1, f3: int = 5, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, n1: int, n2: int, f1: int, f2: int, f3: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         self.scale = scale
         self.patch_extraction = _conv(1, n1, f1, rngs)

@@ -1,20 +1,21 @@
 """SRResNet without batch normalisation: Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative
-Adversarial Network", CVPR 2017, in the form that later work compares with, known as MSRResNet.
+Adversarial Network", CVPR 2017, in the form that later papers compare with, also called MSRResNet.
 
-Structure, with B blocks of n channels on RGB, LeakyReLU(0.1) between the convolutions but ReLU within the blocks:
+Structure, with B blocks of n channels, on RGB. LeakyReLU(0.1) follows the convolutions outside the blocks except the last, and
+ReLU is inside the blocks:
 
     x0 = Conv(3, n, 3);  x_i = x_{i-1} + Conv(3, n, n) - ReLU - Conv(3, n, n)
     for each sub-pixel step r:  Conv(3, r^2 n, n) - depth to space by r
     SR = Conv(3, 3, n) - Conv(3, n, n) + bilinear(LR)
 
-Why no batch normalisation: Lim et al. (EDSR, 2017) found that it takes the range of the features away, and 40% of the
-memory, and that networks are better without. So nothing here depends on the batch, and there is no state beside the parameters.
+Batch normalisation was dropped because Lim et al. (EDSR, 2017) found that it restricts the range of the features and takes 40 %
+of the memory, and that networks are better without it. Nothing here depends on the batch, and parameters are the only state.
 
-Beside that, it differs from the paper: LeakyReLU in place of PReLU; no skip over all blocks, but the bilinearly enlarged image
-is added at the end; 3x3 kernels in place of 9x9 at both ends; one more convolution on the HR grid.
+Other differences from the paper: LeakyReLU instead of PReLU; no skip over all blocks, but the bilinearly enlarged image is
+added at the end; 3x3 instead of 9x9 kernels at both ends; one more convolution on the HR grid.
 
-SRResNet (B=16, n=64) has 1,517,571 parameters at x4, as in public implementations (the paper prints none), and 1,369,859 at
-x2 and 1,554,499 at x3.
+SRResNet (B = 16, n = 64) has 1,369,859 / 1,554,499 / 1,517,571 parameters at x2 / x3 / x4. At x4 this is the number of public
+implementations; the paper prints none.
 """
 
 import jax
@@ -30,12 +31,26 @@ SMALL_HE_NORMAL = jax.nn.initializers.variance_scaling(2 * 0.1**2, "fan_in", "no
 
 
 class SRResNet(nnx.Module):
-    """Maps an RGB LR image to the HR image; values in [0, 1], borders padded with zeros.
+    """SRResNet (Ledig et al. 2017): maps RGB LR images (b, h, w, 3) to SR images (b, scale h, scale w, 3), values in [0, 1].
 
-    Initialisation: a tenth of He's (Wang et al., ESRGAN, 2018), so that it starts as bilinear interpolation, nearly.
+    Borders are padded with zeros. Kernels start at a tenth of He's initialisation (Wang et al., ESRGAN, 2018), so that the
+    network starts almost as bilinear interpolation.
+
+    Args:
+      scale: the super-resolution factor.
+      blocks, width: as in `sr_jax.config.SRResNetConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `SRResNet.about.scales`.
+      InputError: if `scale` is not in `SRResNet.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import SRResNetConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 3), "float32")
+      >>> jax.eval_shape(lambda lr: make(SRResNetConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 3)
     """
 
     about = About(
@@ -48,7 +63,7 @@ class SRResNet(nnx.Module):
         last="last",
     )
 
-    def __init__(self, *, scale: int, blocks: int = 16, width: int = 64, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, blocks: int, width: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         self.first = _conv(3, width, rngs)
         self.body = nnx.List([Block(width, rngs=rngs) for _ in range(blocks)])

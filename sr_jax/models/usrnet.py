@@ -1,17 +1,17 @@
 """USRNet: Zhang, Van Gool, Timofte, "Deep Unfolding Network for Image Super-Resolution", CVPR 2020.
 
-One network for every kernel k, noise level sigma and scale s, all of which it is told. It unrolls half-quadratic splitting of
-`min ||y - (x * k)|s||^2 / (2 sigma^2) + Phi(x)`; with x_0 = y enlarged by nearest neighbour, in iteration j = 1, 2, ...
+One network serves every kernel k, noise level sigma and scale s; it is told all three. It unrolls half-quadratic splitting of
+`min ||y - (x * k)|s||^2 / (2 sigma^2) + Phi(x)`. With x_0 = y enlarged by nearest neighbour, iteration j = 1, 2, ... computes
 
     z_j = D(x_(j-1), s, k, y, alpha_j)    argmin_z ||y - (z * k)|s||^2 + alpha_j ||z - x_(j-1)||^2, in closed form (no weights)
     x_j = P(z_j, beta_j)                  ResUNet: a denoiser that gets beta_j as a fourth channel
     [alpha, beta] = H(sigma, s)           1x1 convolutions, softplus, + 1e-6
 
-alpha_j, the paper's mu_j sigma^2, is the lambda of `sr_jax.ops.data_step`. That computes D in residual form, without
-the published form's division by alpha, which costs float32 some digits where alpha is small.
+alpha_j, the paper's mu_j sigma^2, is the lambda of `sr_jax.ops.data_step`, which computes D. The published form divides by
+alpha and so loses digits of float32 where alpha is small; `data_step` does not.
 
-Parameters: 17,016,016 (published: 17.02M); USRNet-tiny 590,332 (published: 0.59M). Iterations share P, and the same weights
-serve all scales: `scale` only says which of them the network is built for.
+It has 17,016,016 parameters (published: 17.02M), USRNet-tiny 590,332 (published: 0.59M). Iterations share P, and the same
+weights serve all scales: `scale` only says for which of them the network is built.
 """
 
 import itertools
@@ -27,23 +27,39 @@ from sr_jax.ops.boundary import crop_border, extend_border
 from sr_jax.ops.data_steps import data_step
 from sr_jax.ops.interpolate import enlarge
 
-LEAST = 1e-6  # alpha and beta
-MARGIN = 8  # [HR pixels]
+LEAST = 1e-6  # smallest alpha and beta
+MARGIN = 8  # smallest margin of a smooth extension [HR pixels]
 INIT = jax.nn.initializers.variance_scaling(0.2**2, "fan_in", "normal")
 
 
 class USRNet(nnx.Module):
-    """Maps an RGB LR image, what is known of its blur and its noise, to the HR image; values in [0, 1].
+    """USRNet (Zhang et al. 2020): maps RGB LR images (b, h, w, 3), their blur and noise to SR images (b, scale h, scale w, 3).
 
-    The data step takes the image for periodic. With `boundary="smooth"` LR is made so before, by at least `MARGIN` HR pixels on
-    every side, and SR cropped, as the authors' code for bicubic LR does (theirs adds 16 to 23 at the bottom and the right,
-    which to something periodic is the same); "circular" is the network alone.
+    Values are in [0, 1]. The data step treats the image as periodic. With `boundary="smooth"` LR is first extended to a
+    periodic image by at least `MARGIN` HR pixels on every side, and SR is cropped, as in the authors' code for bicubic LR.
+    (Theirs adds 16 to 23 pixels at the bottom and the right, which is equivalent for a periodic image.) "circular" does not
+    extend LR.
 
-    Initialisation: N(0, 0.2^2 / fan_in) and biases of zero. The authors' training code has orthogonal kernels times 0.2, of the
-    same variance in the residual blocks and on the way down, and which take most of a minute to draw.
+    Kernels start with N(0, 0.2^2 / fan_in), biases at 0. The authors' training code uses orthogonal kernels times 0.2. They
+    have the same variance in the residual blocks and on the way down, but drawing them takes most of a minute.
+
+    Args:
+      scale: the super-resolution factor.
+      iterations, widths, blocks, hyper_width, boundary: as in `sr_jax.config.USRNetConfig`, which has the defaults.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `USRNet.about.scales`.
+      InputError: if `scale` is not in `USRNet.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from sr_jax.config import USRNetConfig
+      >>> from sr_jax.models import Known, make
+      >>> known = Known(kernel=jnp.full((1, 3, 3), 1 / 9), noise=jnp.zeros(1))
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 3), "float32")
+      >>> jax.eval_shape(lambda lr: make(USRNetConfig(), scale=2, seed=0)(lr, known), lr).shape  # nothing is computed
+      (1, 10, 12, 3)
     """
 
     about = About(
@@ -91,7 +107,7 @@ class USRNet(nnx.Module):
 
 
 class HyperNet(nnx.Module):
-    """H: from the noise level and the scale to alpha and beta of every iteration."""
+    """H: maps the noise level and the scale to the alpha and beta of every iteration."""
 
     def __init__(self, iterations: int, *, width: int, rngs: nnx.Rngs):
         self.layers = nnx.List([_conv(i, o, 1, rngs) for i, o in itertools.pairwise((2, width, width, 2 * iterations))])
@@ -109,7 +125,7 @@ class HyperNet(nnx.Module):
 class ResUNet(nnx.Module):
     """P: a U-net of four resolutions with residual blocks and additive skips, without biases.
 
-    The image is extended at the bottom and the right to a multiple of 8 pixels, by its border pixel, and cropped afterwards.
+    The image is extended at the bottom and the right to a multiple of 8 pixels by repeating its border, and cropped afterwards.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, widths: tuple[int, ...], blocks: int, rngs: nnx.Rngs):

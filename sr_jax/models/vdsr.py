@@ -1,11 +1,11 @@
 """VDSR: Kim, Lee, Lee, "Accurate Image Super-Resolution Using Very Deep Convolutional Networks", CVPR 2016.
 
-Structure, on the Y channel of LR enlarged bicubically, x; ReLU after every convolution but the last:
+Structure, on the Y channel x of LR, enlarged bicubically, with ReLU after every convolution except the last:
 
     x + [Conv(3, 64, 1) - 18 x Conv(3, 64, 64) - Conv(3, 1, 64)](x)
 
-It has 664,704 weights and, as in the public PyTorch implementations, no biases: these are the published 665K. The paper's own
-network has biases, which would make it 665,921. The paper trains one network for all scales; here each scale has its own.
+It has 664,704 weights, the published 665K, and no biases, as in the public PyTorch implementations. The paper's own network has
+biases and so 665,921 parameters. The paper trains one network for all scales; here each scale has its own.
 """
 
 from flax import nnx
@@ -17,12 +17,25 @@ from sr_jax.ops.resize import bicubic_upsample
 
 
 class VDSR(nnx.Module):
-    """Maps the Y channel of an LR image to that of the HR image; values in [0, 1], borders padded with zeros.
+    """VDSR (Kim et al. 2016): maps the Y channel of LR images (b, h, w, 1) to SR (b, scale h, scale w, 1), values in [0, 1].
 
-    Initialisation: He's, as in the paper.
+    Borders are padded with zeros. Kernels start with He's initialisation, as in the paper.
+
+    Args:
+      scale: the super-resolution factor.
+      depth, width: as in `sr_jax.config.VDSRConfig`, which has the defaults; depth counts all convolutions.
+      rngs: draws the kernels.
 
     Raises:
-      InputError: if `scale` is not one of `VDSR.about.scales`.
+      InputError: if `scale` is not in `VDSR.about.scales`.
+
+    Example:
+      >>> import jax
+      >>> from sr_jax.config import VDSRConfig
+      >>> from sr_jax.models import make
+      >>> lr = jax.ShapeDtypeStruct((1, 5, 6, 1), "float32")
+      >>> jax.eval_shape(lambda lr: make(VDSRConfig(), scale=2, seed=0)(lr), lr).shape  # nothing is computed
+      (1, 10, 12, 1)
     """
 
     about = About(
@@ -35,8 +48,7 @@ class VDSR(nnx.Module):
         last="output",
     )
 
-    def __init__(self, *, scale: int, depth: int = 20, width: int = 64, rngs: nnx.Rngs):
-        """`depth` counts all convolutions, at least 2."""
+    def __init__(self, *, scale: int, depth: int, width: int, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         self.scale = scale
         self.input = _conv(1, width, rngs)

@@ -1,4 +1,4 @@
-"""Each network in a small size, against PyTorch: `tests/torch_models` builds them, `tests/golden` has their outputs."""
+"""Small networks to compare with PyTorch: `tests/torch_models` builds them there, `tests/golden` has their outputs."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from sr_jax.config import (
     USRNetConfig,
     VDSRConfig,
 )
-from sr_jax.models import MODELS, About
+from sr_jax.models import About, make
 
 
 class Case(NamedTuple):
@@ -31,9 +31,9 @@ class Case(NamedTuple):
     network: Any
     scale: int
     layout: str
-    """Whose names the PyTorch module has: a key of the network's layouts."""
+    """The layout that names the tensors of the PyTorch module."""
     size: tuple[int, int] = (9, 11)
-    """Of the LR image."""
+    """Height and width of the LR image."""
 
 
 SRCNN = SRCNNConfig(n1=6, n2=4)
@@ -81,7 +81,7 @@ CASES = {
 
 
 def inputs(case: Case) -> tuple[np.ndarray, ...]:
-    """What the network reads, float32: LR (b h w c), and for networks that are told a kernel (b k k) and the noise (b)."""
+    """The float32 inputs of a network: LR (b h w c), and for networks that are told also kernels (b k k) and noise (b)."""
     rng = np.random.default_rng(0)
     about = about_of(case)
     lr = rng.random((2, *case.size, about.channels), dtype=np.float32)
@@ -92,7 +92,5 @@ def inputs(case: Case) -> tuple[np.ndarray, ...]:
 
 
 def about_of(case: Case) -> About:
-    """What the network says of itself in these options."""
-    options = dataclasses.asdict(case.network)
-    name = options.pop("name")
-    return nnx.eval_shape(lambda: MODELS[name](scale=case.scale, **options, rngs=nnx.Rngs(0))).about
+    """Facts about the network with these options."""
+    return nnx.eval_shape(lambda: make(case.network, scale=case.scale, seed=0)).about

@@ -5,7 +5,7 @@ from flax import nnx
 
 from sr_jax.config import CARNConfig
 from sr_jax.errors import InputError
-from sr_jax.models.carn import CARN
+from sr_jax.models import CARN, make
 from sr_jax.weights.torch import mapping
 from sr_jax.weights.torch.layouts import LAYOUTS
 
@@ -17,8 +17,8 @@ def parameters(module: nnx.Module) -> int:
 
 
 def test_published_number_of_parameters():
-    """1,592K (Table 2 of the paper) are those of the network with the upsamplers of x2, x3 and x4."""
-    models = [nnx.eval_shape(lambda scale=scale: CARN(scale=scale, rngs=nnx.Rngs(0))) for scale in CARN.about.scales]
+    """The published 1,592K (Table 2 of the paper) count the upsamplers of x2, x3 and x4."""
+    models = [nnx.eval_shape(lambda scale=scale: make(CARNConfig(), scale=scale, seed=0)) for scale in CARN.about.scales]
     upsamplers = [parameters(model.upsampling) for model in models]
     (trunk,) = {parameters(model) - upsampler for model, upsampler in zip(models, upsamplers, strict=True)}
     assert round((trunk + sum(upsamplers)) / 1000) == 1592
@@ -30,14 +30,14 @@ def test_one_branch_of_a_network_of_all_scales_is_read(scale):
     config = CARNConfig(width=2)
     state, branches = {}, {}
     for s in CARN.about.scales:
-        model = CARN(scale=s, width=2, rngs=nnx.Rngs(s))
+        model = make(CARNConfig(width=2), scale=s, seed=s)
         params = {".".join(map(str, path)): np.asarray(v[...]) for path, v in nnx.to_flat_state(nnx.state(model))}
         branches[s] = {name: value for name, value in params.items() if name.startswith("upsampling")}
         state |= {
             key.replace("upsample.up.", f"upsample.up{s}."): value
             for key, value in mapping.to_torch(model, params, LAYOUTS["carn"](config, s)[ONE]).items()
         }
-    model = CARN(scale=scale, width=2, rngs=nnx.Rngs(0))
+    model = make(CARNConfig(width=2), scale=scale, seed=0)
     layout = LAYOUTS["carn"](config, scale)[ALL]
     read = mapping.from_torch(model, state, layout)
     for name, value in branches[scale].items():
@@ -49,4 +49,4 @@ def test_one_branch_of_a_network_of_all_scales_is_read(scale):
 
 def test_unknown_scale_is_refused():
     with pytest.raises(InputError, match="scale=8: CARN knows the scales 2, 3, 4"):
-        CARN(scale=8, rngs=nnx.Rngs(0))
+        make(CARNConfig(), scale=8, seed=0)

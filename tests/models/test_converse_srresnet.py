@@ -9,13 +9,14 @@ from flax import nnx
 from sr_jax.config import NETWORKS, Config, ConverseSRResNetConfig
 from sr_jax.errors import InputError
 from sr_jax.layers import Converse2D
+from tests.models.objective import gradient
 from tests.models.test_models import build
 
 SMALL = ConverseSRResNetConfig(blocks=1, width=4)
 
 
 def test_published_number_of_parameters():
-    """699,072 in the published weights; 694,208 in the authors' table, without the normalisations."""
+    """The published weights have 699,072 parameters; the authors' table says 694,208, without the normalisations."""
     module = nnx.eval_shape(lambda: build(NETWORKS["converse-srresnet"], 4))
     sizes = {path: p.size for path, p in nnx.to_flat_state(nnx.state(module, nnx.Param))}
     assert sum(sizes.values()) == 699_072
@@ -49,17 +50,14 @@ def test_bfloat16_stays(rng):
     graph, params = nnx.split(module, nnx.Param)
     half = nnx.merge(graph, jax.tree.map(lambda p: p.astype(jnp.bfloat16), params))
     lr = jnp.asarray(rng.random((2, 6, 5, 3), dtype=np.float32))
-    sr = half(lr.astype(jnp.bfloat16))  # how near to float32 is another matter: lambda = 1e-4 amplifies its rounding
+    sr = half(lr.astype(jnp.bfloat16))  # not close to float32, because lambda = 1e-4 amplifies rounding errors
     assert sr.dtype == jnp.bfloat16
     assert jnp.isfinite(sr).all()
 
 
 def test_its_objective_has_gradients(rng):
-    from sr_jax.build.network import build_network
-
-    network = build_network(Config(scale=4, model=SMALL))
     lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (8, 32))
-    gradients = jax.jit(jax.grad(network.objective))(network.params, lr, hr, {})
+    gradients = gradient(Config(scale=4, model=SMALL), lr, hr, {})
     norms = [float(jnp.linalg.norm(g.ravel())) for g in jax.tree.leaves(gradients)]
     assert np.isfinite(norms).all()
     assert min(norms) > 0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.build import network as build
+from sr_jax import models
+from sr_jax.build.degradation import of_training
 from sr_jax.config import NETWORKS, Config, DataConfig, DeconvSRConfig, GaussianBlur, GaussianNoise, Subsample
 from sr_jax.data.degrade import Batch
 from sr_jax.errors import InputError
@@ -13,13 +14,12 @@ from sr_jax.models import DeconvSR, Known
 from sr_jax.models.deconv_sr import with_size
 from sr_jax.ops.resize import imresize
 from sr_jax.training.losses import l1
-from tests.models.test_models import build as build_model
 
 SMALL = {"kernel_size": 7, "kernel_width": 4, "blocks": 1, "width": 5}
 
 
 def make(scale: int = 2, **options) -> DeconvSR:
-    return DeconvSR(scale=scale, **(SMALL | options), rngs=nnx.Rngs(0))
+    return models.make(DeconvSRConfig(**(SMALL | options)), scale=scale, seed=0)
 
 
 def images(rng, scale: int = 2, channels: int = 1) -> tuple[jax.Array, jax.Array]:
@@ -34,17 +34,17 @@ def known(rng, size: int = 7) -> Known:
 
 
 def gradients(model: DeconvSR, *batches) -> list[dict[str, jax.Array]]:
-    """Of the objective on each batch (lr, hr, known), by the parameters' names."""
+    """Gradients of the objective on each batch (lr, hr, known), by the names of the parameters."""
     graph, params = nnx.split(model, nnx.Param)
     gradient = jax.jit(jax.grad(lambda params, batch: nnx.merge(graph, params).objective(*batch, loss=l1)))
-    found = [jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(gradient(params, batch)))[0] for batch in batches]
-    return [{jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves} for leaves in found]
+    trees = [jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(gradient(params, batch)))[0] for batch in batches]
+    return [{jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves} for leaves in trees]
 
 
 @pytest.mark.parametrize(("name", "least", "most"), [("deconv-sr-small", 12_000, 15_000), ("deconv-sr-base", 1.3e6, 1.5e6)])
 def test_sizes(name, least, most):
     """FSRCNN(56, 12, 4) has 12,809 parameters, EDSR-baseline x2 1,369,859."""
-    model = nnx.eval_shape(lambda: build_model(NETWORKS[name], 2))
+    model = nnx.eval_shape(lambda: models.make(NETWORKS[name], scale=2, seed=0))
     count = sum(p.size for p in jax.tree.leaves(nnx.state(model, nnx.Param)))
     assert least < count < most
 
@@ -79,29 +79,29 @@ def test_every_choice_builds(rng, options):
     ids=str,
 )
 def test_all_parts_learn(rng, options):
-    """And on black images gradients are finite."""
+    """On black images gradients are finite, too."""
     model = make(**options)
     lr, hr = images(rng, model.scale, model.channels)
     told = known(rng, 9)
-    found, black = gradients(model, (lr, hr, told), (jnp.zeros_like(lr), jnp.zeros_like(hr), told))
-    assert all(np.isfinite(g).all() for g in (*found.values(), *black.values()))
-    assert [name for name, g in found.items() if not np.any(g)] == []
+    usual, black = gradients(model, (lr, hr, told), (jnp.zeros_like(lr), jnp.zeros_like(hr), told))
+    assert all(np.isfinite(g).all() for g in (*usual.values(), *black.values()))
+    assert [name for name, g in usual.items() if not np.any(g)] == []
 
 
 @pytest.mark.parametrize("kernel", ["predicted", "static"])
 def test_kernels_are_blurs(rng, kernel):
     model = make(kernel=kernel)
     lr, _ = images(rng)
-    found, log_lam = model.predict(10 * lr)
-    assert found.shape == (2, 7, 7)
-    assert (found > 0).all()
-    np.testing.assert_allclose(jnp.sum(found, (1, 2)), 1, rtol=1e-6)
+    kernels, log_lam = model.predict(10 * lr)
+    assert kernels.shape == (2, 7, 7)
+    assert (kernels > 0).all()
+    np.testing.assert_allclose(jnp.sum(kernels, (1, 2)), 1, rtol=1e-6)
     assert log_lam.shape == (2, 2)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_starts_with_a_gaussian_in_the_middle_of_the_cell(rng, scale):
-    """The middle tap lies on the kept pixel, the first of its cell: the cell's middle is (scale - 1) / 2 before that tap."""
+    """The middle tap lies on the kept pixel, so the middle of the cell is (scale - 1) / 2 pixels before it."""
     model = make(scale, kernel="static", kernel_size=17)
     kernel = np.asarray(model.predict(images(rng)[0])[0][0], np.float64)
     positions = np.arange(17) - 8
@@ -111,7 +111,7 @@ def test_starts_with_a_gaussian_in_the_middle_of_the_cell(rng, scale):
 
 @pytest.mark.parametrize(("scale", "size"), [(2, 7), (3, 9), (4, 21)])
 def test_given_kernels_are_undone_as_by_an_oracle(rng, scale, size):
-    """The first deconvolved image, to which nothing is added when the upsampling's weights are zero."""
+    """With zero weights in the upsampling, SR is the first deconvolved image, and an oracle gives the same."""
     model = make(scale, kernel="given", lam="fixed", lam_start=(0.02, 0.3), x0="zero")
     model.upsampling.conv.kernel[...] *= 0
     lr, _ = images(rng)
@@ -126,21 +126,21 @@ def test_given_kernels_are_undone_as_by_an_oracle(rng, scale, size):
 
 
 @pytest.mark.parametrize("scale", [2, 3])
-def test_what_a_degradation_drew_is_undone_best_as_it_is(rng, scale):
-    """Noise-free LR of a smooth image: the drawn kernel restores best, and each shift of it by one pixel less well."""
+def test_the_kernel_that_a_degradation_drew_restores_best(rng, scale):
+    """For noise-free LR of a smooth image, the drawn kernel restores better than the same kernel shifted by one pixel."""
     blur = GaussianBlur(size=13, sigma=(1.0, 1.6))
-    degradation = (blur, Subsample(), GaussianNoise(sigma=(0.0, 0.0)))
-    config = Config(scale=scale, data=DataConfig(patch=24 * scale, degradation=degradation))
-    degrade = build.make_degrade(config)
-    cutoff = 0.2 / scale  # [cycles an HR pixel]
-    side = 24 * scale + 2 * degrade.margin
+    stages = (blur, Subsample(), GaussianNoise(sigma=(0.0, 0.0)))
+    config = Config(scale=scale, data=DataConfig(patch=24 * scale, degradation=stages))
+    degradation = of_training(config)
+    cutoff = 0.2 / scale  # [cycles per HR pixel]
+    side = 24 * scale + 2 * degradation.margin
     spectrum = np.fft.rfft2(rng.standard_normal((side, side))) * np.exp(-((np.fft.fftfreq(side)[:, None] / cutoff) ** 2))
     smooth = np.fft.irfft2(spectrum * np.exp(-((np.fft.rfftfreq(side)[None] / cutoff) ** 2)), (side, side))
     window = np.clip(0.5 + 0.15 * smooth / smooth.std(), 0, 1)[None, :, :, None].repeat(3, -1)
     batch = Batch(jnp.asarray(np.round(255 * window), jnp.uint8), jnp.zeros(1, jnp.int32), jnp.array([[1, 2]], jnp.uint32))
-    lr, hr, drawn = degrade(batch)
+    lr, hr, drawn = degradation.degrade(batch)
     lr, hr = (np.asarray(x[..., :1], np.float32) / 255 for x in (lr, hr))
-    told = build.known_of([stage.name for stage in config.stages], drawn, scale=scale, examples=1)
+    told = degradation.known(drawn, examples=1)
     model = make(scale, kernel="given", lam="fixed", lam_start=(1e-3,))
     model.upsampling.conv.kernel[...] *= 0
 
@@ -164,9 +164,9 @@ def moments(kernel) -> tuple[float, float, float]:
 
 
 def test_starts_able_to_tell_widths_and_directions():
-    """The first three numbers of the code turn the Gaussian's width, its shape, its slant; all three are Gaussians still."""
+    """The first three numbers of the code change the width, the shape and the slant of the kernel, which stays Gaussian."""
     model = make(kernel_size=17)
-    model.to_kernel.kernel[...] = jnp.round(model.to_kernel.kernel[...], 1)  # without the noise, which is a hundredth
+    model.to_kernel.kernel[...] = jnp.round(model.to_kernel.kernel[...], 1)  # without the noise of size 0.01
 
     def kernel(code: list[float]) -> tuple[float, float, float]:
         logits = model.to_kernel(jnp.array([code]))
@@ -185,7 +185,7 @@ def test_starts_able_to_tell_widths_and_directions():
 
 
 def test_reads_contrast_apart_from_the_rest(rng):
-    """In the beginning the code depends on differences of pixels alone; without its last input, on no contrast either."""
+    """At first the code depends only on differences of pixels; without its last input it does not depend on contrast."""
     model = make()
     lr, _ = images(rng)
     code = model.reader(lr, None)
@@ -239,8 +239,8 @@ def test_images_of_a_batch_do_not_see_each_other(rng):
     np.testing.assert_allclose(model(lr)[:1], model(lr[:1]), atol=1e-6)
 
 
-def test_the_blur_is_that_of_all_channels(rng):
-    """Equal channels are deconvolved alike."""
+def test_all_channels_share_the_kernel(rng):
+    """One kernel deconvolves all channels, so equal channels stay equal."""
     model = make(channels=3)
     model.upsampling.conv.kernel[...] *= 0
     lr = jnp.broadcast_to(images(rng)[0], (2, 12, 13, 3))
@@ -257,20 +257,20 @@ def test_says_what_it_is():
     assert nnx.merge(graph, params).about == model.about
 
 
-def test_the_kernels_own_loss(rng):
-    """It is the L1 distance, added with its weight; without end_to_end it alone trains what only the kernel needs."""
+def test_the_loss_on_the_kernel(rng):
+    """It is the L1 distance times its weight; without end_to_end, only it trains what only the kernel needs."""
     lr, hr = images(rng)
     told = known(rng)
     plain, weighted = make(), make(kernel_loss=0.5)
     distance = jnp.mean(jnp.sum(jnp.abs(plain.predict(lr)[0] - told.kernel), (1, 2)))
-    expected = plain.objective(lr, hr, told, loss=l1) + 0.5 * distance
-    np.testing.assert_allclose(weighted.objective(lr, hr, told, loss=l1), expected, rtol=1e-6)
+    objective = plain.objective(lr, hr, told, loss=l1) + 0.5 * distance
+    np.testing.assert_allclose(weighted.objective(lr, hr, told, loss=l1), objective, rtol=1e-6)
 
     (joint,) = gradients(weighted, (lr, hr, told))
     (stopped,) = gradients(make(kernel_loss=0.5, end_to_end=False), (lr, hr, told))
-    alone = jax.grad(lambda taps: 0.5 * jnp.mean(jnp.sum(jnp.abs(jax.nn.softmax(taps, 1) - told.kernel.reshape(2, -1)), 1)))
+    expected = jax.grad(lambda taps: 0.5 * jnp.mean(jnp.sum(jnp.abs(jax.nn.softmax(taps, 1) - told.kernel.reshape(2, -1)), 1)))
     code = weighted.reader(lr, None)
-    np.testing.assert_allclose(stopped["to_kernel.bias"], alone(weighted.to_kernel(code)).sum(0), atol=1e-8)
+    np.testing.assert_allclose(stopped["to_kernel.bias"], expected(weighted.to_kernel(code)).sum(0), atol=1e-8)
     assert np.abs(joint["to_kernel.bias"] - stopped["to_kernel.bias"]).max() > 1e-6
     np.testing.assert_array_equal(joint["entry.kernel"], stopped["entry.kernel"])
     (silent,) = gradients(make(kernel_loss=1e-9, end_to_end=False), (lr, hr, told))
@@ -278,7 +278,7 @@ def test_the_kernels_own_loss(rng):
     assert np.abs(silent["to_lam.kernel"]).max() > 1e-6
 
 
-def test_the_kernels_own_loss_falls(rng):
+def test_the_loss_on_the_kernel_falls(rng):
     """A few steps of gradient descent on one batch move the kernel towards the known one."""
     model = make(kernel_loss=1.0, end_to_end=False)
     lr, hr = images(rng)
@@ -299,7 +299,7 @@ def test_the_kernels_own_loss_falls(rng):
     assert distance(params) < 0.9 * before
 
 
-def test_kernels_are_fitted_about_their_middle(rng):
+def test_kernels_are_padded_and_cropped_about_their_middle(rng):
     kernel = jnp.asarray(rng.random((2, 5, 5), dtype=np.float32))
     np.testing.assert_array_equal(with_size(kernel, 9)[:, 2:7, 2:7], kernel)
     assert float(jnp.sum(with_size(kernel, 9))) == pytest.approx(float(jnp.sum(kernel)))
@@ -318,11 +318,15 @@ def test_bfloat16(rng):
     assert model.objective(lr.astype(jnp.bfloat16), hr, None, loss=l1).dtype == jnp.float32
 
 
-def test_what_is_not_known_is_asked_for(rng):
+def test_a_kernel_that_is_not_known_is_asked_for(rng):
     lr, hr = images(rng)
-    with pytest.raises(InputError, match=r"model\.kernel='given' is told .* let data\.degradation be"):
+    with pytest.raises(
+        InputError, match="kernel='given' needs the true kernel and the noise of each image, which are not known"
+    ):
         make(kernel="given").objective(lr, hr, None, loss=l1)
-    with pytest.raises(InputError, match=r"model\.kernel_loss=0\.1 compares with the true kernel, .* or use 0"):
+    with pytest.raises(
+        InputError, match=r"kernel_loss=0\.1 compares with the true kernel of each image, which is not known; use 0"
+    ):
         make(kernel_loss=0.1).objective(lr, hr, None, loss=l1)
     with pytest.raises(InputError, match="scale=5: DeconvSR knows the scales 2, 3, 4"):
         make(5)

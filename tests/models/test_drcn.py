@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from sr_jax.config import DRCNConfig
 from sr_jax.errors import InputError
-from sr_jax.models.drcn import DRCN
+from sr_jax.models import DRCN, make
 from sr_jax.ops.resize import bicubic_upsample
 from sr_jax.training import losses
 from sr_jax.weights.torch.mapping import shapes
@@ -12,19 +13,19 @@ from tests.models.count import count
 
 
 def small(**options) -> DRCN:
-    return DRCN(scale=2, recursions=3, width=4, rngs=nnx.Rngs(0), **options)
+    return make(DRCNConfig(recursions=3, width=4, **options), scale=2, seed=0)
 
 
 def test_published_number_of_parameters():
-    """1775K: weights, biases, and the 16 weights of the average."""
-    found = count(lambda: DRCN(scale=2, rngs=nnx.Rngs(0)))
-    assert found == {"kernel": 1_774_080, "bias": 1_025, "averaging": 16}
-    assert round(sum(found.values()) / 1000) == 1775
+    """The published 1775K count weights, biases and the 16 weights of the average."""
+    numbers = count(lambda: make(DRCNConfig(), scale=2, seed=0))
+    assert numbers == {"kernel": 1_774_080, "bias": 1_025, "averaging": 16}
+    assert round(sum(numbers.values()) / 1000) == 1775
 
 
 def test_structure():
-    found = shapes(nnx.eval_shape(small))
-    assert {name: shape for name, shape in found.items() if not name.endswith("bias")} == {
+    by_name = shapes(nnx.eval_shape(small))
+    assert {name: shape for name, shape in by_name.items() if not name.endswith("bias")} == {
         "averaging": (3,),
         "embedding.0.kernel": (3, 3, 1, 4),
         "embedding.1.kernel": (3, 3, 4, 4),
@@ -67,4 +68,4 @@ def test_objective_supervises_every_recursion(rng, alpha):
 
 def test_unknown_scale_is_refused():
     with pytest.raises(InputError, match="scale=8: DRCN knows the scales 2, 3, 4"):
-        DRCN(scale=8, rngs=nnx.Rngs(0))
+        make(DRCNConfig(), scale=8, seed=0)

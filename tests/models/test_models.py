@@ -1,14 +1,17 @@
-"""What holds for every network: it equals PyTorch's, under the names of a public implementation, there and back."""
+"""Every network is registered, and equals its PyTorch module under the names of a public implementation."""
 
 import dataclasses
 import inspect
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.config import NETWORK_GROUPS, NETWORKS
+from sr_jax import config, models
+from sr_jax.config import NETWORK_GROUPS, NETWORKS, NetworkConfig
+from sr_jax.config.groups import members
 from sr_jax.models import MODELS, Known, make
 from sr_jax.weights.torch import mapping
 from sr_jax.weights.torch.layouts import LAYOUTS
@@ -30,24 +33,31 @@ def with_weights(case: Case, state: dict[str, np.ndarray]) -> nnx.Module:
     return module
 
 
-def test_every_published_network_is_here():
-    assert {network.name for network in NETWORKS.values()} == set(MODELS)
-    assert set(LAYOUTS) == set(MODELS) == {case.network.name for case in CASES.values()}
+def test_the_registries_agree():
+    """Files, imported classes, groups of keys, the union of the config and the published networks are the same networks."""
+    files = {path.stem.replace("_", "-") for path in Path(models.__file__).parent.glob("*.py")} - {"--init--", "about"}
+    assert set(MODELS) == set(NETWORK_GROUPS) == files
+    assert set(members(NetworkConfig)) == files
+    assert {network.name for network in NETWORKS.values()} == files
+    assert all(type(network) is NETWORK_GROUPS[network.name] for network in NETWORKS.values())
+    assert files == {case.network.name for case in CASES.values()}
+    assert {network.__name__ for network in MODELS.values()} < set(models.__all__)
+    assert {group.__name__ for group in NETWORK_GROUPS.values()} < set(config.__all__)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_options_are_the_keys_of_the_group(name):
-    """And where a network has defaults of its own, they are the group's."""
-    usual = dataclasses.asdict(NETWORK_GROUPS[name]())
-    del usual["name"]
+    """A class has exactly the keys of its group as options, and only the group has defaults."""
+    keys = {field.name for field in dataclasses.fields(NETWORK_GROUPS[name])} - {"name"}
     options = inspect.signature(MODELS[name].__init__).parameters
-    assert set(options) - {"self", "scale", "rngs"} == set(usual)
-    assert {key: p.default for key, p in options.items() if p.default is not p.empty}.items() <= usual.items()
+    assert set(options) == keys | {"self", "scale", "rngs"}
+    assert all(option.default is option.empty for option in options.values())
+    assert all(option.kind is option.KEYWORD_ONLY for name, option in options.items() if name != "self")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_last_layer_is_named(name):
-    """And it is one layer: a kernel, at most with a bias."""
+    """It is one layer: a kernel, and perhaps a bias."""
     network = NETWORKS[name]
     about = MODELS[network.name].about
     module = nnx.eval_shape(lambda: build(network, about.scales[0]))

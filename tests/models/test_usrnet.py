@@ -12,6 +12,7 @@ from sr_jax.errors import InputError
 from sr_jax.models import Known
 from sr_jax.models.usrnet import ResUNet, USRNet
 from sr_jax.ops.blur import blur_downsample
+from tests.models.objective import gradient
 from tests.models.test_models import build
 
 SMALL = USRNetConfig(iterations=2, widths=(4, 4, 4, 4), blocks=1, hyper_width=4, boundary="circular")
@@ -19,7 +20,7 @@ SMALL = USRNetConfig(iterations=2, widths=(4, 4, 4, 4), blocks=1, hyper_width=4,
 
 @pytest.mark.parametrize(("name", "published"), [("usrnet", 17.02), ("usrnet-tiny", 0.59)])
 def test_published_number_of_parameters(name, published):
-    """In millions (the authors' table); the same at every scale."""
+    """The authors' table counts in millions; the number is the same at every scale."""
     for scale in USRNet.about.scales:
         module = nnx.eval_shape(lambda scale=scale: build(NETWORKS[name], scale))
         count = sum(p.size for p in jax.tree.leaves(nnx.state(module, nnx.Param)))
@@ -38,7 +39,7 @@ def known(rng, examples: int = 2) -> Known:
 
 @pytest.mark.parametrize("scale", USRNet.about.scales)
 def test_its_data_step_explains_the_lr_image(rng, scale):
-    """With a prior that leaves z as it is and a small alpha, S(k * SR) = LR, for the kernel that it is told."""
+    """With a prior that does nothing and a small alpha, S(k * SR) = LR for the kernel that the network is told."""
     module: Any = build(SMALL, scale)
     module.prior = lambda x: x[..., :3]
     module.hyper.layers[2].kernel[...] *= 0
@@ -51,7 +52,7 @@ def test_its_data_step_explains_the_lr_image(rng, scale):
 
 @pytest.mark.parametrize("scale", USRNet.about.scales)
 def test_extended_smoothly_borders_are_restored_too(rng, scale):
-    """A ramp, whose opposite borders differ, blurred as it goes on beyond them. Its middle is restored as without."""
+    """A smooth extension restores a ramp, whose opposite borders differ, at its borders and does not change its middle."""
     side, reach = 24 * scale, 8 * scale
     y, x = np.mgrid[-reach : side + reach, -reach : side + reach] / side
     wide = np.stack([x, y, 0.5 * (x + y)], -1)[None].astype(np.float32)
@@ -84,14 +85,14 @@ def test_noise_kernel_and_scale_change_the_result(rng):
 
 
 def test_alpha_and_beta_are_never_zero(rng):
-    """Softplus of -200 is, in float32."""
+    """Softplus of -200 is 0 in float32."""
     hyper: Any = build(SMALL, 2).hyper
     hyper.layers[2].bias[...] -= 200
     np.testing.assert_allclose(jnp.stack(hyper(known(rng).noise, 2)), np.full((2, 2, 2), 1e-6))
 
 
 def test_a_prior_of_any_size_sees_replicated_borders(rng):
-    """13 x 10 pixels are extended to 16 x 16, at the bottom and the right."""
+    """13 x 10 pixels are extended to 16 x 16 at the bottom and the right."""
     prior = ResUNet(3, 2, widths=(4, 4, 4, 4), blocks=1, rngs=nnx.Rngs(0))
     image = jnp.asarray(rng.random((1, 13, 10, 3), dtype=np.float32))
     extended = image[:, np.minimum(np.arange(16), 12)][:, :, np.minimum(np.arange(16), 9)]
@@ -110,13 +111,10 @@ def test_bfloat16_stays(rng):
 
 @pytest.mark.parametrize("degradation", ["classical", "bicubic"])
 def test_its_objective_has_gradients(rng, degradation):
-    from sr_jax.build.network import build_network
-
     config = Config(scale=4, model=SMALL, data=DataConfig(degradation=degradation, patch=48))
-    network = build_network(config)
     lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (12, 48))
     told = known(rng)
-    gradients = jax.grad(network.objective)(network.params, lr, hr, {"kernel": told.kernel, "noise_sigma": 255 * told.noise})
+    gradients = gradient(config, lr, hr, {"kernel": told.kernel, "noise_sigma": 255 * told.noise})
     norms = jax.tree.map(jnp.linalg.norm, jax.tree.map(jnp.ravel, gradients))
     assert all(np.isfinite(n) for n in jax.tree.leaves(norms))
     assert norms["hyper"]["layers"][0]["kernel"] > 0
