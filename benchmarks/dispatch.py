@@ -19,13 +19,13 @@ import platformdirs
 from tabulate import tabulate
 
 from sr_jax import config as configs
-from sr_jax.build import degradation as degradations
-from sr_jax.build.evaluator import open_evaluation_sets
-from sr_jax.build.network import make_network
-from sr_jax.build.optimizer import make_optimizer
-from sr_jax.build.pipeline import make_pipeline, make_sampler
-from sr_jax.build.step import make_train_step
-from sr_jax.build.training_images import load_training_images
+from sr_jax.assembly import degradation as degradations
+from sr_jax.assembly.evaluator import open_evaluation_sets
+from sr_jax.assembly.network import make_network
+from sr_jax.assembly.optimizer import make_optimizer
+from sr_jax.assembly.pipeline import make_pipeline, make_sampler
+from sr_jax.assembly.step import make_train_step
+from sr_jax.assembly.training_images import load_training_images
 from sr_jax.config import Config
 from sr_jax.data import pipelines
 from sr_jax.system.compilation import use_compilation_cache

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from sr_jax.build.network import abstract_network
+from sr_jax.assembly.network import abstract_network
 from sr_jax.config import (
     Config,
     DataConfig,

@@ -28,10 +28,10 @@ import numpy as np
 from PIL import Image as PILImage
 from tabulate import tabulate
 
-from sr_jax.build.degradation import of_training
-from sr_jax.build.network import make_network
-from sr_jax.build.optimizer import make_optimizer
-from sr_jax.build.step import make_train_step
+from sr_jax.assembly.degradation import of_training
+from sr_jax.assembly.network import make_network
+from sr_jax.assembly.optimizer import make_optimizer
+from sr_jax.assembly.step import make_train_step
 from sr_jax.config import Config, DataConfig, EvalConfig
 from sr_jax.data import pack, pipelines
 from sr_jax.data.images import SUFFIXES, Image, decode_image

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from tabulate import tabulate
 
-from sr_jax.build.degradation import Degradation
-from sr_jax.build.evaluation_sets import EvaluationSet, make_tasks
+from sr_jax.assembly.degradation import Degradation
+from sr_jax.assembly.evaluation_sets import EvaluationSet, make_tasks
 from sr_jax.config import GaussianBlur, GaussianNoise, Subsample
 from sr_jax.data import sources
 from sr_jax.data.images import Image

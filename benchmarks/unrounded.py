@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sr_jax import metrics
-from sr_jax.build import trained
+from sr_jax.assembly import trained
 from sr_jax.data import sources
 from sr_jax.data.pack import crop_to_multiple
 from sr_jax.errors import InputError, exit_status, option

@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["JAX_NUM_CPU_DEVICES"] = "4"
-os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+import tests.environment  # noqa: F401
 
+# isort: split
 import jax
 import numpy as np
 import pytest

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sr_jax import config as configs
-from sr_jax.build import trained
+from sr_jax.assembly import trained
 from sr_jax.config import Config
 from sr_jax.errors import InputError, listing, writing
 from sr_jax.system import provenance

@@ -13,10 +13,10 @@ from typing import Any, Literal, NamedTuple
 from tqdm import tqdm
 
 from sr_jax import config as configs
-from sr_jax.build import degradation as degradations
-from sr_jax.build import evaluation_sets, trained
-from sr_jax.build.degradation import Degradation
-from sr_jax.build.trained import Trained
+from sr_jax.assembly import degradation as degradations
+from sr_jax.assembly import evaluation_sets, trained
+from sr_jax.assembly.degradation import Degradation
+from sr_jax.assembly.trained import Trained
 from sr_jax.config import PRESETS
 from sr_jax.errors import InputError, listing, option, writing
 from sr_jax.evaluation import report

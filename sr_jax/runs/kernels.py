@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sr_jax.build import trained
+from sr_jax.assembly import trained
 from sr_jax.data.images import decode_image
 from sr_jax.errors import InputError, writing
 from sr_jax.ops.color import network_input

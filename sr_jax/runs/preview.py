@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont, ImageOps
 
-from sr_jax.build import degradation as degradations
-from sr_jax.build.evaluator import open_evaluation_sets
-from sr_jax.build.pipeline import make_pipeline, make_sampler
-from sr_jax.build.training_images import load_training_images
+from sr_jax.assembly import degradation as degradations
+from sr_jax.assembly.evaluator import open_evaluation_sets
+from sr_jax.assembly.pipeline import make_pipeline, make_sampler
+from sr_jax.assembly.training_images import load_training_images
 from sr_jax.config import Config
 from sr_jax.data.degrade import Pairs
 from sr_jax.data.degrade.resample import MODES

@@ -8,15 +8,15 @@ import jax
 import numpy as np
 
 from sr_jax import config as configs
-from sr_jax.build import degradation as degradations
-from sr_jax.build import workdir
-from sr_jax.build.degradation import Degradation
-from sr_jax.build.evaluator import make_evaluator, open_evaluation_sets
-from sr_jax.build.network import make_network
-from sr_jax.build.optimizer import make_learning_rate, make_optimizer
-from sr_jax.build.pipeline import make_pipeline, make_sampler, rows_of_this_process
-from sr_jax.build.step import make_train_step
-from sr_jax.build.training_images import load_training_images
+from sr_jax.assembly import degradation as degradations
+from sr_jax.assembly import workdir
+from sr_jax.assembly.degradation import Degradation
+from sr_jax.assembly.evaluator import make_evaluator, open_evaluation_sets
+from sr_jax.assembly.network import make_network
+from sr_jax.assembly.optimizer import make_learning_rate, make_optimizer
+from sr_jax.assembly.pipeline import make_pipeline, make_sampler, rows_of_this_process
+from sr_jax.assembly.step import make_train_step
+from sr_jax.assembly.training_images import load_training_images
 from sr_jax.config import Config
 from sr_jax.data import pipelines
 from sr_jax.data.plan import Sampler

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sr_jax.build.pipeline import rows_of_this_process
+from sr_jax.assembly.pipeline import rows_of_this_process
 from sr_jax.data import pack, pipelines
 from sr_jax.data.degrade import Degrade
 from sr_jax.data.plan import Sampler

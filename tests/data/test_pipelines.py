@@ -20,6 +20,8 @@ from sr_jax.data.plan import Sampler
 from sr_jax.ops.resize import bicubic_downsample
 from tests.data import feed
 
+pytestmark = pytest.mark.exact
+
 ROOT = Path(__file__).parent.parent.parent
 PATCH = 12
 
@@ -136,6 +138,7 @@ def test_plan_has_one_row_for_each_example(images, make):
     assert [a.shape for a in sampler.plan(0)] == [(5,)] * 4 + [(5, 2)]
 
 
+@pytest.mark.slow
 def test_processes_feed_the_same_global_batch(images, tmp_path):
     """This compares windows, LR and HR patches of both pipelines, fed by 1, 2 and 4 processes to one mesh."""
     pack.build(images, place=tmp_path / "hr", fingerprint="")

@@ -58,6 +58,7 @@ def test_the_stencil_is_the_fourier_form(rng, scale):
     np.testing.assert_allclose(layer(y), layer._by_transfer(y, layer.transfer(6, 5)), atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel_size", "scale"), [(5, 1), (4, 2), (6, 2), (5, 3)])
 @pytest.mark.parametrize("boundary", ["circular", "replicate"])
 def test_transfer(rng, kernel_size, scale, boundary):

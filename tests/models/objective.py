@@ -5,8 +5,8 @@ from typing import Any
 import jax
 from jax import Array
 
-from sr_jax.build.degradation import of_training
-from sr_jax.build.network import make_network, make_objective
+from sr_jax.assembly.degradation import of_training
+from sr_jax.assembly.network import make_network, make_objective
 from sr_jax.config import Config
 
 

@@ -5,7 +5,7 @@ import pytest
 from flax import nnx
 
 from sr_jax import models
-from sr_jax.build.degradation import of_training
+from sr_jax.assembly.degradation import of_training
 from sr_jax.config import NETWORKS, Config, DataConfig, DeconvSRConfig, GaussianBlur, GaussianNoise, Subsample
 from sr_jax.data.degrade import Batch
 from sr_jax.errors import InputError
@@ -49,6 +49,7 @@ def test_sizes(name, least, most):
     assert least < count < most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -272,7 +273,7 @@ def test_the_loss_on_the_kernel(rng):
     code = weighted.reader(lr, None)
     np.testing.assert_allclose(stopped["to_kernel.bias"], expected(weighted.to_kernel(code)).sum(0), atol=1e-8)
     assert np.abs(joint["to_kernel.bias"] - stopped["to_kernel.bias"]).max() > 1e-6
-    np.testing.assert_array_equal(joint["entry.kernel"], stopped["entry.kernel"])
+    np.testing.assert_allclose(joint["entry.kernel"], stopped["entry.kernel"], rtol=1e-5, atol=1e-11)  # of two programs
     (silent,) = gradients(make(kernel_loss=1e-9, end_to_end=False), (lr, hr, told))
     assert max(np.abs(g).max() for name, g in silent.items() if name.startswith(("reader.", "to_kernel."))) < 1e-7
     assert np.abs(silent["to_lam.kernel"]).max() > 1e-6

@@ -89,6 +89,7 @@ def test_back_to_pytorch(name):
         np.testing.assert_array_equal(back[key], value, err_msg=key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_layout_names_every_parameter_once(name):
     group = next(network for network in NETWORKS.values() if network.name == name)

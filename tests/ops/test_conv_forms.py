@@ -9,6 +9,7 @@ from sr_jax.ops.conv import make_geometry
 from sr_jax.ops.conv_forms import channelwise, dilated, gathered, phases, planes, scattered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form",
     [dilated, phases, gathered, scattered, planes, channelwise],

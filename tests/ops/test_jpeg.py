@@ -11,6 +11,8 @@ from PIL import Image
 
 from sr_jax.ops.jpeg import apply_jpeg, quantisation_tables
 
+pytestmark = pytest.mark.exact
+
 SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
 PHOTOGRAPH = skimage.data.astronaut()
 

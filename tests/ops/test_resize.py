@@ -14,6 +14,8 @@ from skimage.transform import downscale_local_mean
 from sr_jax.ops import resize
 from tests.ops.matlab import DEFINITIONS, definition
 
+pytestmark = pytest.mark.exact
+
 SCALES = (2, 3, 4)
 RATIONAL = ("bicubic", "bilinear", "box")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from sr_jax.build.network import make_network
-from sr_jax.build.optimizer import make_optimizer
+from sr_jax.assembly.network import make_network
+from sr_jax.assembly.optimizer import make_optimizer
 from sr_jax.config import (
     Config,
     DataConfig,

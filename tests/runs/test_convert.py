@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from sr_jax import convert
-from sr_jax.build import trained
+from sr_jax.assembly import trained
 from sr_jax.config import NETWORKS, Config, FSRCNNConfig
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Card, Converted, read_card

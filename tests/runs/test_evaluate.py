@@ -1,4 +1,4 @@
-"""`python -m sr_jax.evaluate`, as a user starts it; the loading of networks is in build/test_trained."""
+"""`python -m sr_jax.evaluate`, as a user starts it; the loading of networks is in assembly/test_trained."""
 
 import csv
 import dataclasses
@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from sr_jax import evaluate
-from sr_jax.build.network import abstract_network
-from sr_jax.build.trained import Trained
+from sr_jax.assembly.network import abstract_network
+from sr_jax.assembly.trained import Trained
 from sr_jax.config import Config, DataConfig, DeconvSRConfig, EvalConfig, FSRCNNConfig
 from sr_jax.errors import InputError
 from sr_jax.runs import evaluate as scoring

@@ -7,7 +7,7 @@ from flax import nnx
 from PIL import Image
 
 from sr_jax import kernels as door
-from sr_jax.build.network import make_module, make_network
+from sr_jax.assembly.network import make_module, make_network
 from sr_jax.config import Config, DeconvSRConfig, FSRCNNConfig
 from sr_jax.data.degrade.blurs import load_kernels
 from sr_jax.ops.data_steps import data_step

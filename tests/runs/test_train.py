@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_jax.build import trained
+from sr_jax.assembly import trained
 from sr_jax.config import DeconvSRConfig, EDSRConfig, EvalConfig, FSRCNNConfig, OptimConfig, SRCNNConfig, to_json
 from sr_jax.errors import InputError, TrainingError
 from sr_jax.runs.train import train
@@ -17,13 +17,14 @@ from sr_jax.training.checkpoint import Checkpoints
 from tests.runs.short_runs import BLURRED, assert_same_bytes, final_state, forget_after, logged, make_config
 
 
+@pytest.mark.exact
 @pytest.mark.parametrize(
     "changes",
     [
         {},
         {"parallel": "pmap", "data": {"pipeline": "host"}},
-        {"steps_per_dispatch": 2},
-        {"compute": "bfloat16"},
+        pytest.param({"steps_per_dispatch": 2}, marks=pytest.mark.slow),
+        pytest.param({"compute": "bfloat16"}, marks=pytest.mark.slow),
     ],
     ids=["default", "pmap and host", "two steps a dispatch", "bfloat16"],
 )
@@ -164,6 +165,7 @@ def test_changed_images_are_noticed(pictures, cache, tmp_path):
         train(config, tmp_path / "run", cache=cache)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "degradation", "protocol"),
     [
@@ -184,6 +186,7 @@ def test_other_networks_and_degradations_end_in_a_table(network, degradation, pr
     assert trained.load(str(tmp_path / "run" / "weights.safetensors"), which="latest", parameters="ema").config == config
 
 
+@pytest.mark.slow
 def test_evaluation_on_bicubic_of_a_network_that_was_trained_on_blur(pictures, tmp_path, cache):
     """Its rows of bicubic are then those of a run that knows nothing of blur."""
     model, optim = FSRCNNConfig(d=4, s=2, m=1), OptimConfig(warmup_steps=0)

@@ -19,6 +19,8 @@ from sr_jax.training import losses, state
 from sr_jax.training.devices import Spread
 from sr_jax.training.step import Constants, make_dispatch, make_step
 
+pytestmark = pytest.mark.exact
+
 SCALE, PATCH, BATCH = 2, 12, 8
 DEGRADE = Degrade(scale=SCALE)
 CUT = {"patch": PATCH, "margin": DEGRADE.margin, "scale": SCALE}

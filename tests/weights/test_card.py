@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sr_jax.build import trained
+from sr_jax.assembly import trained
 from sr_jax.config import Config, DataConfig
 from sr_jax.errors import InputError
 from sr_jax.weights import files as weights

@@ -2,10 +2,11 @@
 
 import jax
 import numpy as np
+import pytest
 import scipy.ndimage
 
 from sr_jax import config as c
-from sr_jax.build.degradation import Degradation
+from sr_jax.assembly.degradation import Degradation
 from sr_jax.data.degrade import Batch, blind
 
 PATCH = 32
@@ -29,6 +30,7 @@ def smooth(count):
     return np.clip(128 + 50 * noise / noise.std(), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_it_draws_what_was_published():
     drawn = run(c.SecondOrder(), smooth(40), keys=40, of=lambda pairs: pairs.drawn)
     for suffix, low, high, sigma, scale in [("", 0.15, 1.5, 30, 3), ("_2", 0.3, 1.2, 25, 2.5)]:
@@ -64,6 +66,7 @@ GENTLE = {
 }
 
 
+@pytest.mark.slow
 def test_without_its_degradations_it_only_reduces():
     """All grids have the same centre, so for smooth gray images LR is about the mean of each cell."""
     order = c.Order(**GENTLE)

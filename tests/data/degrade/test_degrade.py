@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from sr_jax import config as c
-from sr_jax.build import degradation
+from sr_jax.assembly import degradation
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Batch, Degrade
 from sr_jax.ops.blur import blur_downsample
 from sr_jax.ops.color import to_float, to_uint8
 from sr_jax.ops.resize import bicubic_downsample
+
+pytestmark = pytest.mark.exact
 
 PATCH = 24
 
@@ -60,6 +62,7 @@ GAUSSIAN = c.GaussianBlur(size=15, sigma=(1.0, 1.0))
 LINE = c.MotionBlur(size=15, length=(4.0, 4.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize(
     "stages",

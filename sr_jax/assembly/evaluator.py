@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sr_jax.build import degradation as degradations
-from sr_jax.build import evaluation_sets
-from sr_jax.build.evaluation_sets import OpenSet
-from sr_jax.build.training_images import handle_bad_images
+from sr_jax.assembly import degradation as degradations
+from sr_jax.assembly import evaluation_sets
+from sr_jax.assembly.evaluation_sets import OpenSet
+from sr_jax.assembly.training_images import handle_bad_images
 from sr_jax.config import Config
 from sr_jax.errors import InputError, option
 from sr_jax.evaluation.evaluator import Evaluator

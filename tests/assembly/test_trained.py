@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sr_jax.build import trained
-from sr_jax.build.network import make_network
-from sr_jax.build.optimizer import make_optimizer
+from sr_jax.assembly import trained
+from sr_jax.assembly.network import make_network
+from sr_jax.assembly.optimizer import make_optimizer
 from sr_jax.errors import InputError
 from sr_jax.training import state
 from sr_jax.training.checkpoint import Checkpoints

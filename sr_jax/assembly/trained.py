@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sr_jax import config as configs
-from sr_jax.build import workdir
-from sr_jax.build.network import Network, abstract_network
+from sr_jax.assembly import workdir
+from sr_jax.assembly.network import Network, abstract_network
 from sr_jax.config import Config
 from sr_jax.errors import InputError
 from sr_jax.training.checkpoint import Checkpoints

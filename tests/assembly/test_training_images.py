@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from sr_jax.build import degradation as degradations
-from sr_jax.build import evaluation_sets
-from sr_jax.build import training_images as inputs
-from sr_jax.build.evaluator import open_evaluation_sets
-from sr_jax.build.pipeline import make_pipeline, make_sampler
+from sr_jax.assembly import degradation as degradations
+from sr_jax.assembly import evaluation_sets
+from sr_jax.assembly import training_images as inputs
+from sr_jax.assembly.evaluator import open_evaluation_sets
+from sr_jax.assembly.pipeline import make_pipeline, make_sampler
 from sr_jax.config import Config, DataConfig, EvalConfig, KernelFile, Subsample
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.sources import ImageSet

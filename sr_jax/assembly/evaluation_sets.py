@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sr_jax.build.degradation import Degradation
+from sr_jax.assembly.degradation import Degradation
 from sr_jax.data import sources
 from sr_jax.data.degrade.whole import degrade_images
 from sr_jax.data.images import Image

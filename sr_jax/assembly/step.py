@@ -2,8 +2,8 @@
 
 import optax
 
-from sr_jax.build.degradation import Degradation
-from sr_jax.build.network import Network, make_objective
+from sr_jax.assembly.degradation import Degradation
+from sr_jax.assembly.network import Network, make_objective
 from sr_jax.config import Config
 from sr_jax.training.step import Step, make_step
 

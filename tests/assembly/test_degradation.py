@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sr_jax.build.degradation import Degradation, bicubic, of_evaluation, of_training
+from sr_jax.assembly.degradation import Degradation, bicubic, of_evaluation, of_training
 from sr_jax.config import Bicubic, Config, DataConfig, EvalConfig, GaussianBlur, GaussianNoise, Jpeg, KernelFile, Subsample
 from sr_jax.errors import InputError
 

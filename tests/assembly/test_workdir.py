@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sr_jax.build import workdir
+from sr_jax.assembly import workdir
 from sr_jax.config import Config, OptimConfig
 from sr_jax.errors import InputError
 
@@ -40,7 +40,7 @@ def test_damaged_config(tmp_path):
 
 def test_one_live_run_at_a_time(tmp_path):
     code = (
-        "import sys, pathlib; from sr_jax import config; from sr_jax.build import workdir\n"
+        "import sys, pathlib; from sr_jax import config; from sr_jax.assembly import workdir\n"
         "with workdir.claim(pathlib.Path(sys.argv[1]), config.Config()): print('in', flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=-1, stdout=-1, text=True, cwd=ROOT) as other:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sr_jax.build.degradation import Degradation, bicubic
-from sr_jax.build.evaluation_sets import EvaluationSet, make_tasks
+from sr_jax.assembly.degradation import Degradation, bicubic
+from sr_jax.assembly.evaluation_sets import EvaluationSet, make_tasks
 from sr_jax.config import Bicubic, GaussianBlur, GaussianNoise, Jpeg, Subsample
 from sr_jax.data.images import Image
 from sr_jax.evaluation.protocol import PROTOCOLS

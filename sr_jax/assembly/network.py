@@ -7,7 +7,7 @@ from flax import nnx
 from jaxtyping import Array
 
 from sr_jax import models
-from sr_jax.build.degradation import Degradation
+from sr_jax.assembly.degradation import Degradation
 from sr_jax.config import Config
 from sr_jax.models import About, Known
 from sr_jax.training.losses import LOSSES

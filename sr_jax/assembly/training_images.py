@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sr_jax.build.degradation import Degradation
-from sr_jax.build.evaluation_sets import OpenSet
+from sr_jax.assembly.degradation import Degradation
+from sr_jax.assembly.evaluation_sets import OpenSet
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines, sources
 from sr_jax.data.sources import ImageSet, checksums, leaks

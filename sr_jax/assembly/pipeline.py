@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from sr_jax.build.training_images import TrainingImages, name_and_size
+from sr_jax.assembly.training_images import TrainingImages, name_and_size
 from sr_jax.config import Config
 from sr_jax.data import pack, pipelines
 from sr_jax.data.degrade import Batch
