@@ -35,8 +35,8 @@ def _list(name: str) -> None:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
         raise InputError(f"there is no command {name!r}; {hint}")
     print("usage: sr-jax COMMAND ..., or python -m sr_jax.COMMAND ...\n\ncommands:")
-    for command, door in COMMANDS.items():
-        print(f"  {command:<10}{door.SUMMARY}")
+    for name, command in COMMANDS.items():
+        print(f"  {name:<10}{command.SUMMARY}")
     print("\nsr-jax COMMAND --help lists the options of a command.")
 
 

@@ -18,9 +18,9 @@ from sr_jax.config import NETWORKS, NetworkConfig
 from sr_jax.errors import InputError, exit_status
 
 SUMMARY = "Convert weights from, or to, other implementations."
-DESCRIPTION = f"""{SUMMARY} The result is a .safetensors file with a card, which all commands read. Every tensor must fit the
-network exactly; otherwise nothing is written. No code in a file is ever run. --help after --network NAME lists the network's
-sizes."""
+DESCRIPTION = f"""{SUMMARY} Without --to torch, the result is a .safetensors file with a card, which all commands read.
+Every tensor must fit the network exactly; otherwise nothing is written. No code in a file is ever run.
+--help after --network NAME lists the network's sizes."""
 NETWORK_NAMES = "{" + ",".join(NETWORKS) + "}"
 
 
@@ -35,7 +35,7 @@ class Arguments:
     """File to write: .safetensors, with a card beside it. Only an earlier conversion is replaced.
     With --to torch: .safetensors without a card, .npz, or .pth (this needs PyTorch)."""
     network_name: Annotated[str | None, tyro.conf.arg(name="network", metavar=NETWORK_NAMES, help_behavior_hint="")] = None
-    """Network that the weights are of; `python -m sr_jax.networks` describes them. Not needed with --to torch."""
+    """Network that the weights belong to; `python -m sr_jax.networks` describes them. Not needed with --to torch."""
     network: NetworkConfig
     """Sizes in which the network differs from the published one that --network names."""
     scale: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None

@@ -26,13 +26,13 @@ class Arguments:
     model: Annotated[str | None, tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS", help_behavior_hint="")] = None
     """What to score: `bicubic`, the work directory of a run, or a .safetensors file with its card."""
     compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS ...", help_behavior_hint="")] = ()
-    """Instead of --model: several of them side by side.
+    """Several of these side by side. Give either --model or --compare.
     The report adds the differences from the first one, and a paired test over the images."""
     sets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SET ...")] = ("photographs",)
-    """Sets of images: named sets (Set5, Set14, B100, Urban100, Manga109), folders of HR images,
+    """Sets of images: named sets (Set5, Set14, B100, Urban100, Manga109, DIV2K), folders of HR images,
     or `photographs` (three photographs that come with scikit-image)."""
     scale: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: that of the networks)")] = None
-    """Super-resolution factor."""
+    """Super-resolution factor. Bicubic alone needs it."""
     data_root: DataRoot = None
     protocol: Literal["published", "papers", "rgb-uint8"] = "published"
     """How to score. `papers`: Y in floating point, as in the published tables up to LapSRN and in all published bicubic rows.
@@ -41,7 +41,7 @@ class Arguments:
     lr_source: Literal["computed", "files"] = "computed"
     """Where LR comes from: it is computed, or read from the LR files of the set (only with `rgb-uint8`)."""
     degradation: Literal["own", "training", "bicubic"] = "own"
-    """How LR is computed. `own`: as each run evaluates (`eval.degradation`). `training`: as the network was trained.
+    """How LR is computed. `own`: as `eval.degradation` in each network's config says. `training`: as the network was trained.
     `bicubic`: by MATLAB's bicubic reduction."""
     checkpoint: Literal["latest", "best"] = "latest"
     """Which checkpoint of a work directory."""

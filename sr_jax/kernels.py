@@ -16,7 +16,7 @@ from sr_jax.cli.parsing import parse
 from sr_jax.errors import exit_status
 from sr_jax.system.places import cache_folder
 
-SUMMARY = "Draw the kernel that a network predicts from an LR image, with its transfer function and its inverse."
+SUMMARY = "Plot the kernel of a DeconvSR for an LR image, with its transfer function and its inverse."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,8 @@ class Arguments:
     """The options of this command."""
 
     model: Annotated[str, tyro.conf.arg(metavar="WORKDIR|WEIGHTS")]
-    """Trained network with a predicted or static kernel (DeconvSR).
-    It is the work directory of a run, or a .safetensors file with its card."""
+    """Trained DeconvSR with a predicted or static kernel:
+    the work directory of a run, or a .safetensors file with its card."""
     image: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """LR image."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("kernels")

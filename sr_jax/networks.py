@@ -14,7 +14,7 @@ from sr_jax.cli.parsing import parse
 from sr_jax.config import NETWORKS
 from sr_jax.errors import exit_status
 
-SUMMARY = "List the published networks with their parameters, multiply-adds and receptive fields."
+SUMMARY = "List the networks with their parameters, multiply-adds and receptive fields."
 SCALES = (2, 3, 4)
 
 
@@ -23,7 +23,7 @@ class Arguments:
     """The options of this command."""
 
     network: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all)")] = ()
-    """Names of the networks to list."""
+    """Names of the networks to list, as this command prints them without options."""
     scale: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT ...", help_behavior_hint="(default: 2 3 4)")] = ()
     """Super-resolution factors to list."""
 

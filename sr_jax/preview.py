@@ -1,6 +1,6 @@
-"""Draws the pairs of LR and HR patches of a training step: `python -m sr_jax.preview --config configs/x2.py`.
+"""Shows the pairs of LR and HR patches of a training step: `python -m sr_jax.preview --config configs/x2.py`.
 
-This file reads the command line; `runs/preview.py` draws.
+This file reads the command line; `runs/preview.py` makes the picture.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from sr_jax.cli.options import CacheDir
 from sr_jax.errors import exit_status
 from sr_jax.system.places import cache_folder
 
-SUMMARY = "Draw the pairs of LR and HR patches that a training step sees."
+SUMMARY = "Show the pairs of LR and HR patches that a training step sees."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,14 +26,14 @@ class Arguments(ConfigOptions):
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("preview.png")
     """The picture, a PNG file."""
     count: Annotated[int, tyro.conf.arg(metavar="INT")] = 8
-    """Number of pairs; at most data.batch are drawn."""
+    """Number of pairs; at most data.batch are shown."""
     step: Annotated[int, tyro.conf.arg(metavar="INT")] = 0
-    """Training step whose batch is drawn."""
+    """Training step whose batch is shown."""
     cache_dir: CacheDir = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0 drawn, 2 bad input, 130 interrupted."""
+    """Returns the exit status: 0 written, 2 bad input, 130 interrupted."""
     return exit_status(lambda: _preview(argv))
 
 

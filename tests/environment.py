@@ -13,7 +13,8 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 QUICK_TO_COMPILE = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
 if [int(part) for part in version("jaxlib").split(".")[:2]] < [0, 11]:  # later versions do not know this flag
     QUICK_TO_COMPILE.append("--xla_cpu_use_fusion_emitters=false")
-if not os.environ.get("SR_JAX_TEST_FULLY_OPTIMISED") and QUICK_TO_COMPILE[0] not in os.environ.get("XLA_FLAGS", ""):
+FULLY_OPTIMISED = bool(os.environ.get("SR_JAX_TEST_FULLY_OPTIMISED"))
+if not FULLY_OPTIMISED and QUICK_TO_COMPILE[0] not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE])
 
 # The workers of one run, and the processes that tests start, share their compiled programs, and nothing with other runs.

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "sr_jax"
 MAX_LINES = 350
 MAX_TOP_MODULES = 16
 
-DOORS = {"train", "evaluate", "preview", "networks", "kernels", "convert"}
+COMMANDS = {"train", "evaluate", "preview", "networks", "kernels", "convert"}
 """The commands: arguments, help, exit status."""
 
 PARTS = {"errors", "system", "ops", "metrics", "layers", "models", "data", "evaluation", "training"}
@@ -32,11 +32,11 @@ MAY_IMPORT = {
     "assembly": {*PARTS, "config", "weights"},
     "runs": {*PARTS, "config", "weights", "assembly"},
     "cli": {"config", "system", "errors"},
-    **{door: {"runs", "cli", "config", "system", "errors"} for door in DOORS},
-    "__main__": {*DOORS, "cli", "errors"},
+    **{command: {"runs", "cli", "config", "system", "errors"} for command in COMMANDS},
+    "__main__": {*COMMANDS, "cli", "errors"},
     "__init__": set(),
 }
-"""What each room may import of the package, beside itself. A room is a folder, or a module at the top."""
+"""What each folder may import of the package, beside itself. A folder is a folder, or a module at the top."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -45,7 +45,7 @@ def name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def room(path: Path) -> str:
+def folder(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -64,7 +64,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name.startswith("sr_jax."))
 
 
-def rooms_imported(tree: ast.AST) -> set[str]:
+def folders_imported(tree: ast.AST) -> set[str]:
     return {module.split(".")[1] for module in imports(tree)}
 
 
@@ -73,8 +73,8 @@ each_module = pytest.mark.parametrize("path", MODULES, ids=name)
 
 @each_module
 def test_imports_point_down(path):
-    others = rooms_imported(ast.parse(path.read_text())) - {room(path)}
-    assert others <= MAY_IMPORT[room(path)], f"{name(path)} may not import {others - MAY_IMPORT[room(path)]}"
+    others = folders_imported(ast.parse(path.read_text())) - {folder(path)}
+    assert others <= MAY_IMPORT[folder(path)], f"{name(path)} may not import {others - MAY_IMPORT[folder(path)]}"
 
 
 @each_module
@@ -83,22 +83,22 @@ def test_nothing_is_imported_by_string(path):
     assert not names & {"import_module", "__import__", "run_module"}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room(path) == "runs"], ids=name)
+@pytest.mark.parametrize("path", [path for path in MODULES if folder(path) == "runs"], ids=name)
 def test_a_run_imports_no_other_run(path):
-    assert "runs" not in rooms_imported(ast.parse(path.read_text()))
+    assert "runs" not in folders_imported(ast.parse(path.read_text()))
 
 
-@pytest.mark.parametrize("door", sorted(DOORS))
-def test_doors_open_before_anything_slow_is_imported(door):
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_commands_open_before_anything_slow_is_imported(command):
     """The run of a command is imported inside a function, when the arguments are right."""
-    tree = ast.parse((PACKAGE / f"{door}.py").read_text())
+    tree = ast.parse((PACKAGE / f"{command}.py").read_text())
     top = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef)], [])
-    assert "runs" not in rooms_imported(top)
-    assert f"sr_jax.runs.{door}" in imports(tree) or "sr_jax.runs" in imports(tree)
+    assert "runs" not in folders_imported(top)
+    assert f"sr_jax.runs.{command}" in imports(tree) or "sr_jax.runs" in imports(tree)
 
 
-def test_every_room_is_known():
-    assert {room(path) for path in MODULES} == MAY_IMPORT.keys()
+def test_every_folder_is_known():
+    assert {folder(path) for path in MODULES} == MAY_IMPORT.keys()
     assert len(list(PACKAGE.glob("*.py"))) <= MAX_TOP_MODULES
 
 
@@ -123,7 +123,9 @@ def test_a_key_comes_first(path):
             assert "key" not in names[1:], f"{name(path)}: {node.name}"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room(path) in ("ops", "metrics", "data", "evaluation")], ids=name)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if folder(path) in ("ops", "metrics", "data", "evaluation")], ids=name
+)
 def test_options_are_keyword_only(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef):
@@ -132,8 +134,8 @@ def test_options_are_keyword_only(path):
 
 TESTED_IN = {
     "__init__": "system/test_provenance",
-    "__main__": "test_doors",
-    **dict.fromkeys(DOORS, "test_doors"),
+    "__main__": "test_commands",
+    **dict.fromkeys(COMMANDS, "test_commands"),
     "assembly/evaluator": "assembly/test_training_images",
     "assembly/network": "models/test_models",
     "assembly/optimizer": "runs/test_train",

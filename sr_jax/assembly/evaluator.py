@@ -6,8 +6,8 @@ from pathlib import Path
 from sr_jax.assembly import degradation as degradations
 from sr_jax.assembly import evaluation_sets
 from sr_jax.assembly.evaluation_sets import OpenSet
-from sr_jax.assembly.training_images import handle_bad_images
 from sr_jax.config import Config
+from sr_jax.data import sources
 from sr_jax.errors import InputError, option
 from sr_jax.evaluation.evaluator import Evaluator
 from sr_jax.evaluation.protocol import choose
@@ -40,7 +40,8 @@ def make_evaluator(config: Config, about: About, held_out: Sequence[OpenSet]) ->
     tasks = []
     for opened in held_out:
         loaded = evaluation_sets.load_set(opened, scale=config.scale)
-        handle_bad_images(config, loaded.reasons)
+        with option("data.bad_images"):
+            sources.handle_bad_images(loaded.reasons, config.data.bad_images)
         if not loaded.images:
             raise InputError(f"eval.sets: {loaded.title} holds no image that can be scored")
         tasks += evaluation_sets.make_tasks(protocol, loaded, degradation)

@@ -46,14 +46,15 @@ def load_training_images(config: Config, degradation: Degradation, held_out: Seq
             lr, lr_index = pack.reorder(lr, lr_index, names=index.names)
             digest = f"{digest} {lr_index.digest}"
             reasons = reasons | pack.mismatches(index, lr_index, scale=config.scale)
-    handle_bad_images(config, reasons)
+    with option("data.bad_images"):
+        sources.handle_bad_images(reasons, data.bad_images)
     if data.bad_images == "skip":  # otherwise the sampler will name an image that is too small
         too_small = {
             name: f"{name_and_size(name, size)} is smaller than data.patch={data.patch}"
             for name, size in zip(index.names, index.sizes, strict=True)
             if name not in reasons and min(size) < data.patch
         }
-        handle_bad_images(config, too_small)
+        sources.handle_bad_images(too_small, "skip")
         reasons = reasons | too_small
     kept = [i for i, name in enumerate(index.names) if name not in reasons]
     if not kept:
@@ -63,16 +64,6 @@ def load_training_images(config: Config, degradation: Degradation, held_out: Seq
     )
     digest = " ".join([digest, *degradation.kernel_digests])
     return TrainingImages([index.names[i] for i in kept], [index.sizes[i] for i in kept], packs, digest)
-
-
-def handle_bad_images(config: Config, reasons: dict[str, str]) -> None:
-    """Does what the config says about images that cannot be used, in training and in evaluation.
-
-    Raises:
-      InputError: naming them, if they are not to be skipped.
-    """
-    with option("data.bad_images"):
-        sources.handle_bad_images(reasons, config.data.bad_images)
 
 
 def open_training_set(config: Config, cache: Path) -> ImageSet:

@@ -286,9 +286,11 @@ def _reach(blur: Any) -> tuple[str, float]:
             return "extent", blur.extent[1] / 2
         case DiskBlur():
             return "radius", blur.radius[1]
-        case _:
+        case ClassicalBlur():
             reaches = {"variance": 2 * math.sqrt(blur.variance[1]), "extent": blur.extent[1] / 2}
             return max(reaches.items(), key=lambda item: item[1])
+        case _:
+            raise TypeError(f"{type(blur).__name__} needs a case here that says how far its kernels reach")
 
 
 AnyStage = Bicubic | Subsample | Blur | GaussianNoise | PoissonNoise | Jpeg | SecondOrder

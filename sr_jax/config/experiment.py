@@ -42,7 +42,7 @@ class DataConfig:
     """Where LR patches come from. `degrade`: they are made of the HR patches in the compiled step.
     `files`: they are cut from LR images that were made beforehand."""
     degradation: Degradation = "bicubic"
-    """How LR is made of HR. `bicubic`: MATLAB's bicubic reduction. `classical`: USRNet's blur, subsampling and noise.
+    """How LR is made from HR. `bicubic`: MATLAB's bicubic reduction. `classical`: USRNet's blur, subsampling and noise.
     `real-esrgan`: Real-ESRGAN's blind second-order chain.
     A config file can also list its own stages: (GaussianBlur(sigma=(0.6, 2.4)), Subsample(), Jpeg())."""
     pipeline: Literal["resident", "host"] = "resident"
@@ -51,7 +51,7 @@ class DataConfig:
     threads: PositiveInt = 1
     """Host threads that prepare batches. One thread is enough for any training step, and more are not faster."""
     prefetch: PositiveInt = 8
-    """Dispatches whose batches are prepared and sent to the devices ahead of time."""
+    """Compiled calls (see `steps_per_dispatch`) whose batches are prepared and sent to the devices ahead of time."""
 
 
 @group
@@ -63,7 +63,7 @@ class OptimConfig:
     lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1e-3
     """Peak learning rate."""
     last_lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1.0
-    """Learning rate of the network's last layer, relative to that of the other layers."""
+    """Factor on the learning rate of the network's last layer."""
     warmup_steps: NonNegativeInt = 100
     """Steps over which the learning rate rises from 0 to its peak."""
     schedule: Literal["cosine", "drops"] = "cosine"
@@ -79,12 +79,12 @@ class OptimConfig:
     b2: Fraction = 0.999
     """Decay of Adam's second moment."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """L2 penalty: this share of each kernel is added to its gradient. Biases and slopes have no penalty."""
+    """L2 penalty: this share of each kernel is added to its gradient. Biases and PReLU slopes have no penalty."""
     clip_norm: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
     """Largest norm of the gradient of all parameters together. A gradient with a larger norm is scaled down to it."""
     clip_value: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
-    """Largest step of a parameter by plain SGD. Each number of a gradient is clipped to this value divided by the learning rate
-    (VDSR, section 3.2)."""
+    """Only with method=sgd: largest step of a parameter.
+    Each number of a gradient is clipped to this value divided by the learning rate (VDSR, section 3.2)."""
     ema_decay: Fraction = 0.999
     """Decay of the moving average of the parameters, which evaluation uses. 0: no averaging."""
 
@@ -99,10 +99,11 @@ class EvalConfig:
     every: PositiveInt = 1000
     """Steps between evaluations."""
     protocol: Literal["published", "papers", "rgb-uint8"] = "published"
-    """How to score (docs/evaluation.md). `published`: as such networks are published.
-    This is `papers` for networks that read Y, and `rgb-uint8` for networks that read RGB."""
+    """How to score (docs/evaluation.md). `papers`: Y in floating point, as in the published tables up to LapSRN.
+    `rgb-uint8`: 8-bit RGB in and out, as in the tables since EDSR.
+    `published`: `papers` for networks that read Y, and `rgb-uint8` for networks that read RGB."""
     degradation: Literal["training", "bicubic"] = "training"
-    """How LR is made of the images that are scored. `bicubic`: by MATLAB's bicubic reduction.
+    """How LR is made from the images that are scored. `bicubic`: by MATLAB's bicubic reduction.
     `training`: as in training. Each image always gets the same draw."""
 
 

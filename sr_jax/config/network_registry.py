@@ -17,7 +17,7 @@ NETWORK_GROUPS: dict[str, Any] = {}
 """The groups by the name of their network: `{"fsrcnn": FSRCNNConfig, ...}`."""
 
 NETWORKS: dict[str, Any] = {}
-"""The published networks and the founding system, by the names that tables and command lines use."""
+"""The networks in their named sizes, by the names that tables and command lines use."""
 
 
 @runtime_checkable
@@ -32,7 +32,7 @@ class NetworkGroup(Protocol):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
 def network(cls: type[T]) -> type[T]:
-    """Makes a group and registers it; its default sizes are published under its own name."""
+    """Makes a group and registers it. Its default sizes have its own name."""
     made: Any = group(cls)
     defaults = made()
     NETWORK_GROUPS[defaults.name] = made
@@ -41,7 +41,7 @@ def network(cls: type[T]) -> type[T]:
 
 
 def publish(sizes: dict[str, NetworkGroup]) -> None:
-    """Publishes several sizes of one group in this order, in place of its default sizes under its own name."""
+    """Names several sizes of one group, in this order. They replace the entry of its default sizes."""
     for name in {size.name for size in sizes.values()}:
         del NETWORKS[name]
     NETWORKS.update(sizes)

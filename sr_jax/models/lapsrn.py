@@ -1,7 +1,7 @@
 """LapSRN: Lai, Huang, Ahuja, Yang, "Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution", CVPR 2017.
 
-Structure, on the Y channel, with log2(scale) levels that each double the resolution. LeakyReLU(0.2) follows every convolution
-of features:
+The network reads the Y channel and has log2(scale) levels, each of which doubles the resolution. Conv(k, n, m) has kernel size
+k and maps m channels to n. LeakyReLU(0.2) follows every layer of the feature branch; the image branch has none.
 
     features:  Conv(3, 64, 1), then at each level  d x Conv(3, 64, 64) - DeConv(4, 64, 64)
     image:     at each level  DeConv(4, 1, 1) of the image of the level before + Conv(3, 1, 64) of the features

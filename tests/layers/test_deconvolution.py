@@ -13,6 +13,8 @@ from sr_jax.ops.conv_forms import LAYOUT
 from sr_jax.ops.interpolate import enlarge
 from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample
 
+pytestmark = pytest.mark.exact
+
 
 def test_the_founding_layer():
     """Deconvolution(3, 3, 4, 2, 1) doubles height and width of 480x640."""

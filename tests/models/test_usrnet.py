@@ -91,6 +91,7 @@ def test_alpha_and_beta_are_never_zero(rng):
     np.testing.assert_allclose(jnp.stack(hyper(known(rng).noise, 2)), np.full((2, 2, 2), 1e-6))
 
 
+@pytest.mark.exact
 def test_a_prior_of_any_size_sees_replicated_borders(rng):
     """13 x 10 pixels are extended to 16 x 16 at the bottom and the right."""
     prior = ResUNet(3, 2, widths=(4, 4, 4, 4), blocks=1, rngs=nnx.Rngs(0))

@@ -10,6 +10,8 @@ from sr_jax.ops.resize import bicubic_upsample
 from sr_jax.weights.torch.mapping import shapes
 from tests.models.count import count
 
+pytestmark = pytest.mark.exact
+
 
 def test_published_number_of_weights():
     """VDSR has 665K weights and no biases."""

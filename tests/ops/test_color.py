@@ -6,6 +6,8 @@ from skimage import color as reference
 
 from sr_jax.ops import color
 
+pytestmark = pytest.mark.exact
+
 KR, KB = 0.2126, 0.0722  # ITU-R BT.709-6, item 3.2
 
 

@@ -11,6 +11,8 @@ from sr_jax.ops.inverse_filters import constrained_least_squares, tikhonov, wien
 from sr_jax.ops.spectra import psf_to_otf
 from tests.ops.dense import problem
 
+pytestmark = pytest.mark.exact
+
 
 def test_half_precision_is_computed_in_single(rng):
     """With all arguments in bfloat16, the result is that of float32, rounded once."""

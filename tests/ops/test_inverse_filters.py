@@ -1,11 +1,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy
 import scipy.signal
 from skimage import restoration
 
 from sr_jax.ops.inverse_filters import LAPLACIAN, constrained_least_squares, tikhonov, wiener
+
+pytestmark = pytest.mark.exact
 
 
 def test_an_integer_lambda_is_a_number_like_any_other(rng):

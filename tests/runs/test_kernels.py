@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from sr_jax import kernels as door
+from sr_jax import kernels as command
 from sr_jax.assembly.network import make_module, make_network
 from sr_jax.config import Config, DeconvSRConfig, FSRCNNConfig
 from sr_jax.data.degrade.blurs import load_kernels
@@ -40,7 +40,7 @@ def image(tmp_path, rng):
 def test_the_picture_and_the_kernel(tmp_path, cache, image, capsys, model):
     out = tmp_path / "new" / "folder"
     argv = ["--model", save(tmp_path, model), "--image", str(image), "--out", str(out), "--cache_dir", str(cache)]
-    assert door.main(argv) == 0
+    assert command.main(argv) == 0
     message = (
         r"lr-kernel\.png and \.npy: 7x7 taps, lambda"
         if model is DECONV
@@ -93,7 +93,7 @@ def test_the_inverse_is_that_of_the_data_step(rng, scale):
 )
 def test_networks_without_a_kernel(tmp_path, cache, image, capsys, model, message):
     argv = ["--model", save(tmp_path, model), "--image", str(image), "--cache_dir", str(cache)]
-    assert door.main(argv) == 2
+    assert command.main(argv) == 2
     assert message in capsys.readouterr().err
 
 
@@ -101,7 +101,7 @@ def test_networks_without_a_kernel(tmp_path, cache, image, capsys, model, messag
     ("model", "more"), [("bicubic", "; bicubic interpolation has no kernel to predict"), ("runs/nowhere", "")]
 )
 def test_places_that_are_not_there(cache, image, capsys, model, more):
-    assert door.main(["--model", model, "--image", str(image), "--cache_dir", str(cache)]) == 2
+    assert command.main(["--model", model, "--image", str(image), "--cache_dir", str(cache)]) == 2
     assert capsys.readouterr().err == f"error: --model {model}: no such work directory or weights file{more}\n"
 
 
@@ -110,7 +110,7 @@ def test_images_that_cannot_be_read(tmp_path, cache, capsys):
     model = save(tmp_path, DECONV)
     for name, message in [("missing.png", "cannot be read"), ("text.png", "not an image that Pillow can read")]:
         argv = ["--model", model, "--image", str(tmp_path / name), "--cache_dir", str(cache)]
-        assert door.main(argv) == 2
+        assert command.main(argv) == 2
         err = capsys.readouterr().err
         assert f"--image {tmp_path / name}" in err
         assert message in err

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from sr_jax import networks as door
+from sr_jax import networks as command
 from sr_jax.models import About
 from sr_jax.runs import networks as inventory
 
@@ -49,14 +49,14 @@ def test_receptive_field(radius, field):
 
 
 def test_the_list(capsys):
-    assert door.main(["--network", "fsrcnn-s", "--scale", "2", "8"]) == 0
+    assert command.main(["--network", "fsrcnn-s", "--scale", "2", "8"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert [cell.strip() for cell in lines[2].split("|")[1:4]] == ["fsrcnn-s", "2016", "x2"]
 
 
 def test_what_was_asked_for_and_is_not_there_is_named(capsys):
-    assert door.main(["--network", "fsrcnn-s", "lapsrn", "--scale", "3", "5"]) == 0
+    assert command.main(["--network", "fsrcnn-s", "lapsrn", "--scale", "3", "5"]) == 0
     out, err = capsys.readouterr()
     assert [line.split("|")[1].strip() for line in out.splitlines()[2:]] == ["fsrcnn-s"]
     assert err.splitlines() == [
@@ -67,7 +67,7 @@ def test_what_was_asked_for_and_is_not_there_is_named(capsys):
 
 def test_scales_that_were_not_asked_for_are_no_loss(capsys, monkeypatch):
     monkeypatch.setattr(inventory, "costs", lambda name, scale: inventory.Cost(name, 2017, scale, "", 0, 0, 1))
-    assert door.main(["--network", "lapsrn"]) == door.main(["--scale", "8"]) == 0
+    assert command.main(["--network", "lapsrn"]) == command.main(["--scale", "8"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert [line.split("|")[1].strip() for line in out.splitlines() if "2017" in line] == ["lapsrn"] * 3 + ["dbpn"]
@@ -83,5 +83,5 @@ def test_scales_that_were_not_asked_for_are_no_loss(capsys, monkeypatch):
     ],
 )
 def test_bad_input(arguments, message, capsys):
-    assert door.main(arguments) == 2
+    assert command.main(arguments) == 2
     assert message in capsys.readouterr().err

@@ -15,10 +15,10 @@ from sr_jax.config import Config
 from sr_jax.errors import InputError
 
 ROOT = Path(__file__).parent.parent
-DOORS = sorted(commands.COMMANDS)
+NAMES = sorted(commands.COMMANDS)
 
 
-def test_every_door_is_listed_with_one_line(capsys):
+def test_every_command_is_listed_with_one_line(capsys):
     for argv in ([], ["--help"], ["-h"]):
         assert commands.main(argv) == 0
         lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
@@ -26,17 +26,17 @@ def test_every_door_is_listed_with_one_line(capsys):
         assert all(len(summary) < 110 and summary.endswith(".") for _, summary in lines)
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_doors_have_one_form(name):
-    door = importlib.import_module(f"sr_jax.{name}")
-    assert commands.COMMANDS[name] is door
-    assert f"python -m sr_jax.{name}" in door.__doc__
-    assert dataclasses.is_dataclass(door.Arguments)
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_have_one_form(name):
+    command = importlib.import_module(f"sr_jax.{name}")
+    assert commands.COMMANDS[name] is command
+    assert f"python -m sr_jax.{name}" in command.__doc__
+    assert dataclasses.is_dataclass(command.Arguments)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        object.__new__(door.Arguments).x = 1
+        object.__new__(command.Arguments).x = 1
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", NAMES)
 def test_help(name, capsys):
     with pytest.raises(SystemExit, match="0"):
         commands.main([name, "--help"])
@@ -50,7 +50,7 @@ def test_help_and_mistakes_are_answered_without_importing_what_is_slow():
     code = f"""
 import sys
 from sr_jax.__main__ import main
-for name in {DOORS}:
+for name in {NAMES}:
     try:
         main([name, "--help"])
     except SystemExit as stop:
@@ -63,7 +63,7 @@ assert not slow, slow
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_mistake_is_one_line_and_status_2(name, capsys):
     assert commands.COMMANDS[name].main(["--xyzzy"]) == 2
     out, err = capsys.readouterr()
@@ -100,7 +100,7 @@ def test_a_command_gets_its_arguments(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("door", "argv", "message"),
+    ("command", "argv", "message"),
     [
         (evaluate, ["--model", "bicubic", "--data", "/sets"], "--data is called --data_root"),
         (evaluate, ["--model", "bicubic", "--data=/sets"], "--data is called --data_root"),
@@ -111,8 +111,8 @@ def test_a_command_gets_its_arguments(monkeypatch):
         (networks, ["--model", "fsrcnn"], "--model is called --network"),
     ],
 )
-def test_an_old_spelling_is_answered_with_the_new_one(door, argv, message, capsys):
-    assert door.main(argv) == 2
+def test_an_old_spelling_is_answered_with_the_new_one(command, argv, message, capsys):
+    assert command.main(argv) == 2
     assert capsys.readouterr().err == f"error: {message}\n"
 
 
