@@ -32,7 +32,7 @@ class Arguments:
     """Sets of images: named sets (Set5, Set14, B100, Urban100, Manga109, DIV2K), folders of HR images,
     or `photographs` (three photographs that come with scikit-image)."""
     scale: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: that of the networks)")] = None
-    """Super-resolution factor. Bicubic alone needs it."""
+    """Super-resolution factor. It must be given where only bicubic is scored."""
     data_root: DataRoot = None
     protocol: Literal["published", "papers", "rgb-uint8"] = "published"
     """How to score. `papers`: Y in floating point, as in the published tables up to LapSRN and in all published bicubic rows.
