@@ -49,7 +49,7 @@ lint: $(VENV)/installed-lint
 	$(IN)/pyright --pythonpath $(IN)/python
 
 parity: $(VENV)/installed-torch
-	$(IN)/python -m pytest -q -m torch -n auto --maxprocesses 4
+	SR_JAX_TEST_FULLY_OPTIMISED=1 $(IN)/python -m pytest -q -m torch -n auto --maxprocesses 4
 
 env: $(VENV)/installed
 

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "__main__": {*COMMANDS, "cli", "errors"},
     "__init__": set(),
 }
-"""What each folder may import of the package, beside itself. A folder is a folder, or a module at the top."""
+"""What each folder may import of the package, beside itself. A module at the top counts as a folder."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

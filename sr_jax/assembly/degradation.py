@@ -23,7 +23,7 @@ class Degradation:
 
     Args:
       stages: groups of the config, such as `(GaussianBlur(), Subsample())`.
-      lr_files: whether LR comes from image files. Then the stages do nothing.
+      lr_files: whether LR comes from image files. Then the stages only set the margin.
     """
 
     def __init__(self, stages: Sequence[Any], *, scale: int, lr_files: bool = False):

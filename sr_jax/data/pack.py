@@ -74,7 +74,7 @@ def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tu
     opened = _open(place, fingerprint)
     if opened:
         return opened
-    with writing(f"the cache folder {place}"):
+    with writing(f"the cache folder (--cache_dir) {place}"):
         place.mkdir(parents=True, exist_ok=True)
         with FileLock(place / ".lock"):
             opened = _open(place, fingerprint)  # another run may have made it meanwhile
@@ -150,7 +150,7 @@ def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, place: Path) ->
             raise
         needed = 3 * sum(h * w for h, w in sizes) * max(1, operator.length_hint(images) / len(sizes))
         raise InputError(
-            f"no space left in the cache folder {place}: the decoded images take about {needed / 2**30:.1f} GiB; "
+            f"no space left in the cache folder (--cache_dir) {place}: the decoded images take about {needed / 2**30:.1f} GiB; "
             "give another folder"
         ) from None
     return Index(tuple(names), tuple(sizes), bad, digest.hexdigest())

@@ -22,18 +22,18 @@ COLUMN = 180
 """Minimum width of a column, so that captions do not overlap [pixels]."""
 
 
-def write_sheets(samples: Sequence[Sample], folder: Path, *, method: str) -> list[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
-    """Writes the sheet of each sample to `folder` as NAME.png, and returns the sheets with their names.
+def write_sheets(samples: Sequence[Sample], folder: Path, *, method: str) -> Iterator[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
+    """Writes the sheet of each sample to `folder` as NAME.png, and yields its name and its pixels, one sheet at a time.
 
     Args:
       folder: is created if it does not exist.
       method: the network's name in the captions.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sheets = [(name, sample_sheet(sample, method=method)) for name, sample in _named(samples)]
-    for name, sheet in sheets:
+    for name, sample in _named(samples):
+        sheet = sample_sheet(sample, method=method)
         PILImage.fromarray(sheet).save(folder / f"{name}.png")
-    return sheets
+        yield name, sheet
 
 
 def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:

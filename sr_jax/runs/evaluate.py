@@ -122,8 +122,10 @@ def common_degradation(settings: Settings, networks: dict[str, Trained], scale: 
         degradation = Degradation(PRESETS["bicubic"], scale=scale, lr_files=True)
         for name, one in networks.items():
             if one.network.about.is_told:
-                with option("--lr_source files"):
-                    degradation.require_blur(name)
+                raise InputError(
+                    f"--lr_source files: {name} must be told the blur kernel and the noise of each image, "
+                    "which LR files do not say; leave the option out"
+                )
         return degradation
     by_run = {  # how a converted network was trained is unknown
         name: degradations.of_evaluation(one.config, settings.degradation)
@@ -183,7 +185,8 @@ def score(
             if settings.out:
                 with writing(f"--out {settings.out}:"):
                     folder = settings.out / "samples" / folder_name(number, name)
-                    write_sheets(samples, folder, method=titles[name])
+                    for _ in write_sheets(samples, folder, method=titles[name]):
+                        pass
     shown = settings.models if len(settings.models) > 1 else dict.fromkeys((BICUBIC, *settings.models))
     return [rows_of[name] for name in shown]
 

@@ -58,9 +58,10 @@ def pairs_of_step(config: Config, step: int, cache: Path) -> Pairs:
     """Returns the LR and HR patches of a training step (uint8) and the values drawn for them, on the host."""
     use_compilation_cache(cache)
     degradation = degradations.of_training(config)
+    margin = degradation.margin  # reads files of kernels, so that a missing one is found before the images are opened
     images = load_training_images(config, degradation, open_evaluation_sets(config, cache), cache)
     plan = make_sampler(config, images).plan(step)
-    pipeline = make_pipeline(config, images, margin=degradation.margin)
+    pipeline = make_pipeline(config, images, margin=margin)
     make_pairs = jax.jit(lambda images, item: degradation.degrade(pipeline.on_device(images, item)))
     return jax.device_get(make_pairs(pipeline.images, pipeline.on_host(plan)))
 

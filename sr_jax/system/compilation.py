@@ -15,7 +15,7 @@ def use_compilation_cache(cache: Path) -> None:
     Raises:
       InputError: if the folder cannot be written.
     """
-    with writing(f"the cache folder {cache}"):
+    with writing(f"the cache folder (--cache_dir) {cache}"):
         cache.mkdir(parents=True, exist_ok=True)
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache / "compiled"))

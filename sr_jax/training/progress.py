@@ -32,7 +32,7 @@ class Progress:
 
     def report(self, metrics: dict[str, float], speed: dict[str, float]) -> None:
         """Shows the metrics by name, and the speed: `images_per_s` and `wait_share`."""
-        shown = "  ".join(f"{name} {value:.5f}" for name, value in metrics.items())
+        shown = "  ".join(f"{name} {_short(value)}" for name, value in metrics.items())
         text = f"{shown}  {speed['images_per_s']:,.0f} images/s  waiting for data {speed['wait_share']:.1%}"
         if self._bar is not None:
             self._bar.set_postfix_str(text)
@@ -59,3 +59,7 @@ class Progress:
         step, began = self._first
         seconds = (time.monotonic() - began) / (self._done - step) * (self._total - self._done)
         return tqdm.format_interval(round(seconds))
+
+
+def _short(value: float) -> str:
+    return f"{value:.5f}" if abs(value) >= 1e-3 else f"{value:.3g}"

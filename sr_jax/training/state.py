@@ -12,7 +12,7 @@ class State(NamedTuple):
     """A pytree. It holds no random state, because sampling is a pure function of the seed and `step`.
 
     The trees belong to the step that makes them: a step that also trains a discriminator keeps both networks in `params` and
-    both optimisers' states in `opt_state`. Only `ema` is read outside of the step.
+    both optimisers' states in `opt_state`. Evaluation reads `ema`; for `--parameters raw` it reads `params`.
     """
 
     step: Int32[Array, ""]

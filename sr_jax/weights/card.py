@@ -47,7 +47,7 @@ def card_path(weights: Path) -> Path:
 
 
 def write_card(weights: Path, card: Card) -> None:
-    """Writes the card of a weights file. Folders of the machine that trained are left out."""
+    """Writes the card of a weights file. The data root of the machine that trained is left out."""
     config = json.loads(configs.to_json(card.config))
     config["data"]["root"] = None
     content = {

@@ -14,6 +14,8 @@ from sr_jax.training.checkpoint import Checkpoints
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import read_card
 
+pytestmark = pytest.mark.exact
+
 
 def test_checkpoints_and_parameters(run):
     with Checkpoints(run / "checkpoints", keep=2, read_only=True) as checkpoints:

@@ -15,6 +15,8 @@ from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
 from sr_jax.errors import InputError
 
+pytestmark = pytest.mark.exact
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -158,7 +160,8 @@ def test_full_disk(tmp_path):
     (tmp_path / "p/pixels.partial").symlink_to("/dev/full")
     images = [Image(name, np.zeros((5000, 3000, 3), np.uint8)) for name in "abcd"]
     with pytest.raises(
-        InputError, match=rf"no space left in the cache folder {re.escape(str(tmp_path))}/p: .* about 0\.2 GiB; give another"
+        InputError,
+        match=rf"no space left in the cache folder \(--cache_dir\) {re.escape(str(tmp_path))}/p: .* about 0\.2 GiB; give another",
     ):
         pack.build(images, place=tmp_path / "p", fingerprint="1")
     assert not (tmp_path / "p/pixels.partial").is_symlink()

@@ -30,7 +30,7 @@ def test_gray_and_small(rng):
 def test_sheets_have_names_of_their_own_and_are_written(tmp_path, rng):
     hr = rng.integers(0, 256, (20, 16, 3), dtype=np.uint8)
     samples = [Sample("set", name, hr[::2, ::2], hr, hr, hr, 30.0, 31.0) for name in ("a/1.png", "x y.png", "x_y.png")]
-    pictures = sheets.write_sheets(samples, tmp_path / "new" / "samples", method="net")
+    pictures = list(sheets.write_sheets(samples, tmp_path / "new" / "samples", method="net"))
     assert [name for name, _ in pictures] == ["set_a_1", "set_x_y", "set_x_y-3"]
     assert len(list((tmp_path / "new" / "samples").iterdir())) == 3
     for name, sheet in pictures:

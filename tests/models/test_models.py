@@ -18,6 +18,8 @@ from sr_jax.weights.torch.layouts import LAYOUTS
 from tests import golden
 from tests.models.cases import CASES, Case, inputs
 
+pytestmark = pytest.mark.exact
+
 
 def build(network, scale: int) -> nnx.Module:
     return make(network, scale=scale, seed=0)

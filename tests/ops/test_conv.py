@@ -8,6 +8,8 @@ from sr_jax.ops import conv
 from sr_jax.ops.conv import conv_transpose2d
 from tests.golden import load
 
+pytestmark = pytest.mark.exact
+
 
 @pytest.mark.parametrize("case", load("conv_transpose"), ids=lambda case: case["name"])
 def test_equals_pytorch(case):

@@ -55,7 +55,7 @@ def test_the_work_directory(pictures, cache, tmp_path, capsys):
     assert re.search(r"fsrcnn\(d=8, s=4, m=1\) x2, [\d,]+ parameters", out)
     assert "3 to train on" in out
     assert re.search(
-        r"step 4/12  loss 0\.\d+  grad_norm \d+\.\d+  lr 0\.00\d+  [\d,]+ images/s  waiting for data [\d.]+%  \d\d:\d\d left",
+        r"step 4/12  loss 0\.\d+  grad_norm \d+\.\d+  lr 0\.000\d+  [\d,]+ images/s  waiting for data [\d.]+%  \d\d:\d\d left",
         out,
     )
     assert re.search(r"step 6: Y-PSNR [\d.]+ dB \([+-][\d.]+ over bicubic\)", out)

@@ -13,6 +13,8 @@ from sr_jax.config import EvalConfig, to_json
 from tests.conftest import ROOT
 from tests.runs.short_runs import assert_same_bytes, final_state, make_config
 
+pytestmark = pytest.mark.exact
+
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "sr_jax.train", *arguments]

@@ -181,7 +181,8 @@ def _hr_files(title: str, split: Split, scale: int | None, root: Path) -> dict[s
     if not files:
         names = " or ".join((title, *SETS[title].aliases))
         raise InputError(
-            f"{title} is not in the data root {root}; put its images there as {names}/*.png, or in the folder "
+            f"{title} is not in the data root {root} (data.root, --data_root); "
+            f"put its images there as {names}/*.png, or in the folder "
             f"{', '.join(locate.HR_FOLDERS)} or image_SRF_{scale or 2} within; this set cannot be downloaded"
         )
     folders.refuse_doubles(files)
@@ -241,7 +242,9 @@ def _fetch(archive: Archive, place: Path, *, what: str) -> None:
         inside = " and ".join(archive.holds.values())
         raise InputError(f"{error}. Or put the images of {what} into {place}/{inside} yourself") from None
     except OSError as error:
-        raise InputError(f"{place} cannot be written ({error.strerror or error}); use another data root") from error
+        raise InputError(
+            f"{place} cannot be written ({error.strerror or error}); use another data root (data.root, --data_root)"
+        ) from error
 
 
 def _warn_of_differences(image_set: ImageSet, titles: Sequence[str], *, expected: int, cache: Path) -> None:

@@ -107,7 +107,7 @@ def prepare(
 
     def make(*, anew: bool) -> Any:
         """Returns the records, for random access."""
-        with writing(f"the cache folder {place}"), FileLock(f"{place}.lock"):
+        with writing(f"the cache folder (--cache_dir) {place}"), FileLock(f"{place}.lock"):
             if anew:
                 shutil.rmtree(place, ignore_errors=True)
             try:
@@ -131,7 +131,7 @@ def prepare(
             yield from _in_order(files, bad, make(anew=True), start=count)
 
     if good:
-        with writing(f"the cache folder {place}"):
+        with writing(f"the cache folder (--cache_dir) {place}"):
             place.parent.mkdir(parents=True, exist_ok=True)
         make(anew=False)
     names = tuple(folders.printable(name) for name in files)
@@ -172,7 +172,7 @@ def _builder(
     is_new = not place.exists()
     place.mkdir(exist_ok=True)
     if is_new:
-        check_space(place, sum(path.stat().st_size for path in files.values()), what=f"the cache folder {place}")
+        check_space(place, sum(path.stat().st_size for path in files.values()), what=f"the cache folder (--cache_dir) {place}")
     with contextlib.redirect_stdout(io.StringIO()):
         tfds.disable_progress_bar()
         terms = {"citation": citation, "licence": licence}

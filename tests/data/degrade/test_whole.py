@@ -8,6 +8,8 @@ from sr_jax.data.degrade.whole import degrade_images
 from sr_jax.data.images import Image
 from sr_jax.ops.resize import bicubic_downsample
 
+pytestmark = pytest.mark.exact
+
 
 @pytest.fixture
 def images(rng):
