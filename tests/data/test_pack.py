@@ -161,7 +161,7 @@ def test_full_disk(tmp_path):
     images = [Image(name, np.zeros((5000, 3000, 3), np.uint8)) for name in "abcd"]
     with pytest.raises(
         InputError,
-        match=rf"no space left in the cache folder \(--cache_dir\) {re.escape(str(tmp_path))}/p: .* about 0\.2 GiB; give another",
+        match=rf"no space left in the cache folder \(--cache_dir\) {re.escape(str(tmp_path))}/p: .* about 0\.2 GiB; give",
     ):
         pack.build(images, place=tmp_path / "p", fingerprint="1")
     assert not (tmp_path / "p/pixels.partial").is_symlink()

@@ -71,7 +71,10 @@ def test_an_unknown_set(tmp_path):
 
 
 def test_the_error_for_a_missing_set_says_where_it_would_be_found(tmp_path):
-    expected = rf"B100 is not in the data root {tmp_path} \(data\.root, --data_root\); .* B100 or BSD100 or BSDS100/\*\.png, .* HR, GT, original, GTmod12"
+    expected = (
+        rf"B100 is not in the data root {tmp_path} \(data\.root, --data_root\); "
+        r".* B100 or BSD100 or BSDS100/\*\.png, .* HR, GT, original, GTmod12"
+    )
     with pytest.raises(InputError, match=expected):
         open_set("B100", tmp_path, tmp_path)
 
