@@ -11,11 +11,9 @@ import numpy as np
 from sr_jax.config import PRESETS, Config, moved_blur
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Degrade, file_digest
-from sr_jax.evaluation.protocol import COMPUTED, untold
+from sr_jax.evaluation.protocol import COMPUTED, FILES, KNOWN_BLUR, untold
 from sr_jax.models import Known
 from sr_jax.ops import bicubic_kernel
-
-FILES = "files"
 
 
 class Degradation:
@@ -89,10 +87,14 @@ class Degradation:
         """
         return not self.lr_files and self._blur_and_reduction in (["bicubic"], ["subsample"], ["blur", "subsample"])
 
-    def require_blur(self, who: str) -> None:
-        """Raises InputError, naming `who`, unless the blur kernel and the noise are known."""
+    def require_blur(self, who: str, *, advice: str = KNOWN_BLUR) -> None:
+        """Raises InputError, naming `who` and giving the advice, unless the blur kernel and the noise are known."""
         if not self.tells_blur:
-            raise untold(who, self.lr_source)
+            raise untold(who, self.lr_source, advice=advice)
+
+    def for_evaluation(self, way: Literal["training", "bicubic"]) -> "Degradation":
+        """Returns the degradation of the images that are scored: this one or bicubic, which also stands in for LR files."""
+        return self if way == "training" and not self.lr_files else bicubic(self.scale)
 
     def known(self, drawn: dict[str, Any], *, examples: int) -> Known | None:
         """Returns the blur kernel and the noise of each example; None where they are not known.
@@ -135,9 +137,7 @@ def of_evaluation(config: Config, way: Literal["own", "training", "bicubic"]) ->
     Args:
       way: as in training, bicubic, or the run's own choice. A run that trains on LR files is scored on bicubic LR.
     """
-    way = config.eval.degradation if way == "own" else way
-    training = of_training(config)
-    return training if way == "training" and not training.lr_files else bicubic(config.scale)
+    return of_training(config).for_evaluation(config.eval.degradation if way == "own" else way)
 
 
 def _make_stage(stage: Any, *, scale: int, shift: float) -> degrade.Stage:

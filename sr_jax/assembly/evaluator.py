@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sr_jax.assembly import degradation as degradations
 from sr_jax.assembly import evaluation_sets
+from sr_jax.assembly.degradation import Degradation
 from sr_jax.assembly.evaluation_sets import OpenSet
 from sr_jax.config import Config
 from sr_jax.data import sources
@@ -29,13 +29,16 @@ def open_evaluation_sets(config: Config, cache: Path) -> list[OpenSet]:
         return evaluation_sets.open_sets(config.eval.sets, scale=config.scale, root=root, cache=cache)
 
 
-def make_evaluator(config: Config, about: About, held_out: Sequence[OpenSet]) -> Evaluator:
+def make_evaluator(config: Config, about: About, degradation: Degradation, held_out: Sequence[OpenSet]) -> Evaluator:
     """Loads the evaluation sets, makes their LR, and scores bicubic on them.
+
+    Args:
+      degradation: that of the training images.
 
     Raises:
       InputError: if a set or the protocol cannot be used.
     """
-    degradation = degradations.of_evaluation(config, "own")
+    degradation = degradation.for_evaluation(config.eval.degradation)
     protocol = choose(config.eval.protocol, channels=[about.channels], rgb_lr=degradation.why_rgb, option="eval.protocol=")
     tasks = []
     for opened in held_out:

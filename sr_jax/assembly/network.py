@@ -10,6 +10,7 @@ from sr_jax import models
 from sr_jax.assembly.degradation import Degradation
 from sr_jax.config import Config
 from sr_jax.errors import InputError
+from sr_jax.evaluation.protocol import KNOWN_BLUR
 from sr_jax.models import About, Known
 from sr_jax.training.losses import LOSSES
 from sr_jax.training.step import Metrics, Objective
@@ -70,7 +71,7 @@ def make_objective(config: Config, network: Network, degradation: Degradation) -
     if weight and not degradation.tells_blur:
         raise InputError(
             f"model.kernel_loss={weight:g} compares with the blur kernel, which the degradation ({degradation.title}) does not "
-            "say; use a blur, Subsample() and, last, GaussianNoise(), or bicubic; or model.kernel_loss=0"
+            f"say; {KNOWN_BLUR}; or model.kernel_loss=0"
         )
 
     def objective(params: Any, lr: Array, hr: Array, drawn: dict[str, Array], constants: Any) -> tuple[Array, Metrics]:

@@ -256,7 +256,7 @@ Blur = GaussianBlur | MotionBlur | ShakeBlur | DiskBlur | ClassicalBlur | Kernel
 def check_moved_blur(stages: tuple[Any, ...], scale: int) -> None:
     """Checks that the kernels of a blur still fit when an aligned `Subsample` moves them.
 
-    Of a Gaussian, two standard deviations must fit.
+    A Gaussian must fit up to two standard deviations.
 
     Raises:
       ValueError: if they do not. The message names the size that is needed.

@@ -23,6 +23,8 @@ COMPUTED = "computed"
 """The `lr_source` of bicubic LR. That of another degradation is `computed: STAGE, STAGE`."""
 FILES = "files"
 """The `lr_source` of LR that is read from image files."""
+KNOWN_BLUR = "use a blur, Subsample() and, last, GaussianNoise(), or bicubic"
+"""Advice for networks and losses that need the blur: these degradations tell it."""
 
 
 class Task(NamedTuple):
@@ -181,18 +183,16 @@ def choose(name: str, *, channels: Collection[int], rgb_lr: str, option: str) ->
     return protocol
 
 
-def untold(name: str, lr_source: str) -> InputError:
+def untold(name: str, lr_source: str, *, advice: str = KNOWN_BLUR) -> InputError:
     """The error for a network that must be told the degradation, on LR for which it is not known.
 
     Args:
       name: the network's name.
       lr_source: the origin of LR, as in `Stamp`.
+      advice: what to do about it.
     """
     lr = "LR files do" if lr_source == FILES else f"LR made by {lr_source.removeprefix(f'{COMPUTED}: ')} does"
-    return InputError(
-        f"{name} must be told the blur kernel and the noise of each image, which {lr} not say; "
-        "use a blur, Subsample() and, last, GaussianNoise(), or bicubic"
-    )
+    return InputError(f"{name} must be told the blur kernel and the noise of each image, which {lr} not say; {advice}")
 
 
 def _resize(x: np.ndarray, scale: float | int) -> np.ndarray:

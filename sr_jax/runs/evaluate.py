@@ -122,10 +122,8 @@ def common_degradation(settings: Settings, networks: dict[str, Trained], scale: 
         degradation = Degradation(PRESETS["bicubic"], scale=scale, lr_files=True)
         for name, one in networks.items():
             if one.network.about.is_told:
-                raise InputError(
-                    f"--lr_source files: {name} must be told the blur kernel and the noise of each image, "
-                    "which LR files do not say; leave the option out"
-                )
+                with option("--lr_source files"):
+                    degradation.require_blur(name, advice="leave the option out")
         return degradation
     by_run = {  # how a converted network was trained is unknown
         name: degradations.of_evaluation(one.config, settings.degradation)

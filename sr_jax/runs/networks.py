@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax.extend import core
 from tabulate import tabulate
 from tqdm import tqdm
 
-from sr_jax import models
-from sr_jax.config import NETWORKS, no_such
+from sr_jax.assembly.network import abstract_network
+from sr_jax.config import NETWORKS, Config, DataConfig, no_such
 from sr_jax.errors import InputError
 from sr_jax.models import MODELS, About, Known
 
@@ -46,16 +45,11 @@ class Cost(NamedTuple):
 
 def costs(name: str, scale: int) -> Cost:
     """Measures the cost of a published network, by its name in `NETWORKS`."""
-    graph, variables = nnx.split(nnx.eval_shape(lambda: models.make(NETWORKS[name], scale=scale, seed=0)), nnx.Param)
-    params = nnx.to_pure_dict(variables)
-
-    def apply(params: Any, *inputs: Any) -> Any:
-        return nnx.merge(graph, params)(*inputs)
-
-    about = MODELS[NETWORKS[name].name].about
+    network = abstract_network(Config(model=NETWORKS[name], scale=scale, data=DataConfig(patch=2 * scale)))
+    about, params = network.about, network.params
     shape = tuple(-(-n // scale) for n in OUTPUT)
-    traced = jax.make_jaxpr(apply)(params, *_inputs(about, shape, jax.ShapeDtypeStruct))
-    field = receptive_field(apply, _filled(params), about, scale=scale)
+    traced = jax.make_jaxpr(network.apply)(params, *_inputs(about, shape, jax.ShapeDtypeStruct))
+    field = receptive_field(network.apply, _filled(params), about, scale=scale)
     size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
     return Cost(name, about.year, scale, about.upsampler, size, multiply_adds(traced.jaxpr), field)
 

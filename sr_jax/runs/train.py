@@ -81,7 +81,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         # The images to train on and to evaluate on.
         held_out = open_evaluation_sets(config, cache)
         images = load_training_images(config, degradation, held_out, cache)
-        evaluator = make_evaluator(config, network.about, held_out)
+        evaluator = make_evaluator(config, network.about, degradation, held_out)
         tiled = TiledNetwork(network.apply, network.about, scale=config.scale)
         baseline, method = overall(evaluator.bicubic_rows), configs.title(config.model)
 
@@ -218,7 +218,7 @@ def print_what_runs(
     print(f"network     {configs.title(config.model)} x{config.scale}, {parameters:,} parameters")
     print(f"images      {len(sizes)} to train on ({pixels / 1e6:.1f} megapixels), {scored} to evaluate on")
     if not degradation.is_bicubic:
-        in_evaluation = "the same" if config.eval.degradation == "training" and not degradation.lr_files else "bicubic"
+        in_evaluation = "bicubic" if degradation.for_evaluation(config.eval.degradation).is_bicubic else "the same"
         print(f"degradation {degradation.title}; in evaluation {in_evaluation}")
     print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}")
 

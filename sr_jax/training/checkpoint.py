@@ -29,7 +29,7 @@ def _first_line(error: Exception) -> str:
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     """Name, with dots, -> shape of each leaf."""
     leaves, _ = jax.tree.flatten_with_path(tree)
-    return {".".join(str(getattr(key, "key", key)) for key in path): tuple(leaf.shape) for path, leaf in leaves}
+    return {jax.tree_util.keystr(path, simple=True, separator="."): tuple(leaf.shape) for path, leaf in leaves}
 
 
 def _check_shapes(stored: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> None:

@@ -130,4 +130,4 @@ def _tensor(path: Path, file: Any, name: str) -> np.ndarray:
 
 
 def _name(path: Any) -> str:
-    return ".".join(str(getattr(key, "key", key)) for key in path)
+    return jax.tree_util.keystr(path, simple=True, separator=".")
