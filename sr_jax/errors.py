@@ -12,6 +12,10 @@ class InputError(ValueError):
     status = 2
 
 
+class NotFiniteError(InputError):
+    """A network returned infinite or NaN values. A training run turns this into a TrainingError, because it diverged."""
+
+
 class TrainingError(RuntimeError):
     """A run cannot go on, although its input was right. The message says what is saved and where. Status 1."""
 
