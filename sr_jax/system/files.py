@@ -1,9 +1,45 @@
-"""Writes files whole or not at all, and makes values fit for JSON."""
+"""Writes files whole or not at all, and reads and writes JSON."""
 
+import json
 import math
 import os
 from pathlib import Path
 from typing import Any
+
+from sr_jax.errors import InputError
+
+JSON_TYPES = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "a truth value", type(None): "null"}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a file that holds one JSON object.
+
+    Raises:
+      InputError: naming the file, if it cannot be read or holds something else.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
+    return parse_json(data, str(path))
+
+
+def parse_json(data: bytes | str, name: str) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+      name: where the data come from, as the message names it.
+
+    Raises:
+      InputError: if the data are something else.
+    """
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:  # a wrong encoding is a ValueError, too
+        raise InputError(f"{name} is not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{name} holds {JSON_TYPES[type(content)]} where a JSON object belongs")
+    return content
 
 
 def replace_text(path: Path, text: str) -> None:
