@@ -12,9 +12,11 @@ from tyro.constructors import PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from sr_jax import config as configs
 from sr_jax.cli.parsing import parse, take
+from sr_jax.cli.values import check_values, shorten
 from sr_jax.errors import InputError
 
 NETWORK_KEY = "--config.model.name"
+WORKDIR_CONFIG = "config.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class ConfigOptions:
     """The options of a command that reads a config: its file, and `--config.KEY=VALUE` for each of its keys."""
 
     config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE", help_behavior_hint="")]
-    """Config file: a Python file such as configs/x2.py, or the config.json of a work directory.
+    """Config file: a Python file such as configs/x2.py, or a work directory, whose config is used.
     Without it, the defaults below are used."""
     config: configs.Config
 
@@ -37,19 +39,36 @@ def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, d
       InputError: if the config file is missing or wrong, a key is unknown, or a value is of the wrong type or out of range.
     """
     argv = sys.argv[1:] if argv is None else argv
-    file, _ = take(argv, "--config")
+    given, _ = take(argv, "--config")
     name, argv = take(argv, NETWORK_KEY)  # the network decides which keys there are
+    file = _find_file(given) if given else None
     base = configs.load(file) if file else configs.Config()
     if name is not None:
         base = dataclasses.replace(base, model=find_network(name, NETWORK_KEY, _default_networks() | configs.NETWORKS))
-    return parse(
+    options = parse(
         into,
         argv,
         prog=prog,
         description=f"{description} {NETWORK_KEY}=NAME chooses a network, and --help after it lists its keys.",
-        defaults={"config_file": Path(file) if file else None, "config": base},
+        defaults={"config_file": file, "config": base},
         registry=REGISTRY,
     )
+    return dataclasses.replace(options, config_file=file)
+
+
+def _find_file(given: str) -> Path:
+    """The config file that `--config` names. A work directory stands for its config.json.
+
+    Raises:
+      InputError: if it is another folder, or cannot be the name of a file.
+    """
+    check_values(["--config", given], {})
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        return path
+    if not (path / WORKDIR_CONFIG).is_file():
+        raise InputError(f"--config {path}: this folder holds no {WORKDIR_CONFIG}, so it is not a work directory; give a file")
+    return path / WORKDIR_CONFIG
 
 
 def find_network(name: str, flag: str, networks: dict[str, Any]) -> Any:
@@ -59,7 +78,7 @@ def find_network(name: str, flag: str, networks: dict[str, Any]) -> Any:
       InputError: if there is no such network; it names the flag and the nearest network.
     """
     if name not in networks:
-        raise InputError(f"{flag} {name}: {configs.no_such('network', name, list(configs.NETWORKS))}")
+        raise InputError(f"{flag}={shorten(name)}: {configs.no_such('network', shorten(name), list(configs.NETWORKS))}")
     return networks[name]
 
 

@@ -6,13 +6,15 @@ import difflib
 import functools
 import io
 import itertools
+import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import tyro
 
+from sr_jax.cli.values import check_values, shorten, types_of
 from sr_jax.config import find_key
 from sr_jax.errors import InputError
 
@@ -47,10 +49,14 @@ def parse(
       InputError: if an option is unknown or missing, or its value has the wrong type or is out of range.
     """
     argv = sys.argv[1:] if argv is None else argv
-    _check_flags(argv, into, defaults or {}, renamed or {})
+    groups = {name: value for name, value in (defaults or {}).items() if dataclasses.is_dataclass(value)}
+    _check_flags(argv, into, groups, renamed or {})
+    asks_for_help = bool({"-h", "--help"} & {*argv})
+    if not asks_for_help:
+        check_values(argv, types_of(into, groups, SHARED_FLAGS))
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(printed):
+        with contextlib.redirect_stderr(printed), contextlib.nullcontext() if asks_for_help else _wide_terminal():
             return tyro.cli(
                 functools.partial(into, **defaults or {}),
                 prog=prog,
@@ -63,7 +69,7 @@ def parse(
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise InputError(_in_one_line(printed.getvalue())) from None
+        raise InputError(_plain(_in_one_line(printed.getvalue()), groups)) from None
 
 
 def take(argv: Sequence[str], flag: str) -> tuple[str | None, list[str]]:
@@ -84,10 +90,23 @@ def take(argv: Sequence[str], flag: str) -> tuple[str | None, list[str]]:
     return value, rest
 
 
-def _check_flags(argv: Sequence[str], into: Any, defaults: Mapping[str, Any], renamed: Mapping[str, str]) -> None:
+@contextlib.contextmanager
+def _wide_terminal() -> Iterator[None]:
+    """tyro breaks lines, and words that are longer than a line, at the width of the terminal that COLUMNS gives."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "100000"
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
+def _check_flags(argv: Sequence[str], into: Any, values: Mapping[str, Any], renamed: Mapping[str, str]) -> None:
     """Answers an unknown flag with the nearest known one."""
     fields = [field.name for field in dataclasses.fields(into)]
-    groups = {name: _keys(defaults[name]) for name in fields if dataclasses.is_dataclass(defaults.get(name))}
+    groups = {name: _keys(value) for name, value in values.items()}
     options = ["help", *(SHARED_FLAGS.get(name, name) for name in fields if name not in groups)]
     known = {*options, *(f"{group}.{key}" for group, keys in groups.items() for key in keys)}
     flags = [word.partition("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")]
@@ -151,6 +170,27 @@ def _in_one_line(box: str) -> str:
     text = " ".join(row.strip() for row in message if _indent(row) < _indent(message[0]) + 8)
     text = text.removeprefix("Error parsing ")
     return text[:1].lower() + text[1:]
+
+
+def _plain(text: str, groups: Mapping[str, Any]) -> str:
+    """A message of tyro in this project's words: `--FLAG=VALUE: what would be right`."""
+    if match := re.fullmatch(r"invalid choice '(.*)' for argument '(--[\w.]+)'\. Expected one of \((.*?),?\)\.", text):
+        value, flag, choices = match.groups()
+        words = re.findall("'(.*?)'", choices)
+        return f"{flag}={shorten(value)}: give one of {', '.join(words)}"
+    if match := re.fullmatch(r"(\w+)((?:\.\w+)*): (.*)", text):  # a group of keys refused a value of one of its keys
+        name, inner, message = match.groups()
+        if name in groups:
+            keys = _keys(functools.reduce(getattr, inner.split(".")[1:], groups[name]))
+            begins_with_key = re.match(r"[\w.]+", message)
+            return f"--{text if not begins_with_key or begins_with_key[0] not in keys else f'{name}{inner}.{message}'}"
+    if match := re.fullmatch(r"unrecognized options: (\S+).*", text):
+        word = match[1]
+        is_config = "config" in groups and (word.endswith((".py", ".json")) or os.path.isdir(word))
+        return f"{shorten(word)}: " + (
+            f"did you mean --config {word}?" if is_config else "this is not an option; --help lists all"
+        )
+    return text
 
 
 def _is_rule(row: str) -> bool:

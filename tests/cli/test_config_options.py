@@ -54,6 +54,25 @@ def test_a_degradation_has_a_name_or_stands_in_the_file(tmp_path):
     assert parse("--config", str(path), "--config.data.degradation", "bicubic").config.data.degradation == "bicubic"
 
 
+def test_several_values_of_a_key_are_counted():
+    with pytest.raises(InputError, match=r"^--config.model.widths=1 2: give 4 whole numbers$"):
+        parse("--config.model.name=usrnet", "--config.model.widths", "1", "2")
+
+
+def test_a_work_directory_stands_for_its_config(tmp_path):
+    (tmp_path / "config.json").write_text(configs.to_json(Config(steps=700)))
+    arguments = parse("--config", str(tmp_path), "--config.keep=3")
+    assert arguments.config == Config(steps=700, keep=3)
+    assert arguments.config_file == tmp_path / "config.json"
+    with pytest.raises(InputError, match=r": did you mean --config /"):
+        parse(str(tmp_path))
+
+
+def test_another_folder_is_not_a_config(tmp_path):
+    with pytest.raises(InputError, match=r"^--config /\S+: this folder holds no config.json, so it is not a work directory"):
+        parse("--config", str(tmp_path))
+
+
 def test_without_a_file_the_defaults_hold():
     assert parse().config == Config()
 
@@ -67,26 +86,27 @@ def test_the_arguments_are_not_changed():
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--config.optim.lr=fast", "--config.optim.lr: could not convert string to float: 'fast'"),
-        ("--config.steps=1.5", "--config.steps: invalid literal for int() with base 10: '1.5'"),
-        ("--config.optim.lr=-1", "config.optim: lr=-1.0: input should be greater than 0"),
-        (
-            "--config.parallel=pmpa",
-            "invalid choice 'pmpa' for argument '--config.parallel'. Expected one of ('pmap', 'shard_map').",
-        ),
+        ("--config.optim.lr=fast", "--config.optim.lr=fast: give a number"),
+        ("--config.optim.clip_norm=abc", "--config.optim.clip_norm=abc: give a number, or None"),
+        ("--config.steps=1.5", "--config.steps=1.5: give a whole number"),
+        ("--config.steps", "--config.steps: give a value"),
+        ("--config.optim.lr=-1", "--config.optim.lr=-1.0: input should be greater than 0"),
+        ("--config.optim.b1=nan", "--config.optim.b1=nan: input should be less than 1"),
+        ("--config.parallel=pmpa", "--config.parallel=pmpa: give one of pmap, shard_map"),
         (
             "--config.data.degradation=clasical",
-            "invalid choice 'clasical' for argument '--config.data.degradation'. "
-            "Expected one of ('bicubic', 'classical', 'real-esrgan').",
+            "--config.data.degradation=clasical: give one of bicubic, classical, real-esrgan",
         ),
-        ("--config.data.patch=7", "config: data.patch=7 is not a multiple of scale=2; use 6 or 8"),
+        ("--config.data.patch=7", "--config.data.patch=7 is not a multiple of scale=2; use 6 or 8"),
         ("--config", "--config: give a value"),
         ("--config.model.name", "--config.model.name: give a value"),
         ("--workdri=x", "--workdri: no such option; did you mean --workdir?"),
         ("--lr", "--lr: no such option; did you mean --config.optim.lr?"),
         ("--batch-size=4", "--batch_size: no such option; did you mean --config.data.batch?"),
         ("--xyzzy", "--xyzzy: no such option; --help lists all options"),
-        ("more", "unrecognized options: more"),
+        ("more", "more: this is not an option; --help lists all"),
+        ("configs/x2.py", "configs/x2.py: did you mean --config configs/x2.py?"),
+        ("runs/x2/config.json", "runs/x2/config.json: did you mean --config runs/x2/config.json?"),
     ],
 )
 def test_a_mistake_is_one_line(argument, message):
@@ -171,7 +191,7 @@ def test_one_wrong_item_is_not_a_missing_one():
 
 
 def test_an_unknown_network_names_the_nearest():
-    with pytest.raises(InputError, match=r"--config.model.name EDSR: there is no network 'EDSR'; did you mean 'edsr'\?"):
+    with pytest.raises(InputError, match=r"--config.model.name=EDSR: there is no network 'EDSR'; did you mean 'edsr'\?"):
         parse("--config.model.name=EDSR")
     with pytest.raises(InputError, match=r"there is no network 'edsr-basline'; did you mean 'edsr-baseline'\?"):
         parse("--config.model.name=edsr-basline")
