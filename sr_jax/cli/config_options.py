@@ -42,7 +42,7 @@ def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, d
     given, _ = take(argv, "--config")
     name, argv = take(argv, NETWORK_KEY)  # the network decides which keys there are
     file = _find_file(given) if given else None
-    base = configs.load(file) if file else configs.Config()
+    base = _load(file) if file else configs.Config()
     if name is not None:
         base = dataclasses.replace(base, model=find_network(name, NETWORK_KEY, _default_networks() | configs.NETWORKS))
     options = parse(
@@ -69,6 +69,13 @@ def _find_file(given: str) -> Path:
     if not (path / WORKDIR_CONFIG).is_file():
         raise InputError(f"--config {path}: this folder holds no {WORKDIR_CONFIG}, so it is not a work directory; give a file")
     return path / WORKDIR_CONFIG
+
+
+def _load(file: Path) -> configs.Config:
+    try:
+        return configs.load(file)
+    except InputError as error:
+        raise InputError(f"--config {error}") from error
 
 
 def find_network(name: str, flag: str, networks: dict[str, Any]) -> Any:
