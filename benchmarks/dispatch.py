@@ -37,7 +37,7 @@ from sr_jax.training.step import Constants, make_dispatch
 def make_variant(config: Config, cache: Path, *, unroll: bool, dispatches: int) -> Callable[[], float]:
     """Returns a function that trains for some dispatches, including the input pipeline, and returns images/s."""
     network, degradation = make_network(config), degradations.of_training(config)
-    optimizer = make_optimizer(config)
+    optimizer = make_optimizer(config, network.params)
     step = make_train_step(config, network, degradation, optimizer)
     images = load_training_images(config, degradation, open_evaluation_sets(config, cache), cache)
     sampler = make_sampler(config, images)

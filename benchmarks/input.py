@@ -104,7 +104,8 @@ def our_pipelines(images: pipelines.Images, config: Config) -> dict[str, Iterato
 
 def training_steps(config: Config, batch: Any) -> Iterator[Any]:
     """Yields endless training steps on one batch."""
-    network, optimizer = make_network(config), make_optimizer(config)
+    network = make_network(config)
+    optimizer = make_optimizer(config, network.params)
     step = make_train_step(config, network, of_training(config), optimizer)
     dispatch = Spread(
         make_dispatch(step, lambda _, item: item, unroll=True),

@@ -14,6 +14,7 @@ import tyro
 from sr_jax import STARTED
 from sr_jax.cli.config_options import ConfigOptions, parse_with_config
 from sr_jax.cli.options import CacheDir
+from sr_jax.config import workdir
 from sr_jax.errors import exit_status
 from sr_jax.system.places import cache_folder
 
@@ -50,9 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(argv: Sequence[str] | None) -> None:
     arguments = parse_with_config(Arguments, argv, prog="python -m sr_jax.train", description=SUMMARY)
-    from sr_jax.runs import train  # slow to import, so --help and wrong options are answered first
+    directory = arguments.directory
+    workdir.check(directory, arguments.config)
+    if workdir.is_finished(directory, arguments.config):
+        print((directory / workdir.RESULTS).read_text())
+        print(f"{directory} holds this finished run, so nothing was computed. A larger --config.steps extends it.")
+        return
+    from sr_jax.runs import train  # slow to import, so --help, wrong options and finished runs are answered first
 
-    train.train(arguments.config, arguments.directory, cache=cache_folder(arguments.cache_dir), began=STARTED)
+    train.train(arguments.config, directory, cache=cache_folder(arguments.cache_dir), began=STARTED)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "data": {"ops", "system", "errors"},
     "evaluation": {"data", "models", "metrics", "ops", "system", "errors"},
     "training": {"data", "ops", "system", "errors"},
-    "config": {"errors"},
+    "config": {"system", "errors"},
     "weights": {"config", "models", "layers", "ops", "system", "errors"},
     "assembly": {*PARTS, "config", "weights"},
     "runs": {*PARTS, "config", "weights", "assembly"},

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sr_jax import config as configs
-from sr_jax.assembly import workdir
 from sr_jax.assembly.network import Network, abstract_network
-from sr_jax.config import Config
+from sr_jax.config import Config, workdir
 from sr_jax.errors import InputError
 from sr_jax.training.checkpoint import Checkpoints
 from sr_jax.weights import card as cards
@@ -67,7 +66,7 @@ def _from_work_directory(path: Path, place: str, which: Which, parameters: Param
         raise InputError(f"{place}: holds no {workdir.CONFIG}, so it is not the work directory of a training run")
     config = configs.load(path / workdir.CONFIG)
     network = abstract_network(config)
-    with Checkpoints(path / "checkpoints", keep=config.keep, read_only=True) as checkpoints:
+    with Checkpoints(path / workdir.CHECKPOINTS, keep=config.keep, read_only=True) as checkpoints:
         step = checkpoints.latest() if which == "latest" else checkpoints.best()
         if step is None:
             raise InputError(f"{place}: has no {which} checkpoint; train it further")

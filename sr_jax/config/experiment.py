@@ -6,11 +6,15 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from sr_jax.config.degradations import PRESETS, Bicubic, Degradation, SecondOrder, Subsample, check_moved_blur
 from sr_jax.config.groups import Fraction, Names, group
+from sr_jax.config.losses import Loss
 from sr_jax.config.networks import FSRCNNConfig, NetworkConfig
 
 TrainingSet = Literal[
     "photographs", "folder", "T91", "General-100", "BSDS200", "91", "291", "91+General-100", "DIV2K", "Flickr2K", "DF2K"
 ]
+
+WARMUP_STEPS = 100
+"""Steps of the warm-up where none are given, unless the run is short."""
 
 
 @group
@@ -64,12 +68,20 @@ class OptimConfig:
     """Peak learning rate."""
     last_lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1.0
     """Factor on the learning rate of the network's last layer."""
-    warmup_steps: NonNegativeInt = 100
-    """Steps over which the learning rate rises from 0 to its peak."""
+    init_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Factor on the learning rate of the parameters that are taken from `init`. 0: they are not trained."""
+    frozen: Names = ()
+    """Layers or parameters that are not trained, as patterns of their names, such as `mapping.*`. By default all are trained."""
+    warmup_steps: NonNegativeInt | None = None
+    """Steps over which the learning rate rises from 0 to its peak. By default 100, but at most a tenth of all steps."""
     schedule: Literal["cosine", "drops"] = "cosine"
     """How the learning rate falls. `cosine`: along half a cosine. `drops`: by the factor `drop_to` every `drop_every` steps."""
     final_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
     """Learning rate at the last step of the cosine schedule."""
+    on_extend: Literal["stretch", "restart"] = "stretch"
+    """What the schedule does where a larger `steps` extends a run.
+    `stretch`: it goes on as if it had been planned for all steps.
+    `restart`: it begins again, with its warm-up, and spans the added steps."""
     drop_every: PositiveInt = 100_000
     """Steps between two drops of the learning rate."""
     drop_to: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -119,8 +131,13 @@ class Config:
     """Seed of the initialisation and of the sampling plan."""
     model: NetworkConfig = FSRCNNConfig()
     """Network and its sizes."""
-    loss: Literal["l1", "mse", "charbonnier"] = "l1"
-    """Mean absolute error, mean squared error, or LapSRN's smooth absolute error, on values in [0, 1]."""
+    init: Annotated[str, Field(min_length=1)] | None = None
+    """Work directory or weights file of the network that training starts from. It may have another scale.
+    Parameters that fit by name and shape are taken, and the others are initialised. By default all are initialised."""
+    loss: Loss = "l1"
+    """`l1`: mean absolute error. `mse`: mean squared error. `charbonnier`: LapSRN's smooth absolute error. `ssim`: 1 - SSIM.
+    `fft`: mean absolute difference of the spectra. A weighted sum is written `1.0 l1 0.1 fft`.
+    A config file can also use a function of your own (docs/extending.md)."""
     compute: Literal["float32", "bfloat16"] = "float32"
     """Type in which the network computes in training. Parameters, loss and evaluation are always float32."""
     parallel: Literal["pmap", "shard_map"] = "shard_map"
@@ -137,6 +154,12 @@ class Config:
     """Steps between checkpoints."""
     keep: PositiveInt = 2
     """Number of latest checkpoints to keep, in addition to the best one."""
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of the warm-up, also if they are not given."""
+        given = self.optim.warmup_steps
+        return min(WARMUP_STEPS, self.steps // 10) if given is None else given
 
     @property
     def stages(self) -> tuple[Any, ...]:
@@ -169,10 +192,14 @@ class Config:
             )
         if self.optim.schedule == "cosine" and self.optim.final_lr > self.optim.lr:
             raise ValueError(f"optim.final_lr={self.optim.final_lr} must not be above optim.lr={self.optim.lr}")
-        if self.optim.warmup_steps >= self.steps:
+        if self.warmup_steps >= self.steps:
             raise ValueError(
-                f"optim.warmup_steps={self.optim.warmup_steps} must be below steps={self.steps}, "
+                f"optim.warmup_steps={self.warmup_steps} must be below steps={self.steps}, "
                 "or the learning rate never reaches its peak"
+            )
+        if self.optim.init_lr != 1 and not self.init:
+            raise ValueError(
+                f"optim.init_lr={self.optim.init_lr:g} is for parameters that are taken from `init`; give init, too"
             )
         intervals = {
             "steps": self.steps,

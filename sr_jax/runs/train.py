@@ -9,18 +9,19 @@ import numpy as np
 
 from sr_jax import config as configs
 from sr_jax.assembly import degradation as degradations
-from sr_jax.assembly import workdir
 from sr_jax.assembly.degradation import Degradation
 from sr_jax.assembly.evaluator import make_evaluator, open_evaluation_sets
+from sr_jax.assembly.initial import Start, make_start, record
 from sr_jax.assembly.network import make_network
 from sr_jax.assembly.optimizer import make_learning_rate, make_optimizer
 from sr_jax.assembly.pipeline import make_pipeline, make_sampler, rows_of_this_process
 from sr_jax.assembly.step import make_train_step
 from sr_jax.assembly.training_images import load_training_images
-from sr_jax.config import Config
+from sr_jax.config import Config, workdir
+from sr_jax.config.experiment import WARMUP_STEPS
 from sr_jax.data import pipelines
 from sr_jax.data.plan import Sampler
-from sr_jax.errors import Interrupted
+from sr_jax.errors import Interrupted, NotFiniteError, TrainingError
 from sr_jax.evaluation import report
 from sr_jax.evaluation.evaluator import Evaluator, Sample
 from sr_jax.evaluation.protocol import PROTOCOLS
@@ -28,7 +29,7 @@ from sr_jax.evaluation.rows import Row, overall
 from sr_jax.evaluation.sheets import write_sheets
 from sr_jax.evaluation.tiles import TiledNetwork
 from sr_jax.system import provenance
-from sr_jax.system.compilation import use_compilation_cache
+from sr_jax.system.compilation import CompileClock, use_compilation_cache
 from sr_jax.training import state as states
 from sr_jax.training.checkpoint import METRIC, Checkpoints
 from sr_jax.training.curve import training_curve
@@ -50,7 +51,7 @@ CONTENTS = {
     "metrics.jsonl": "all metrics of the run; tensorboard/ has them too",
     "weights.safetensors": "the network; weights.json is its card",
     "checkpoints/": "the latest states and the best one (Orbax)",
-    "config.json": "every key of the config",
+    "config.json": "every key of the config; changes.jsonl notes those that changed between runs",
 }
 
 
@@ -67,15 +68,23 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
 
     Raises:
       InputError: if something that the config names cannot be used.
-      TrainingError: if the loss becomes infinite or NaN.
+      TrainingError: if the loss becomes infinite or NaN, or the network returns such values in an evaluation.
       Interrupted: after SIGTERM or SIGINT. The state is saved by then.
     """
     began = time.monotonic() if began is None else began
     use_compilation_cache(cache)
-    with workdir.claim(directory, config):
-        # The training step of one device.
+    with (
+        workdir.claim(directory, config) as changes,
+        Checkpoints(directory / workdir.CHECKPOINTS, keep=config.keep) as checkpoints,
+        CompileClock() as clock,
+    ):
+        # The training step of one device, and the parameters that it begins with.
+        start = checkpoints.latest() or 0
+        schedule_start = workdir.schedule_start(directory, config, changes, start)
         network, degradation = make_network(config), degradations.of_training(config)
-        optimizer, learning_rate = make_optimizer(config), make_learning_rate(config)
+        initial = make_start(config, network, directory, step=start)
+        optimizer = make_optimizer(config, network.params, start=schedule_start, taken=initial.taken)
+        learning_rate = make_learning_rate(config, start=schedule_start)
         train_step = make_train_step(config, network, degradation, optimizer)
 
         # The images to train on and to evaluate on.
@@ -96,101 +105,107 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
             devices=jax.devices(),
         )
         constants = dispatch.replicate(Constants(images=pipeline.images))
-        workdir.register(directory, config, images=len(images.names), digest=images.digest)
+        workdir.register(directory, config, step=start, images=len(images.names), digest=images.digest, changes=changes)
+        record(initial, directory)
         print_what_runs(config, degradation, states.count(network.params), images.sizes, evaluator)
+        print_where_it_begins(directory, config, start, changes, initial, rate=float(np.asarray(learning_rate(start))))
 
-        with Checkpoints(directory / "checkpoints", keep=config.keep) as checkpoints:
-            state = dispatch.replicate(states.create(network.params, optimizer))
-            start = checkpoints.latest() or 0
-            if start:
-                state = checkpoints.restore(state)
-            print_where_it_begins(directory, start, config.steps)
+        state = dispatch.replicate(states.create(initial.params, optimizer))
+        if start:
+            state = checkpoints.restore(state)
 
-            def explain(step: int) -> str:
-                checkpoints.drop_from(step)  # the bad step was computed from such a state
-                return describe_batch(step, sampler, images.names, safe=checkpoints.latest())
+        def explain(step: int) -> str:
+            checkpoints.drop_from(step)  # the bad step was computed from such a state
+            return f"{advice(checkpoints.latest())}. The batch: {describe_batch(step, sampler, images.names)}"
 
-            items = pipelines.dispatches(
-                sampler,
-                lambda plan: dispatch.put(pipeline.on_host(plan)),
-                start=start,
-                stop=config.steps,
-                steps_per_dispatch=config.steps_per_dispatch,
-                rows=rows_of_this_process(config.data.batch),
-                threads=config.data.threads,
-                prefetch=config.data.prefetch,
-            )
-            metrics, meter = Metrics(explain), Meter(config.data.batch)
-            rows: list[Row] = []
-            samples: list[Sample] = []
-            with (
-                StopSignals() as stop,
-                Log(directory, step=start) as log,
-                Progress(total=config.steps, done=start) as progress,
-            ):
-                for first in range(start, config.steps, config.steps_per_dispatch):
-                    with meter.waiting(busy=metrics.pending):
-                        item = next(items)
-                    state, step_metrics = dispatch(state, constants, item)
-                    metrics.add(first, step_metrics)
-                    if first == start:
-                        metrics.settle()
-                        progress.say(f"first step {time.monotonic() - began:.1f} s after the start")
-                        meter.start()
-                    else:
-                        meter.count(config.steps_per_dispatch)
-                    step = first + config.steps_per_dispatch
-                    progress.advance(step)
+        items = pipelines.dispatches(
+            sampler,
+            lambda plan: dispatch.put(pipeline.on_host(plan)),
+            start=start,
+            stop=config.steps,
+            steps_per_dispatch=config.steps_per_dispatch,
+            rows=rows_of_this_process(config.data.batch),
+            threads=config.data.threads,
+            prefetch=config.data.prefetch,
+        )
+        metrics, meter = Metrics(explain), Meter(config.data.batch)
+        rows: list[Row] = []
+        samples: list[Sample] = []
+        with (
+            StopSignals() as stop,
+            Log(directory, step=start) as log,
+            Progress(total=config.steps, done=start) as progress,
+        ):
+            for first in range(start, config.steps, config.steps_per_dispatch):
+                with meter.waiting(busy=metrics.pending):
+                    item = next(items)
+                state, step_metrics = dispatch(state, constants, item)
+                metrics.add(first, step_metrics)
+                if first == start:
+                    metrics.settle()
+                    progress.say(f"first step {time.monotonic() - began:.1f} s after the start; {clock}")
+                    meter.start()
+                else:
+                    meter.count(config.steps_per_dispatch)
+                step = first + config.steps_per_dispatch
+                progress.advance(step)
 
-                    is_last = step == config.steps
-                    must_stop = None if is_last else stop.received
-                    must_report = is_last or step % config.log_every == 0
-                    must_evaluate = is_last or (step % config.eval.every == 0 and not must_stop)
-                    must_save = must_evaluate or must_stop or step % config.checkpoint_every == 0
+                is_last = step == config.steps
+                must_stop = None if is_last else stop.received
+                must_report = is_last or step % config.log_every == 0
+                must_evaluate = is_last or (step % config.eval.every == 0 and not must_stop)
+                must_save = must_evaluate or must_stop or step % config.checkpoint_every == 0
 
-                    if must_report:
-                        metrics.settle()
-                        means = {**metrics.take(), "lr": float(np.asarray(learning_rate(step)))}
-                        speed = meter.read()
-                        log.scalars(step, means | speed)
-                        progress.report(means, speed)
+                if must_report:
+                    metrics.settle()
+                    means = {**metrics.take(), "lr": float(np.asarray(learning_rate(step - 1)))}
+                    speed = meter.read()
+                    log.scalars(step, means | speed)
+                    progress.report(means, speed)
 
-                    if must_save:
-                        metrics.settle()
-                        with meter.paused():
-                            scores = None
-                            if must_evaluate:
-                                rows, samples = evaluate(evaluator, tiled, state, method)
-                                scores = {METRIC: overall(rows), "gain": overall(rows) - baseline}
-                                log.scalars(step, scores)
-                                progress.say(
-                                    f"step {step}: Y-PSNR {scores[METRIC]:.2f} dB ({scores['gain']:+.2f} over bicubic)"
-                                )
-                            checkpoints.save(state, scores)
-                            if must_evaluate:
-                                write_samples(samples, directory, log, step=step, method=method)
+                if must_save:
+                    metrics.settle()
+                    with meter.paused():
+                        scores = None
+                        if must_evaluate:
+                            rows, samples = evaluate(evaluator, tiled, state, method, safe=checkpoints.latest())
+                            scores = {METRIC: overall(rows), "gain": overall(rows) - baseline}
+                            log.scalars(step, scores)
+                            progress.say(f"step {step}: Y-PSNR {scores[METRIC]:.2f} dB ({scores['gain']:+.2f} over bicubic)")
+                        checkpoints.save(state, scores)
+                        if must_evaluate:
+                            write_samples(samples, directory, log, step=step, method=method)
 
-                    if must_stop:
-                        checkpoints.wait()
-                        message = (
-                            f"stopped by {must_stop.name} at step {step}; all is saved, and the same command resumes the run"
-                        )
-                        raise Interrupted(message, must_stop)
+                if must_stop:
+                    checkpoints.wait()
+                    message = f"stopped by {must_stop.name} at step {step}; all is saved, and the same command resumes the run"
+                    raise Interrupted(message, must_stop)
 
-                if start == config.steps:  # nothing was left to train
-                    rows, samples = evaluate(evaluator, tiled, state, method)
-                    write_samples(samples, directory, log, step=start, method=method)
+            if start == config.steps:  # nothing was left to train
+                rows, samples = evaluate(evaluator, tiled, state, method, safe=checkpoints.latest())
+                write_samples(samples, directory, log, step=start, method=method)
 
         card = Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
         weights.write(directory / "weights.safetensors", state.ema, card)
         print_results(config, directory, evaluator.bicubic_rows, rows, meter)
         training_curve(log.history(), directory / "curve.png", bicubic=baseline, method=method)
+        workdir.finish(directory, config)
         return [*evaluator.bicubic_rows, *rows]
 
 
-def evaluate(evaluator: Evaluator, tiled: TiledNetwork, state: states.State, method: str) -> tuple[list[Row], list[Sample]]:
-    """Scores the moving average of a state."""
-    return evaluator(tiled, state.ema, method=method, weights=f"step {int(state.step)}, ema")
+def evaluate(
+    evaluator: Evaluator, tiled: TiledNetwork, state: states.State, method: str, *, safe: int | None
+) -> tuple[list[Row], list[Sample]]:
+    """Scores the moving average of a state.
+
+    Raises:
+      TrainingError: if the network returns values that are not finite.
+    """
+    step = int(state.step)
+    try:
+        return evaluator(tiled, state.ema, method=method, weights=f"step {step}, ema")
+    except NotFiniteError as error:
+        raise TrainingError(f"after step {step}, the evaluation failed ({error}); {advice(safe)}") from error
 
 
 def write_samples(samples: Sequence[Sample], directory: Path, log: Log, *, step: int, method: str) -> None:
@@ -199,12 +214,16 @@ def write_samples(samples: Sequence[Sample], directory: Path, log: Log, *, step:
         log.picture(step, name, sheet)
 
 
-def describe_batch(step: int, sampler: Sampler, names: list[str], *, safe: int | None) -> str:
-    """Returns, for an error message, what a step trained on and where the run can resume."""
-    plan = sampler.plan(step)
-    patches = [f"{names[i]} at row {y}, column {x}" for i, y, x in zip(*plan[:3], strict=True)]
+def advice(safe: int | None) -> str:
+    """Returns, for an error message, where a run that diverged can resume."""
     checkpoint = "there is no good checkpoint" if safe is None else f"the last good checkpoint is that of step {safe}"
-    return f"{checkpoint}. A lower optim.lr, in another --workdir, often helps. The batch: {'; '.join(patches)}"
+    return f"{checkpoint}. A lower optim.lr, in another --workdir, often helps"
+
+
+def describe_batch(step: int, sampler: Sampler, names: list[str]) -> str:
+    """Returns, for an error message, what a step trained on."""
+    plan = sampler.plan(step)
+    return "; ".join(f"{names[i]} at row {y}, column {x}" for i, y, x in zip(*plan[:3], strict=True))
 
 
 def print_what_runs(
@@ -220,19 +239,34 @@ def print_what_runs(
     if not degradation.is_bicubic:
         in_evaluation = "bicubic" if degradation.for_evaluation(config.eval.degradation).is_bicubic else "the same"
         print(f"degradation {degradation.title}; in evaluation {in_evaluation}")
-    print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}")
+    is_short = config.optim.warmup_steps is None and config.warmup_steps < WARMUP_STEPS
+    warmup = f", after a warm-up shortened to {config.warmup_steps}" if is_short else ""
+    print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}{warmup}")
 
 
-def print_where_it_begins(directory: Path, step: int, steps: int) -> None:
-    """Prints whether the run begins, resumes, or has already finished."""
-    if step == steps:
-        print(f"finished    {directory} holds all {steps:,} steps already; evaluating", flush=True)
+def print_where_it_begins(
+    directory: Path, config: Config, step: int, changes: workdir.Changes, initial: Start, rate: float
+) -> None:
+    """Prints whether the run begins, resumes, is extended, or has already finished, and what changed since the last run."""
+    if step == config.steps:
+        print(f"finished    {directory} holds all {step:,} steps already; evaluating", flush=True)
+    elif "steps" in changes:
+        before, now = changes["steps"]
+        schedule = "stretched" if config.optim.on_extend == "stretch" else "restarted"
+        print(f"extending   {directory} from {before:,} to {now:,} steps, at step {step:,}")
+        print(f"            the schedule is {schedule} (optim.on_extend), so the learning rate of the next step is {rate:.3g}")
     elif step:
         print(f"resuming    {directory} at step {step:,}")
     else:
         print(f"writing to  {directory}")
-    if step < steps:
-        print("compiling   the training step, unless the cache holds it", flush=True)
+    for key, (before, now) in changes.items():
+        if key != "steps":
+            print(f"changed     {key} from {before} to {now}")
+    if initial.origin and not step:
+        rest = f"; initialised: {', '.join(initial.fresh)}" if initial.fresh else ""
+        print(f"parameters  {len(initial.taken)} of {len(initial.taken + initial.fresh)} arrays from {initial.origin}{rest}")
+    if step < config.steps:
+        print("compiling   the training step, or reading it from the cache", flush=True)
 
 
 def print_results(config: Config, directory: Path, bicubic: list[Row], rows: list[Row], meter: Meter) -> None:

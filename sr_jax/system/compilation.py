@@ -30,14 +30,22 @@ class CompileClock:
     """
 
     def __init__(self) -> None:
-        self.seconds, self.programs = 0.0, 0
+        self.seconds, self.programs, self.cached = 0.0, 0, 0
+
+    def __str__(self) -> str:
+        return f"{self.programs} programs took {self.seconds:.1f} s, {self.cached} of them came from the cache"
 
     def __enter__(self) -> "CompileClock":
         jax.monitoring.register_event_duration_secs_listener(self._listen)
+        jax.monitoring.register_event_listener(self._count)
         return self
 
     def __exit__(self, *error: object) -> None:
         jax.monitoring.unregister_event_duration_listener(self._listen)
+        jax.monitoring.unregister_event_listener(self._count)
+
+    def _count(self, event: str, **_: Any) -> None:
+        self.cached += event == "/jax/compilation_cache/cache_hits"
 
     def _listen(self, event: str, duration_secs: float, **_: Any) -> None:
         is_compilation = event == "/jax/core/compile/backend_compile_duration"

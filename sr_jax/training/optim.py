@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from sr_jax.training import state as states
+
 
 def cosine(*, lr: float, warmup_steps: int, final_lr: float, steps: int) -> optax.Schedule:
     """Returns a learning rate that rises linearly to `lr`, and then falls along half a cosine to `final_lr` at `steps`."""
@@ -21,6 +23,11 @@ def drops(*, lr: float, warmup_steps: int, every: int, factor: float) -> optax.S
     return lambda step: jnp.where(jnp.less(step, warmup_steps), warmup(step), decay(step))
 
 
+def begin_at(start: int, schedule: optax.Schedule) -> optax.Schedule:
+    """Returns a schedule that begins at the step `start`."""
+    return lambda step: schedule(jnp.maximum(step - start, 0))
+
+
 def make(
     learning_rate: optax.Schedule,
     *,
@@ -30,8 +37,7 @@ def make(
     weight_decay: float,
     clip_norm: float | None,
     clip_value: float | None,
-    last: str,
-    last_lr: float,
+    factors: dict[str, float],
 ) -> optax.GradientTransformation:
     """Returns Adam (Kingma & Ba 2015), or SGD with momentum, for parameters in a nested dict.
 
@@ -42,15 +48,14 @@ def make(
       weight_decay: the share of each kernel that is added to its gradient.
       clip_norm: the largest global norm of a gradient; None for no limit.
       clip_value: every number of a gradient is clipped to this value divided by the learning rate; None for no limit.
-      last: the attribute of the last layer, with dots.
-      last_lr: the learning rate of the last layer, relative to that of the other layers.
+      factors: the name of a parameter, with dots -> the factor on its learning rate, where that is not 1.
     """
     parts = [
         *([optax.clip_by_global_norm(clip_norm)] if clip_norm else []),
         *([_clip_steps(learning_rate, clip_value)] if clip_value else []),
         *([optax.add_decayed_weights(weight_decay, _is_kernel)] if weight_decay else []),
         optax.scale_by_adam(b1, b2) if method == "adam" else optax.trace(b1),
-        *([_scale_layer(last, last_lr)] if last_lr != 1 else []),
+        *([_scale(factors)] if factors else []),
         optax.scale_by_learning_rate(learning_rate),
     ]
     return optax.chain(*parts)
@@ -72,14 +77,13 @@ def _clip_steps(learning_rate: optax.Schedule, largest: float) -> optax.Gradient
     return optax.GradientTransformation(init, update)
 
 
-def _scale_layer(name: str, factor: float) -> optax.GradientTransformation:
-    """Multiplies the updates of one layer by a factor."""
-    layer = name.split(".")
+def _scale(factors: dict[str, float]) -> optax.GradientTransformation:
+    """Multiplies the updates of some parameters by factors of their own."""
 
     def scale(updates: Any, params: Any = None) -> Any:
         del params
         return jax.tree.map_with_path(
-            lambda path, u: factor * u if [str(key.key) for key in path[: len(layer)]] == layer else u, updates
+            lambda path, u: factors[name] * u if (name := states.parameter_name(path)) in factors else u, updates
         )
 
     return optax.stateless(scale)

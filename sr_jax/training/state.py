@@ -28,6 +28,16 @@ def create(params: Any, optimizer: optax.GradientTransformation) -> State:
     return State(jnp.zeros((), jnp.int32), params, jax.tree.map(jnp.copy, params), optimizer.init(params))
 
 
+def parameter_name(path: Any) -> str:
+    """Returns the name of a parameter, with dots, from its path in a tree."""
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def by_name(params: Any) -> dict[str, Any]:
+    """Returns the parameters by their names, with dots."""
+    return {parameter_name(path): leaf for path, leaf in jax.tree.leaves_with_path(params)}
+
+
 def count(params: Any) -> int:
     """Returns the number of parameters."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))

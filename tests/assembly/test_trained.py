@@ -34,7 +34,8 @@ def test_the_best_checkpoint_need_not_be_the_latest(run, tmp_path):
     shutil.copy(run / "config.json", tmp_path)
     with Checkpoints(run / "checkpoints", keep=2, read_only=True) as theirs:
         config = trained.load(str(run), which="latest", parameters="ema").config
-        like = state.create(make_network(config).params, make_optimizer(config))
+        params = make_network(config).params
+        like = state.create(params, make_optimizer(config, params))
         states = {step: theirs.restore(like, step) for step in (3, 6)}
     with Checkpoints(tmp_path / "checkpoints", keep=2) as ours:
         for step, score in ((3, 33.0), (6, 32.0)):

@@ -22,7 +22,7 @@ from tests.config.writing import write
         ("config = Config(data=DataConfig(name='folder', dir=3))", r"dir=3: input should be a valid tuple"),
         ("config = Config(data=DataConfig(name='T19'))", r"name='T19': input should be 'photographs', 'folder', 'T91'"),
         ("config = Config(data=DataConfig(leaks='yes'))", r"leaks='yes': input should be 'refuse' or 'allow'"),
-        ("config = Config(steps=50)", r"optim\.warmup_steps=100 must be below steps=50"),
+        ("config = Config(steps=50, optim=OptimConfig(warmup_steps=100))", r"optim\.warmup_steps=100 must be below steps=50"),
         ("config = Config(steps_per_dispatch=30)", "steps=1000 is not a multiple of steps_per_dispatch=30"),
         ("config = Config(seed=2**32)", "seed=4294967296: input should be less than 4294967296"),
         ("config = Config(optim=OptimConfig(lr=float('inf')))", "lr=inf: input should be a finite number"),

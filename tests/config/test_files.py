@@ -32,8 +32,8 @@ def test_json_with_an_unknown_key(tmp_path):
 
 def test_differences_name_the_keys():
     ours = Config(data=DataConfig(batch=8), optim=OptimConfig(lr=0.1))
-    assert configs.differences(ours, Config()) == ["data.batch: 8, 16", "optim.lr: 0.1, 0.001"]
-    assert configs.differences(ours, ours) == []
+    assert configs.differences(ours, Config()) == {"data.batch": (8, 16), "optim.lr": (0.1, 0.001)}
+    assert configs.differences(ours, ours) == {}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_config_of_an_earlier_work_directory_loads_equal():
                 configs.Jpeg(quality=(30, 95)),
             ),
         ),
-        optim=OptimConfig(method="sgd", clip_value=0.1),
+        optim=OptimConfig(method="sgd", clip_value=0.1, warmup_steps=100),
         eval=EvalConfig(sets=("Set5", "/c"), degradation="bicubic"),
     )
     assert config.data.root is None

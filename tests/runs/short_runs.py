@@ -50,7 +50,8 @@ def make_config(pictures: Path, **changes) -> Config:
 
 
 def final_state(directory: Path, config: Config) -> state.State:
-    params, optimizer = make_network(config).params, make_optimizer(config)
+    params = make_network(config).params
+    optimizer = make_optimizer(config, params)
     with Checkpoints(directory / "checkpoints", keep=10) as checkpoints:
         assert checkpoints.latest() == config.steps
         return checkpoints.restore(state.create(params, optimizer))

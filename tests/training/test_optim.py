@@ -32,8 +32,7 @@ PLAIN = {
     "weight_decay": 0.0,
     "clip_norm": None,
     "clip_value": None,
-    "last": "end",
-    "last_lr": 1.0,
+    "factors": {},
 }
 
 
@@ -69,9 +68,9 @@ def test_adam_is_optax_s():
     assert steps(gradients, method="adam", b1=0.8, b2=0.9) == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_the_last_layer_learns_slower():
-    assert steps([[1.0, 1.0, 1.0, 1.0]], last_lr=0.1) == pytest.approx([-0.1, -0.1, -0.1, -0.01], abs=1e-6)
-    inner = steps([[1.0, 1.0, 1.0, 1.0]], last="start.bias", last_lr=0.1)
+def test_a_layer_learns_slower():
+    assert steps([[1.0, 1.0, 1.0, 1.0]], factors={"end.kernel": 0.1}) == pytest.approx([-0.1, -0.1, -0.1, -0.01], abs=1e-6)
+    inner = steps([[1.0, 1.0, 1.0, 1.0]], factors={"start.bias": 0.1})
     assert inner == pytest.approx([-0.1, -0.1, -0.01, -0.1], abs=1e-6)
 
 

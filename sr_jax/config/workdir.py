@@ -1,0 +1,202 @@
+"""The work directory. It belongs to one config, and to one live run at a time.
+
+Some keys may change from one run in it to the next. `changes.jsonl` notes each of these changes.
+"""
+
+import contextlib
+import dataclasses
+import fnmatch
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from sr_jax.config.experiment import Config
+from sr_jax.config.files import differences, from_json, to_json
+from sr_jax.errors import InputError, listing, option
+from sr_jax.system.files import parse_json, read_json, replace_text
+
+CONFIG = "config.json"
+DATA = "data.json"
+CHANGES = "changes.jsonl"
+FINISHED = "finished.json"
+RESULTS = "results.md"
+CHECKPOINTS = "checkpoints"
+
+WITHOUT_EFFECT = (
+    "log_every",
+    "checkpoint_every",
+    "keep",
+    "data.pipeline",
+    "data.threads",
+    "data.prefetch",
+    # These say where the images lie and what to do with bad ones. The fingerprint of the images says whether they are the same.
+    "data.dir",
+    "data.root",
+    "data.leaks",
+    "data.bad_images",
+)
+"""Keys that change neither the trained network nor its results."""
+
+MAY_CHANGE = (*WITHOUT_EFFECT, "eval.*", "steps", "optim.on_extend")
+"""Keys that may change from one run in a work directory to the next. `steps` may only grow."""
+
+Changes = dict[str, tuple[Any, Any]]
+"""Keys with their values before and now."""
+
+
+@contextlib.contextmanager
+def claim(directory: Path, config: Config) -> Iterator[Changes]:
+    """Creates a work directory or enters it again, and holds its lock. It belongs to no config before `register` is called.
+
+    Returns:
+      the keys that have changed since the last run in it.
+
+    Raises:
+      InputError: if it cannot be written, is in use by another run, or belongs to a different config.
+    """
+    lock = filelock.FileLock(directory / ".lock")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise InputError(f"--workdir {directory} is in use by another run; wait for it or take another directory") from None
+    except OSError as error:
+        raise InputError(f"--workdir {directory} cannot be written ({error.strerror}); take another directory") from None
+    try:
+        yield check(directory, config)
+    finally:
+        lock.release()
+
+
+def check(directory: Path, config: Config) -> Changes:
+    """Compares a config with that of a work directory.
+
+    Returns:
+      the keys that have changed; nothing if the directory is new.
+
+    Raises:
+      InputError: if it belongs to a different config.
+    """
+    if not (directory / CONFIG).exists():
+        if any((directory / CHECKPOINTS).glob("[0-9]*")):
+            raise InputError(f"--workdir {directory} holds checkpoints but no {CONFIG}; take another directory")
+        return {}
+    changes = _changes(_read_config(directory), config)
+    fixed = {key: values for key, values in changes.items() if not _matches(key, MAY_CHANGE)}
+    if fixed:
+        lines = listing(f"{key}: {now}, {before}" for key, (before, now) in fixed.items())
+        raise InputError(
+            f"--workdir {directory} belongs to a different config; take another directory, or give the values of its "
+            f"config (key: value given, value there):{lines}"
+        )
+    if "steps" in changes and config.steps < changes["steps"][0]:
+        raise InputError(
+            f"--workdir {directory} holds a run of {changes['steps'][0]} steps; steps={config.steps} would shorten it, "
+            "but a run can only be extended"
+        )
+    return changes
+
+
+def register(directory: Path, config: Config, *, step: int, images: int, digest: str, changes: Changes) -> None:
+    """Writes the config, its changes, and the fingerprint of the training images into a work directory.
+
+    Call this when everything has been checked: a run that cannot begin leaves the directory free for another config.
+
+    Args:
+      step: the step from which the run goes on.
+      images: the number of training images.
+      digest: their fingerprint.
+      changes: what `claim` returned.
+
+    Raises:
+      InputError: if the directory has another fingerprint, so that its run could not go on exactly.
+    """
+    path, record = directory / DATA, {"images": images, "sha256": digest}
+    if path.exists():
+        with option(f"--workdir {directory}"):
+            before = read_json(path)
+        if before != record:
+            raise InputError(
+                f"the training images have changed since the run in --workdir {directory} began, from "
+                f"{json.dumps(before)} to {json.dumps(record)}; restore them or take another directory"
+            )
+    replace_text(path, json.dumps(record) + "\n")
+    if changes:
+        line = {"step": step, "schedule_start": schedule_start(directory, config, changes, step), "changes": changes}
+        earlier = _read_changes(directory)
+        replace_text(directory / CHANGES, "".join(f"{json.dumps(row)}\n" for row in [*earlier, line]))
+    replace_text(directory / CONFIG, to_json(config))
+
+
+def schedule_start(directory: Path, config: Config, changes: Changes, step: int) -> int:
+    """Returns the step at which the schedule of the learning rate begins: 0, or where an extension restarted it.
+
+    Args:
+      changes: what `claim` returned.
+      step: the step from which the run goes on.
+
+    Raises:
+      InputError: if `changes.jsonl` cannot be read.
+    """
+    if "steps" in changes and config.optim.on_extend == "restart":
+        return step
+    earlier = _read_changes(directory)
+    return earlier[-1]["schedule_start"] if earlier else 0
+
+
+def finish(directory: Path, config: Config) -> None:
+    """Notes that the results of a config are written."""
+    replace_text(directory / FINISHED, to_json(config))
+
+
+def is_finished(directory: Path, config: Config) -> bool:
+    """Returns whether a work directory holds the results of a config, so that there is nothing to do."""
+    if not (directory / RESULTS).is_file() or not (directory / CHECKPOINTS / str(config.steps)).is_dir():
+        return False
+    try:
+        finished = from_json((directory / FINISHED).read_text())
+    except (InputError, OSError, ValueError):
+        return False
+    return all(_matches(key, WITHOUT_EFFECT) for key in _changes(finished, config))
+
+
+def evaluation(config: Config) -> str:
+    """Returns how a config scores. Scores of checkpoints can be compared only if this is equal."""
+    keys = config.eval
+    return f"{' '.join(keys.sets)}; protocol {keys.protocol}; degradation {keys.degradation}"
+
+
+def _read_config(directory: Path) -> Config:
+    try:
+        return from_json((directory / CONFIG).read_text())
+    except (InputError, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--workdir {directory}: {CONFIG} cannot be read ({error}); take another directory") from None
+
+
+def _read_changes(directory: Path) -> list[dict[str, Any]]:
+    path = directory / CHANGES
+    if not path.exists():
+        return []
+    rows = [parse_json(line, f"--workdir {directory}: a line of {CHANGES}") for line in path.read_bytes().splitlines()]
+    for row in rows:
+        if not isinstance(row.get("schedule_start"), int):
+            raise InputError(f"--workdir {directory}: a line of {CHANGES} has no schedule_start; restore the file")
+    return rows
+
+
+def _changes(before: Config, now: Config) -> Changes:
+    """The keys in which two configs differ. A warm-up that is given is the same as an equal one that is not."""
+    if before.warmup_steps == now.warmup_steps:
+        before = _with_warmup(before, now.optim.warmup_steps)
+    return differences(before, now)
+
+
+def _with_warmup(config: Config, steps: int | None) -> Config:
+    return dataclasses.replace(config, optim=dataclasses.replace(config.optim, warmup_steps=steps))
+
+
+def _matches(key: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)
