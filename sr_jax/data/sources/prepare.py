@@ -19,6 +19,7 @@ import grain
 import tensorflow_datasets as tfds
 from filelock import FileLock
 
+from sr_jax.data import images
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import folders
 from sr_jax.data.sources.download import check_space
@@ -68,7 +69,8 @@ class ImageSet:
     title: str
     names: tuple[str, ...]
     fingerprint: str
-    """sha256 of what identifies the files: names, sizes, modification times, why some cannot be read, source, split."""
+    """sha256 of what identifies the pixels: names, sizes and modification times of the files, why some cannot be read, source,
+    split, and the version of the decoder."""
     citation: str
     licence: str
     read: Callable[[], Iterator[Image | Bad]] = dataclasses.field(repr=False, compare=False)
@@ -210,7 +212,7 @@ def _note(place: Path, fingerprint: str) -> str:
 
 def _fingerprint(source: str, good: dict[str, Path], bad: dict[str, str]) -> str:
     """The sha256 behind `ImageSet.fingerprint`. Reasons are part of it, because they too may change."""
-    digest = hashlib.sha256(f"{source}\n".encode())
+    digest = hashlib.sha256(f"{images.VERSION} {source}\n".encode())
     for name, reason in bad.items():
         digest.update(f"{folders.printable(name)}\0{reason}\n".encode())
     for name, path in good.items():

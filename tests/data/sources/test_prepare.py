@@ -234,6 +234,12 @@ def test_a_file_too_large_to_be_an_image(folder, cache):
         load(folder[0], cache)
 
 
+def test_another_decoder_reads_nothing_from_caches(folder, tmp_path, monkeypatch):
+    first = sources.open_folder([folder[0]], cache=tmp_path / "cache").fingerprint
+    monkeypatch.setattr(prepare.images, "VERSION", prepare.images.VERSION + 1)
+    assert sources.open_folder([folder[0]], cache=tmp_path / "cache").fingerprint != first
+
+
 def test_different_sets_have_different_fingerprints(folder, tmp_path):
     directory, _ = folder
 
