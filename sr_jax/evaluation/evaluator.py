@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, NotFiniteError
 from sr_jax.evaluation.protocol import Picture, Protocol, Task, untold
-from sr_jax.evaluation.rows import Row, Stamp, mean_rows, score
+from sr_jax.evaluation.rows import Row, Stamp, counts, mean_rows, score
 from sr_jax.evaluation.tiles import TiledNetwork
 
 BICUBIC = "bicubic"
@@ -39,6 +39,9 @@ class Evaluator:
       tasks: images of one scale, prepared by `protocol`.
       stamp: what each row says about its origin, except `weights`.
       on_scored: is called after each scored image.
+
+    Raises:
+      InputError: if bicubic interpolation reproduces every image exactly, so that no image counts in a mean.
     """
 
     def __init__(self, protocol: Protocol, tasks: Sequence[Task], *, stamp: Stamp, on_scored: Callable[[], None] | None = None):
@@ -50,6 +53,9 @@ class Evaluator:
         self._shown = [index for members in by_set.values() for index in members[:MAX_SAMPLES]]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             rows, self._baselines = self._collect({i: pool.submit(self._bicubic, i) for i in range(len(tasks))})
+        rows = [row._replace(counted=int(counts(row))) for row in rows]
+        if rows and not any(row.counted for row in rows):
+            raise InputError("bicubic interpolation reproduces every image exactly, so no PSNR is finite; give other images")
         self.bicubic_rows = rows + mean_rows(rows)
 
     def __call__(self, network: TiledNetwork, params: Any, *, method: str, weights: str) -> tuple[list[Row], list[Sample]]:
@@ -60,7 +66,8 @@ class Evaluator:
           weights: the origin of the parameters, as in `Stamp`.
 
         Raises:
-          InputError: if the network must be told the degradation and a task does not say it, or its output is not finite.
+          InputError: if the network must be told the degradation and a task does not say it.
+          NotFiniteError: if its output is not finite.
         """
         about = network.about
         if about.is_told and any(task.known is None for task in self._tasks):
@@ -72,6 +79,7 @@ class Evaluator:
             for index, sr in network(params, images, known=known):
                 scored[index] = pool.submit(self._network, index, sr, method, weights)
             rows, pictures = self._collect(scored)
+        rows = [row._replace(counted=theirs.counted) for row, theirs in zip(rows, self.bicubic_rows, strict=False)]
         samples = []
         for index in self._shown:
             task, psnrs = self._tasks[index], (self.bicubic_rows[index].psnr_y, rows[index].psnr_y)
@@ -85,7 +93,7 @@ class Evaluator:
     def _network(self, index: int, sr: np.ndarray, method: str, weights: str) -> tuple[Row, np.ndarray | None]:
         task = self._tasks[index]
         if not np.isfinite(sr).all():
-            raise InputError(
+            raise NotFiniteError(
                 f"{method}: SR of {task.image} ({task.set}) has values that are not finite; the weights are broken"
             )
         return self._score(index, self._protocol.picture(task, sr.astype(np.float64)), method, weights)

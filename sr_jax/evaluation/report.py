@@ -4,17 +4,32 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from tabulate import tabulate
 
-from sr_jax.evaluation.rows import MEAN, Row
+from sr_jax.evaluation.rows import CEILING, FIGURES, MEAN, Row, capped
 from sr_jax.system.files import replace_text, without_infinities
 
 CONFIDENCE = 0.95
+SIDE_BY_SIDE = 2
+"""Up to so many methods, the table of images also has gains and SSIM."""
+
+
+class Method(NamedTuple):
+    """One method of a report: a network, or several runs that differ only in their seeds."""
+
+    name: str
+    runs: Sequence[Sequence[Row]]
+    """The rows of each run."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the only run, or the means over the runs, under the name of the method."""
+        return [_over_runs(rows)._replace(method=self.name) for rows in zip(*self.runs, strict=True)]
 
 
 class Paired(NamedTuple):
@@ -35,44 +50,71 @@ class Paired(NamedTuple):
 
 
 def table(methods: Sequence[Sequence[Row]]) -> str:
-    """Y-PSNR and SSIM of several methods side by side, with the gains over the first method, as Markdown."""
-    first, *others = methods
+    """The images of several methods side by side, and notes about those that do not count like the others, as Markdown."""
+    return "\n\n".join([image_table(methods), *notes(methods)])
+
+
+def image_table(methods: Sequence[Sequence[Row]]) -> str:
+    """Y-PSNR of each image by several methods side by side, as Markdown.
+
+    Two methods also have their gain, which is the second minus the first, and their SSIM.
+    """
+    names, with_gain = [rows[0].method for rows in methods], len(methods) <= SIDE_BY_SIDE
     lines = []
-    for index, row in enumerate(first):
-        ours = [rows[index] for rows in others]
-        assert all((o.set, o.image) == (row.set, row.image) for o in ours)
-        psnrs = [value for o in ours for value in (o.psnr_y, o.psnr_y - row.psnr_y)]
-        image = f"**{MEAN}**" if row.image == MEAN else row.image
-        lines.append((row.set, image, row.psnr_y, *psnrs, row.ssim_y, *(o.ssim_y for o in ours)))
-    names = [rows[0].method for rows in methods]
-    gains = [text for name in names[1:] for text in (f"{name} [dB]", "gain [dB]")]
-    header = ["set", "image", f"{names[0]} [dB]", *gains, *(f"{name} SSIM" for name in names)]
-    formats = ("", "", ".2f", *(".2f", "+.2f") * len(others), *(".4f",) * len(names))
-    return tabulate(lines, header, tablefmt="github", floatfmt=formats)
+    for row, *others in zip(*methods, strict=True):
+        assert all((o.set, o.image) == (row.set, row.image) for o in others)
+        line = [row.set, _image(row, methods[0]), f"{row.psnr_y:.2f}"]
+        for other in others:
+            line += [f"{other.psnr_y:.2f}", *([f"{_difference(row, other):+.2f}"] if with_gain else [])]
+        lines.append([*line, *(f"{o.ssim_y:.4f}" for o in (row, *others) if with_gain)])
+    header = ["set", "image", *names]
+    if with_gain:
+        gains = [text for name in names[1:] for text in (f"{name} [dB]", "gain [dB]")]
+        header = ["set", "image", f"{names[0]} [dB]", *gains, *(f"{name} SSIM" for name in names)]
+    return _markdown(lines, header, text=(0, 1))
 
 
-def means(methods: Sequence[Sequence[Row]]) -> str:
-    """PSNR and SSIM on Y and RGB of each method, means over each set, as Markdown."""
-    rows = [row for rows in methods for row in rows if row.image == MEAN]
-    order = list(dict.fromkeys(row.set for row in rows))
-    rows.sort(key=lambda row: order.index(row.set))
-    lines = [(r.set, r.method, r.psnr_y, r.ssim_y, r.psnr_rgb, r.ssim_rgb) for r in rows]
-    header = ["set", "method", "Y-PSNR [dB]", "Y-SSIM", "RGB-PSNR [dB]", "RGB-SSIM"]
-    return tabulate(lines, header, tablefmt="github", floatfmt=("", "", ".2f", ".4f", ".2f", ".4f"))
+def notes(methods: Iterable[Sequence[Row]]) -> list[str]:
+    """One line for the images that the means leave out, and one for those whose PSNR counts as `CEILING`."""
+    rows = [row for rows in methods for row in rows if row.image != MEAN]
+    left_out = dict.fromkeys(f"{row.image} ({row.set})" for row in rows if not row.counted)
+    high = [
+        f"{row.method} on {row.image} ({row.set})" for row in rows if row.counted and max(row.psnr_y, row.psnr_rgb) > CEILING
+    ]
+    lines = []
+    if left_out:
+        why = "because bicubic interpolation reproduces HR exactly there, so that its PSNR is infinite"
+        lines.append(f"All means leave out {', '.join(map(_text, left_out))}, {why}.")
+    if high:
+        why = f"The means count a PSNR above {CEILING:g} dB, which is infinite where SR equals HR, as {CEILING:g} dB"
+        lines.append(f"{why}: {', '.join(map(_text, high))}.")
+    return lines
+
+
+def means(methods: Sequence[Method]) -> str:
+    """PSNR and SSIM on Y and RGB, means over each set, one column for each method, as Markdown.
+
+    A method with several runs has the mean over them and their standard deviation (with n - 1).
+    """
+    names = {"psnr_y": "Y-PSNR [dB]", "ssim_y": "Y-SSIM", "psnr_rgb": "RGB-PSNR [dB]", "ssim_rgb": "RGB-SSIM"}
+    columns = [[[row for row in rows if row.image == MEAN] for rows in method.runs] for method in methods]
+    lines = []
+    for index, row in enumerate(columns[0][0]):
+        for key in FIGURES:
+            digits = 2 if "psnr" in key else 4
+            values = [[getattr(rows[index], key) for rows in runs] for runs in columns]
+            lines.append([row.set, names[key], *(_with_spread(of_runs, digits) for of_runs in values)])
+    header = [f"{method.name} (n={len(method.runs)})" if len(method.runs) > 1 else method.name for method in methods]
+    return _markdown(lines, ["set", "mean", *header], text=(0, 1))
 
 
 def compare(reference: Sequence[Row], other: Sequence[Row]) -> Paired:
-    """Compares `other` minus `reference`, paired by image.
-
-    Images that one of them reproduces exactly have an infinite PSNR and are left out.
-    """
+    """Compares `other` minus `reference`, paired by image, over the images that the means count, and as they count them."""
     from scipy import stats  # slow to import
 
     both = [(theirs, ours) for theirs, ours in zip(reference, other, strict=True) if theirs.image != MEAN]
     assert all((theirs.set, theirs.image) == (ours.set, ours.image) for theirs, ours in both)
-    pairs = np.array([(theirs.psnr_y, ours.psnr_y) for theirs, ours in both]).reshape(-1, 2)
-    pairs = pairs[np.isfinite(pairs).all(1)]
-    differences = pairs[:, 1] - pairs[:, 0]
+    differences = np.array([capped(ours.psnr_y) - capped(theirs.psnr_y) for theirs, ours in both if theirs.counted])
     n, mean = len(differences), float(differences.mean()) if len(differences) else math.nan
     low = high = p = math.nan
     if n > 1:
@@ -97,9 +139,10 @@ def comparisons(methods: Sequence[Sequence[Row]]) -> str:
             interval = "" if math.isnan(paired.low) else f"{paired.low:+.3f} to {paired.high:+.3f}"
             p = "" if math.isnan(paired.p) else f"{paired.p:.2g}"
             better = f"{paired.better} of {paired.n}"
-            lines.append((f"{rows[0].method} - {first[0].method}", name, paired.mean, interval, p, better))
+            mean = "" if math.isnan(paired.mean) else f"{paired.mean:+.3f}"
+            lines.append((f"{rows[0].method} - {first[0].method}", name, mean, interval, p, better))
     header = ["Y-PSNR difference", "set", "mean [dB]", "95 % interval [dB]", "Wilcoxon p", "images better"]
-    return tabulate(lines, header, tablefmt="github", floatfmt=("", "", "+.3f", "", "", ""), disable_numparse=[3, 4, 5])
+    return _markdown(lines, header, text=(0, 1, 3, 4, 5))
 
 
 def write(directory: Path, rows: Sequence[Row], markdown: str) -> None:
@@ -116,8 +159,50 @@ def to_json(rows: Sequence[Row]) -> str:
 
 def to_csv(rows: Sequence[Row]) -> str:
     """The rows as CSV, under a line with the names of their fields."""
+    return "".join(f"{_csv_line(values)}\n" for values in (Row._fields, *rows))
+
+
+def _csv_line(values: Sequence[Any]) -> str:
+    """One record. It is quoted as if it ended with CR LF, because a CR within a name must be quoted, too."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Row._fields)
-    writer.writerows(rows)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(values)
+    return text.getvalue().removesuffix("\r\n").encode(errors="backslashreplace").decode()
+
+
+def _markdown(lines: Sequence[Sequence[str]], header: Sequence[str], *, text: Sequence[int]) -> str:
+    """A table of strings. The columns whose indices are in `text` are aligned left, and the others right."""
+    cells = [[_text(cell) for cell in line] for line in lines]
+    align = ["left" if column in text else "right" for column in range(len(header))]
+    return tabulate(cells, [_text(name) for name in header], tablefmt="github", disable_numparse=True, colalign=align)
+
+
+def _text(name: str) -> str:
+    """A name that neither ends a cell nor a row. Characters that cannot be printed are written as escapes, such as `\\n`."""
+    printed = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return printed.replace("|", "\\|")
+
+
+def _image(row: Row, rows: Sequence[Row]) -> str:
+    """The name of an image. A mean says over how many images it is, unless it is over all of its set."""
+    if row.image != MEAN:
+        return row.image
+    images = [other for other in rows if other.set == row.set and other.image != MEAN]
+    return f"**{MEAN}**" if row.counted == len(images) else f"**{MEAN} of {row.counted}**"
+
+
+def _difference(reference: Row, other: Row) -> float:
+    """The gain in Y-PSNR [dB], which is 0 if both are infinite."""
+    return 0.0 if other.psnr_y == reference.psnr_y else other.psnr_y - reference.psnr_y
+
+
+def _with_spread(values: Sequence[float], digits: int) -> str:
+    mean = f"{np.mean(values):.{digits}f}"
+    return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
+
+
+def _over_runs(rows: Sequence[Row]) -> Row:
+    if len(rows) == 1:
+        return rows[0]
+    first = rows[0]
+    assert all((row.set, row.image, row.counted) == (first.set, first.image, first.counted) for row in rows)
+    return first._replace(**{key: float(np.mean([capped(getattr(row, key)) for row in rows])) for key in FIGURES})

@@ -1,18 +1,21 @@
+import math
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from sr_jax.data.images import Image
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, NotFiniteError
 from sr_jax.evaluation.evaluator import Evaluator
 from sr_jax.evaluation.protocol import PROTOCOLS
-from sr_jax.evaluation.rows import Stamp
+from sr_jax.evaluation.rows import Stamp, overall
 from sr_jax.evaluation.tiles import TiledNetwork
 from sr_jax.models.about import About
 from sr_jax.ops.resize import bicubic_upsample
 
 STAMP = Stamp("papers", "computed", "float32", "", "abc")
-ABOUT = About("Net", "", 2000, "", 1, (2,), "")
+RGB_UINT8 = PROTOCOLS["rgb-uint8"]
+ABOUT = About(name="Net", paper="", year=2000, upsampler="", channels=1, scales=(2,), last="")
 
 
 def bicubic(params, y):
@@ -90,7 +93,7 @@ def test_a_network_gets_the_channels_that_it_reads(rng):
 
 def test_a_network_that_gives_nan_is_named(network, tasks):
     evaluator = Evaluator(PROTOCOLS["papers"], tasks, stamp=STAMP)
-    with pytest.raises(InputError, match=r"net: SR of \w+ \((one|two)\) has values that are not finite"):
+    with pytest.raises(NotFiniteError, match=r"net: SR of \w+ \((one|two)\) has values that are not finite"):
         evaluator(network, jnp.float32(np.nan), method="net", weights="")
 
 
@@ -113,3 +116,39 @@ def test_a_network_is_told_what_is_known_of_each_task(tasks):
         InputError, match="net must be told the blur kernel and the noise of each image, which LR files do not say"
     ):
         evaluator(network, jnp.float32(1), method="net", weights="")
+
+
+@pytest.fixture
+def hardly_scorable(rng):
+    """One image of noise, a ramp, which bicubic reproduces, and one spot on a flat ground, which repeated pixels reproduce."""
+    noise, spot = rng.integers(0, 256, (40, 36, 3), dtype=np.uint8), np.full((40, 36, 3), 90, np.uint8)
+    spot[20:22, 20:22] = 120
+    ramp = np.broadcast_to(np.arange(0, 160, 4, dtype=np.uint8)[:, None, None], (40, 36, 3))
+    images = {"noise": (noise, None), "ramp": (ramp, None), "spot": (spot, spot[::2, ::2])}
+    return [RGB_UINT8.task(Image(name, hr), set="s", scale=2, lr=lr) for name, (hr, lr) in images.items()]
+
+
+def test_an_image_that_bicubic_reproduces_counts_in_no_mean(network, hardly_scorable):
+    """Neither for a network that scores less there, so that all methods have their means over the same images."""
+    evaluator = Evaluator(RGB_UINT8, hardly_scorable, stamp=STAMP)
+    assert [row.psnr_y == math.inf for row in evaluator.bicubic_rows] == [False, True, False, False]
+    assert [row.counted for row in evaluator.bicubic_rows] == [1, 0, 1, 2]
+    rows, _ = evaluator(network, jnp.float32(0.99), method="net", weights="")
+    assert math.isfinite(rows[1].psnr_y)
+    assert [row.counted for row in rows] == [1, 0, 1, 2]
+    assert overall(rows) == rows[-1].psnr_y == pytest.approx((rows[0].psnr_y + rows[2].psnr_y) / 2)
+    assert math.isfinite(overall(evaluator.bicubic_rows))
+    with pytest.raises(InputError, match="bicubic interpolation reproduces every image exactly"):
+        Evaluator(RGB_UINT8, hardly_scorable[1:2], stamp=STAMP)
+
+
+def test_a_network_that_reproduces_an_image_has_a_finite_mean(hardly_scorable):
+    def repeat(params, lr):
+        return params * jnp.repeat(jnp.repeat(lr, 2, 1), 2, 2)
+
+    evaluator = Evaluator(RGB_UINT8, hardly_scorable[2:], stamp=STAMP)
+    network = TiledNetwork(repeat, ABOUT._replace(channels=3), scale=2)
+    rows, _ = evaluator(network, jnp.float32(1), method="net", weights="")
+    assert (rows[0].psnr_y, rows[0].psnr_rgb) == (math.inf, math.inf)
+    assert (rows[1].psnr_y, rows[1].counted, overall(rows)) == (100, 1, 100)
+    assert overall(evaluator.bicubic_rows) < 100

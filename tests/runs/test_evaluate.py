@@ -138,7 +138,7 @@ def test_an_image_that_is_too_small_is_named_and_the_others_scored(call, sets, t
     save(data / "Set5/HR", "dot.png", np.zeros((9, 9, 3), np.uint8))
     status, out, err = call("--model", "bicubic", "--scale", "2", "--sets", "Set5", data=data)
     assert (status, "2.png" in out) == (1, True)
-    assert "Set5: dot.png: 9x9 is too small to be scored at x2; it needs 15x15" in err
+    assert "Set5: dot.png: 9x9 is too small to be scored at x2; it needs 16x16" in err
 
 
 FILES = ("--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr_source", "files")
