@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from sr_jax.config.groups import Kind, group
+from sr_jax.config.groups import Kind, Name, group
 
 
 def _check_order(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -142,7 +142,7 @@ class KernelFile:
     """Convolves with one of the kernels of a file. Tap (size - 1) / 2 lies on the kept pixel."""
 
     name: Literal["kernel-file"] = "kernel-file"
-    path: str
+    path: Name
     """A .npy, .npz, .mat or .png file."""
 
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt
 
 from sr_jax.config.degradations import PRESETS, Bicubic, Degradation, SecondOrder, Subsample, check_moved_blur
-from sr_jax.config.groups import Fraction, Names, group
+from sr_jax.config.groups import Count, Fraction, Name, Names, NotNegative, Positive, group
 from sr_jax.config.losses import Loss
 from sr_jax.config.networks import FSRCNNConfig, NetworkConfig
 
@@ -30,7 +30,7 @@ class DataConfig:
     """Uses only images whose names match one of these patterns, such as `holiday/*`; `*` matches `/` too. By default all."""
     exclude: Names = ()
     """Leaves out images whose names match one of these patterns."""
-    root: str | None = None
+    root: Name | None = None
     """Folder that holds the named sets, such as `T91/` or `Set5/HR/`.
     By default the folder that the environment variable SR_JAX_DATA names, or else `datasets` in the cache folder."""
     leaks: Literal["refuse", "allow"] = "refuse"
@@ -38,9 +38,9 @@ class DataConfig:
     `refuse` names them and stops; `allow` names them and goes on."""
     bad_images: Literal["refuse", "skip"] = "refuse"
     """What to do with images that cannot be used. `refuse` names them and stops; `skip` names them and goes on without them."""
-    batch: PositiveInt = 16
+    batch: Annotated[Count, Field(le=2**20)] = 16
     """Patches in one step, on all devices together."""
-    patch: PositiveInt = 48
+    patch: Annotated[Count, Field(le=2**14)] = 48
     """Height and width of an HR patch [HR pixels]; a multiple of the scale."""
     lr_source: Literal["degrade", "files"] = "degrade"
     """Where LR patches come from. `degrade`: they are made of the HR patches in the compiled step.
@@ -52,9 +52,9 @@ class DataConfig:
     pipeline: Literal["resident", "host"] = "resident"
     """Where patches are cut. `resident`: in the compiled step, from images that live in device memory.
     `host`: on the host, by Grain. Both give the same bytes."""
-    threads: PositiveInt = 1
+    threads: Annotated[Count, Field(le=256)] = 1
     """Host threads that prepare batches. One thread is enough for any training step, and more are not faster."""
-    prefetch: PositiveInt = 8
+    prefetch: Annotated[Count, Field(le=1000)] = 8
     """Compiled calls (see `steps_per_dispatch`) whose batches are prepared and sent to the devices ahead of time."""
 
 
@@ -64,11 +64,11 @@ class OptimConfig:
 
     method: Literal["adam", "sgd"] = "adam"
     """Adam, or stochastic gradient descent with momentum."""
-    lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1e-3
+    lr: Positive = 1e-3
     """Peak learning rate."""
-    last_lr: Annotated[PositiveFloat, Field(allow_inf_nan=False)] = 1.0
+    last_lr: Positive = 1.0
     """Factor on the learning rate of the network's last layer."""
-    init_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    init_lr: NotNegative = 1.0
     """Factor on the learning rate of the parameters that are taken from `init`. 0: they are not trained."""
     frozen: Names = ()
     """Layers or parameters that are not trained, as patterns of their names, such as `mapping.*`. By default all are trained."""
@@ -76,13 +76,13 @@ class OptimConfig:
     """Steps over which the learning rate rises from 0 to its peak. By default 100, but at most a tenth of all steps."""
     schedule: Literal["cosine", "drops"] = "cosine"
     """How the learning rate falls. `cosine`: along half a cosine. `drops`: by the factor `drop_to` every `drop_every` steps."""
-    final_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
+    final_lr: NotNegative = 1e-5
     """Learning rate at the last step of the cosine schedule."""
     on_extend: Literal["stretch", "restart"] = "stretch"
     """What the schedule does where a larger `steps` extends a run.
     `stretch`: it goes on as if it had been planned for all steps.
     `restart`: it begins again, with its warm-up, and spans the added steps."""
-    drop_every: PositiveInt = 100_000
+    drop_every: Count = 100_000
     """Steps between two drops of the learning rate."""
     drop_to: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Factor by which the learning rate is multiplied at a drop."""
@@ -90,11 +90,11 @@ class OptimConfig:
     """Decay of Adam's first moment, or the momentum of SGD."""
     b2: Fraction = 0.999
     """Decay of Adam's second moment."""
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    weight_decay: NotNegative = 0.0
     """L2 penalty: this share of each kernel is added to its gradient. Biases and PReLU slopes have no penalty."""
-    clip_norm: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
+    clip_norm: Positive | None = None
     """Largest norm of the gradient of all parameters together. A gradient with a larger norm is scaled down to it."""
-    clip_value: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
+    clip_value: Positive | None = None
     """Only with method=sgd: largest step of a parameter.
     Each number of a gradient is clipped to this value divided by the learning rate (VDSR, section 3.2)."""
     ema_decay: Fraction = 0.999
@@ -108,7 +108,7 @@ class EvalConfig:
     sets: Annotated[Names, Field(min_length=1)] = ("photographs",)
     """Sets to evaluate on: `photographs` (three photographs that are never trained on), folders of HR images, or named sets
     below `data.root` (Set5, Set14, B100, Urban100, Manga109, and DIV2K for its validation images)."""
-    every: PositiveInt = 1000
+    every: Count = 1000
     """Steps between evaluations."""
     protocol: Literal["published", "papers", "rgb-uint8"] = "published"
     """How to score (docs/evaluation.md). `papers`: Y in floating point, as in the published tables up to LapSRN.
@@ -123,15 +123,15 @@ class EvalConfig:
 class Config:
     """One experiment."""
 
-    scale: PositiveInt = 2
+    scale: Annotated[Count, Field(le=64)] = 2
     """Super-resolution factor."""
-    steps: PositiveInt = 1000
+    steps: Count = 1000
     """Training steps."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the initialisation and of the sampling plan."""
     model: NetworkConfig = FSRCNNConfig()
     """Network and its sizes."""
-    init: Annotated[str, Field(min_length=1)] | None = None
+    init: Name | None = None
     """Work directory or weights file of the network that training starts from. It may have another scale.
     Parameters that fit by name and shape are taken, and the others are initialised. By default all are initialised."""
     loss: Loss = "l1"
@@ -142,17 +142,17 @@ class Config:
     """Type in which the network computes in training. Parameters, loss and evaluation are always float32."""
     parallel: Literal["pmap", "shard_map"] = "shard_map"
     """How a step is spread over the devices. Both ways give the same numbers."""
-    steps_per_dispatch: PositiveInt = 1
+    steps_per_dispatch: Count = 1
     """Steps in one compiled call. Several steps save overhead where a step is short, as on a GPU.
     On a CPU they save little, and more than 8 are slow."""
     data: DataConfig = DataConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()
-    log_every: PositiveInt = 100
+    log_every: Count = 100
     """Steps between reports."""
-    checkpoint_every: PositiveInt = 1000
+    checkpoint_every: Count = 1000
     """Steps between checkpoints."""
-    keep: PositiveInt = 2
+    keep: Count = 2
     """Number of latest checkpoints to keep, in addition to the best one."""
 
     @property

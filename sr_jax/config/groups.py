@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import types
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, dataclass_transform, get_args, get_origin
 
@@ -38,12 +39,23 @@ def _as_tuple(value: Any) -> Any:
 def _check_name(value: str) -> str:
     if not value:
         raise ValueError("an empty name")
+    if not value.isprintable():
+        raise ValueError("it has a line break or another character that cannot be printed")
+    if any(len(os.fsencode(part)) > MOST_BYTES for part in value.split("/")):
+        raise ValueError(f"it is too long; the names of files have at most {MOST_BYTES} bytes")
     return value
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(gt=0, lt=2**31)]
+"""Steps and other things that compiled programs count in 32 bits."""
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+
+MOST_BYTES = 255
+"""File systems take no longer names."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))

@@ -7,10 +7,18 @@ wrong keys are answered quickly.
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field
 
 from sr_jax.config.degradations import odd
+from sr_jax.config.groups import NotNegative
 from sr_jax.config.network_registry import NETWORK_GROUPS, NETWORKS, network, publish, tagged_union, title
+
+Width = Annotated[int, Field(gt=0, le=2**14)]
+"""Channels of a layer."""
+Depth = Annotated[int, Field(gt=0, le=1000)]
+"""Layers, or blocks of layers."""
+Taps = Annotated[int, Field(gt=0, le=101)]
+"""Height and width of a kernel."""
 
 
 @network
@@ -19,15 +27,15 @@ class SRCNNConfig:
 
     name: Literal["srcnn"] = "srcnn"
     """Which network; the other keys of this group belong to it."""
-    n1: PositiveInt = 64
+    n1: Width = 64
     """Filters of the first layer."""
-    n2: PositiveInt = 32
+    n2: Width = 32
     """Filters of the second layer."""
-    f1: PositiveInt = 9
+    f1: Taps = 9
     """Kernel size of the first layer."""
-    f2: PositiveInt = 1
+    f2: Taps = 1
     """Kernel size of the second layer."""
-    f3: PositiveInt = 5
+    f3: Taps = 5
     """Kernel size of the third layer."""
 
 
@@ -40,11 +48,11 @@ class FSRCNNConfig:
 
     name: Literal["fsrcnn"] = "fsrcnn"
     """Which network; the other keys of this group belong to it."""
-    d: PositiveInt = 56
+    d: Width = 56
     """Channels of the LR features."""
-    s: PositiveInt = 12
+    s: Width = 12
     """Channels of the mapping layers, between shrinking and expanding."""
-    m: PositiveInt = 4
+    m: Depth = 4
     """Number of 3x3 mapping layers."""
 
 
@@ -57,9 +65,9 @@ class ESPCNConfig:
 
     name: Literal["espcn"] = "espcn"
     """Which network; the other keys of this group belong to it."""
-    n1: PositiveInt = 64
+    n1: Width = 64
     """Filters of the first layer, which is 5x5."""
-    n2: PositiveInt = 32
+    n2: Width = 32
     """Filters of the second layer, which is 3x3."""
 
 
@@ -69,9 +77,9 @@ class VDSRConfig:
 
     name: Literal["vdsr"] = "vdsr"
     """Which network; the other keys of this group belong to it."""
-    depth: Annotated[int, Field(ge=2)] = 20
+    depth: Annotated[Depth, Field(ge=2)] = 20
     """Number of convolutions."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Channels of the features."""
 
 
@@ -81,9 +89,9 @@ class DRCNConfig:
 
     name: Literal["drcn"] = "drcn"
     """Which network; the other keys of this group belong to it."""
-    recursions: PositiveInt = 16
+    recursions: Depth = 16
     """How many times the inference layer is applied."""
-    width: PositiveInt = 256
+    width: Width = 256
     """Channels of the features."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Weight of the losses of the single recursions in training; the loss of their average has the rest."""
@@ -95,9 +103,9 @@ class LapSRNConfig:
 
     name: Literal["lapsrn"] = "lapsrn"
     """Which network; the other keys of this group belong to it."""
-    depth: PositiveInt = 10
+    depth: Depth = 10
     """Convolutions at each level of the pyramid."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Channels of the features."""
 
 
@@ -107,9 +115,9 @@ class SRResNetConfig:
 
     name: Literal["srresnet"] = "srresnet"
     """Which network; the other keys of this group belong to it."""
-    blocks: PositiveInt = 16
+    blocks: Depth = 16
     """Residual blocks."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Channels of the features."""
 
 
@@ -119,11 +127,11 @@ class EDSRConfig:
 
     name: Literal["edsr"] = "edsr"
     """Which network; the other keys of this group belong to it."""
-    blocks: PositiveInt = 32
+    blocks: Depth = 32
     """Residual blocks."""
-    width: PositiveInt = 256
+    width: Width = 256
     """Channels of the features."""
-    res_scale: PositiveFloat = 0.1
+    res_scale: Annotated[float, Field(gt=0, le=100)] = 0.1
     """Factor that scales the residual of each block."""
     channels: Literal[1, 3] = 3
     """3: RGB. 1: the Y channel."""
@@ -140,7 +148,7 @@ class CARNConfig:
 
     name: Literal["carn"] = "carn"
     """Which network; the other keys of this group belong to it."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Channels of the features."""
 
 
@@ -150,9 +158,9 @@ class IMDNConfig:
 
     name: Literal["imdn"] = "imdn"
     """Which network; the other keys of this group belong to it."""
-    blocks: PositiveInt = 6
+    blocks: Depth = 6
     """Information multi-distillation blocks."""
-    width: Annotated[int, Field(ge=16, multiple_of=16)] = 64
+    width: Annotated[Width, Field(ge=16, multiple_of=16)] = 64
     """Channels of the features."""
 
 
@@ -162,11 +170,11 @@ class DBPNConfig:
 
     name: Literal["dbpn"] = "dbpn"
     """Which network; the other keys of this group belong to it."""
-    stages: Annotated[int, Field(ge=2)] = 7
+    stages: Annotated[Depth, Field(ge=2)] = 7
     """Number of up-projection units; there is one down-projection unit fewer."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Channels of the projection units."""
-    features: PositiveInt = 256
+    features: Width = 256
     """Channels of the first convolution."""
 
 
@@ -176,13 +184,13 @@ class USRNetConfig:
 
     name: Literal["usrnet"] = "usrnet"
     """Which network; the other keys of this group belong to it."""
-    iterations: PositiveInt = 8
+    iterations: Depth = 8
     """Unrolled iterations; each is a data step and a prior step."""
-    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (64, 128, 256, 512)
+    widths: tuple[Width, Width, Width, Width] = (64, 128, 256, 512)
     """Channels of the U-net of the prior step at its four resolutions."""
-    blocks: PositiveInt = 2
+    blocks: Depth = 2
     """Residual blocks at each resolution, on the way down and on the way up."""
-    hyper_width: PositiveInt = 64
+    hyper_width: Width = 64
     """Hidden channels of the network that chooses the weight of each data step and the strength of each prior step."""
     boundary: Literal["smooth", "circular"] = "smooth"
     """The data step treats LR as periodic. `smooth`: it is first extended so that opposite borders match; `circular`: it is
@@ -198,9 +206,9 @@ class ConverseSRResNetConfig:
 
     name: Literal["converse-srresnet"] = "converse-srresnet"
     """Which network; the other keys of this group belong to it."""
-    blocks: PositiveInt = 16
+    blocks: Depth = 16
     """Converse blocks."""
-    width: PositiveInt = 64
+    width: Width = 64
     """Channels of the features."""
 
 
@@ -220,11 +228,11 @@ class DeconvSRConfig:
     G itself in H = F^-1{F{LR} F{G}}; the keys of lambda and x0 then have no effect."""
     kernel_size: Annotated[int, Field(ge=3, le=101), AfterValidator(odd)] = 15
     """Height and width of the predicted or static kernel, odd [HR pixels]."""
-    kernel_width: PositiveInt = 8
+    kernel_width: Width = 8
     """Channels of the CNN that predicts the kernel and lambda."""
-    kernel_depth: PositiveInt = 3
+    kernel_depth: Depth = 3
     """Convolutions of that CNN; the second one halves height and width."""
-    kernel_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    kernel_loss: NotNegative = 0.0
     """Weight of a loss on the kernel itself: its L1 distance from the true kernel. 0: no such loss."""
     end_to_end: bool = True
     """Whether the loss of the SR image trains the kernel too; if not, only `kernel_loss` does."""
@@ -234,9 +242,9 @@ class DeconvSRConfig:
     """Initial lambdas. Each gives one deconvolved image; the refinement sees all of them and adds to the first."""
     x0: Literal["zero", "nearest", "bilinear", "bicubic"] = "bicubic"
     """First guess of the deconvolution."""
-    blocks: Annotated[int, Field(ge=0)] = 2
+    blocks: Annotated[int, Field(ge=0, le=1000)] = 2
     """Residual blocks of the refinement, with two convolutions each."""
-    width: PositiveInt = 14
+    width: Width = 14
     """Channels of the refinement."""
 
     def __post_init__(self) -> None:
