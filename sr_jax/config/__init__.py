@@ -24,8 +24,10 @@ from sr_jax.config.degradations import (
     moved_blur,
 )
 from sr_jax.config.experiment import Config, DataConfig, EvalConfig, OptimConfig
-from sr_jax.config.files import differences, flat, from_json, load, to_json
+from sr_jax.config.files import code_of, differences, flat, from_json, keep_code, load, to_json
+from sr_jax.config.losses import OwnLoss
 from sr_jax.config.names import no_such
+from sr_jax.config.network_registry import keys_of
 from sr_jax.config.networks import *  # noqa: F403  (one group for each network)
 from sr_jax.config.synonyms import find_key
 
@@ -45,14 +47,18 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "MotionBlur",
     "OptimConfig",
     "Order",
+    "OwnLoss",
     "PoissonNoise",
     "SecondOrder",
     "ShakeBlur",
     "Subsample",
+    "code_of",
     "differences",
     "find_key",
     "flat",
     "from_json",
+    "keep_code",
+    "keys_of",
     "load",
     "moved_blur",
     "no_such",

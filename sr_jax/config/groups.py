@@ -2,12 +2,13 @@
 
 import dataclasses
 import functools
+import json
 import os
 import types
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 import pydantic.dataclasses
-from pydantic import AfterValidator, BeforeValidator, Field, Tag, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, Tag, TypeAdapter, ValidationError
 
 from sr_jax.config.names import no_such
 from sr_jax.config.synonyms import find_key
@@ -76,6 +77,18 @@ def group(cls: type[T]) -> type[T]:
 
     made.__init__ = __init__
     return made  # pyright: ignore[reportReturnType]
+
+
+def read_group(kind: type[T], values: dict[str, Any]) -> T:
+    """Returns a group with values that come from JSON, where tuples are lists.
+
+    Raises:
+      InputError: if they are not valid.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise InputError(explain(error, kind)) from error
 
 
 def explain(error: ValidationError, root: type) -> str:

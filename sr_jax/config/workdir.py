@@ -14,7 +14,7 @@ from typing import Any
 import filelock
 
 from sr_jax.config.experiment import Config
-from sr_jax.config.files import differences, from_json, to_json
+from sr_jax.config.files import code_of, differences, from_json, keep_code, refuse_changed_code, to_json
 from sr_jax.errors import InputError, listing, option
 from sr_jax.system.files import parse_json, read_json, replace_text
 
@@ -80,11 +80,14 @@ def check(directory: Path, config: Config) -> Changes:
     Raises:
       InputError: if it belongs to a different config.
     """
+    code_of(config)  # it raises an error before the work if the directory could not keep the code
     if not (directory / CONFIG).exists():
         if any((directory / CHECKPOINTS).glob("[0-9]*")):
             raise InputError(f"--workdir {directory} holds checkpoints but no {CONFIG}; take another directory")
         return {}
-    changes = _changes(_read_config(directory), config)
+    before = _read_config(directory)
+    refuse_changed_code(directory, before, config)
+    changes = _changes(before, config)
     fixed = {key: values for key, values in changes.items() if not _matches(key, MAY_CHANGE)}
     if fixed:
         lines = listing(f"{key}: {now}, {before}" for key, (before, now) in fixed.items())
@@ -128,6 +131,7 @@ def register(directory: Path, config: Config, *, step: int, images: int, digest:
         line = {"step": step, "schedule_start": schedule_start(directory, config, changes, step), "changes": changes}
         earlier = _read_changes(directory)
         replace_text(directory / CHANGES, "".join(f"{json.dumps(row)}\n" for row in [*earlier, line]))
+    keep_code(directory, config)
     replace_text(directory / CONFIG, to_json(config))
 
 
@@ -157,8 +161,8 @@ def is_finished(directory: Path, config: Config) -> bool:
     if not (directory / RESULTS).is_file() or not (directory / CHECKPOINTS / str(config.steps)).is_dir():
         return False
     try:
-        finished = from_json((directory / FINISHED).read_text())
-    except (InputError, OSError, ValueError):
+        finished = from_json((directory / FINISHED).read_bytes(), folder=directory)
+    except (InputError, OSError):
         return False
     return all(_matches(key, WITHOUT_EFFECT) for key in _changes(finished, config))
 
@@ -171,8 +175,8 @@ def evaluation(config: Config) -> str:
 
 def _read_config(directory: Path) -> Config:
     try:
-        return from_json((directory / CONFIG).read_text())
-    except (InputError, OSError, UnicodeDecodeError) as error:
+        return from_json((directory / CONFIG).read_bytes(), folder=directory)
+    except (InputError, OSError) as error:
         raise InputError(f"--workdir {directory}: {CONFIG} cannot be read ({error}); take another directory") from None
 
 

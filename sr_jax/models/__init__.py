@@ -65,7 +65,13 @@ def make(network_config: Any, *, scale: int, seed: int) -> Any:
       (1, 20, 24, 3)
     """
     options = dataclasses.asdict(network_config)
-    return MODELS[options.pop("name")](scale=scale, **options, rngs=nnx.Rngs(seed))
+    del options["name"]
+    return class_of(network_config)(scale=scale, **options, rngs=nnx.Rngs(seed))
+
+
+def class_of(network_config: Any) -> Any:
+    """Returns the class of a network, also of one that is the user's own: `sr_jax.config.keys_of` notes it in the group."""
+    return getattr(type(network_config), "__module_class__", None) or MODELS[network_config.name]
 
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]

@@ -18,18 +18,18 @@ class About(NamedTuple):
 
     name: str
     """Name in tables, such as FSRCNN."""
-    paper: str
-    """Authors, title and venue."""
-    year: int
-    """Year of the paper."""
-    upsampler: str
-    """How the network gets from the LR to the HR grid, in a few words."""
     channels: int
     """1: it reads and returns the Y channel. 3: RGB. Values are in [0, 1]."""
     scales: tuple[int, ...]
     """Scales that the network can have."""
-    last: str
-    """Attribute of the last layer, with dots; some papers lower its learning rate."""
+    last: str = ""
+    """Attribute of the last layer, with dots; some papers lower its learning rate. Empty if that is of no concern."""
+    paper: str = ""
+    """Authors, title and venue."""
+    year: int | None = None
+    """Year of the paper."""
+    upsampler: str = ""
+    """How the network gets from the LR to the HR grid, in a few words."""
     is_told: bool = False
     """Whether the network is called with an LR image and what is `Known` about it, rather than with an LR image only."""
 

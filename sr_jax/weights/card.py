@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sr_jax import config as configs
 from sr_jax.config import Config
+from sr_jax.config.own_code import CodeError
 from sr_jax.errors import InputError
 from sr_jax.system.files import replace_text
 
@@ -58,7 +59,7 @@ def write_card(weights: Path, card: Card) -> None:
         "sha256": card.sha256,
         "table": card.table,
         "converted": card.converted._asdict() if card.converted else None,
-        "config": {key: config[key] for key in ("scale", "model")} if card.converted else config,
+        "config": {key: config[key] for key in ("scale", "model", "code") if key in config} if card.converted else config,
     }
     replace_text(card_path(weights), json.dumps(content, indent=1) + "\n")
 
@@ -72,7 +73,7 @@ def read_card(weights: Path) -> Card:
     path = card_path(weights)
     try:
         content = json.loads(path.read_text())
-        config, converted = configs.from_json(json.dumps(content["config"])), content.get("converted")
+        config, converted = configs.from_json(json.dumps(content["config"]), folder=path.parent), content.get("converted")
         origin = Converted(**converted) if converted else None
         card = Card(config, content["step"], content["commit"], content["table"], origin, content["sha256"])
         summary = {"model": content["model"], "scale": content["scale"]}
@@ -81,6 +82,8 @@ def read_card(weights: Path) -> Card:
             f"{weights}: its card, {path.name}, is not beside it; "
             f"weights of other implementations are converted first: {CONVERT}"
         ) from None
+    except CodeError as error:
+        raise InputError(f"{path}: {error}") from None
     except KeyError as error:
         raise InputError(f"{path} is not the card of a weights file: it has no {error}") from None
     except (OSError, ValueError, TypeError, RecursionError) as error:
