@@ -2,16 +2,29 @@
 
 import json
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 from sr_jax import config as configs
 from sr_jax.config import Config
 from sr_jax.config.own_code import CodeError
 from sr_jax.errors import InputError
-from sr_jax.system.files import replace_text
+from sr_jax.system.files import read_json, replace_text
 
 CONVERT = "python -m sr_jax.convert --help"
 """Where a user reads how to convert weights of other implementations."""
+
+
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "config": dict,
+    "model": str,
+    "scale": int,
+    "step": (int, NoneType),
+    "commit": str,
+    "sha256": (str, NoneType),
+    "table": list,
+}
+"""The fields that every card has, with their types."""
 
 
 class Converted(NamedTuple):
@@ -71,29 +84,40 @@ def read_card(weights: Path) -> Card:
       InputError: naming the card, if it is missing, is not a card, or contradicts itself.
     """
     path = card_path(weights)
-    try:
-        content = json.loads(path.read_text())
-        config, converted = configs.from_json(json.dumps(content["config"]), folder=path.parent), content.get("converted")
-        origin = Converted(**converted) if converted else None
-        card = Card(config, content["step"], content["commit"], content["table"], origin, content["sha256"])
-        summary = {"model": content["model"], "scale": content["scale"]}
-    except FileNotFoundError:
+    if not path.exists():
         raise InputError(
             f"{weights}: its card, {path.name}, is not beside it; "
             f"weights of other implementations are converted first: {CONVERT}"
-        ) from None
+        )
+    content = read_json(path)
+    for key, kinds in FIELDS.items():
+        if key not in content:
+            raise InputError(f"{path} is not the card of a weights file: it has no '{key}'")
+        if not isinstance(content[key], kinds):
+            raise InputError(f"{path} is not the card of a weights file: its {key} is {content[key]!r:.80}")
+    try:
+        config = configs.from_json(json.dumps(content["config"]), folder=path.parent)
     except CodeError as error:
         raise InputError(f"{path}: {error}") from None
-    except KeyError as error:
-        raise InputError(f"{path} is not the card of a weights file: it has no {error}") from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is not the card of a weights file ({type(error).__name__}: {error})") from None
+    except (InputError, RecursionError) as error:
+        raise InputError(f"{path} is not the card of a weights file: its config is wrong ({error})") from None
+    origin = _read_origin(path, content.get("converted"))
+    card = Card(config, content["step"], content["commit"], content["table"], origin, content["sha256"])
+    summary = {"model": content["model"], "scale": content["scale"]}
     expected = {"model": config.model.name, "scale": config.scale}
     if conflicts := [
         f"its {key} is {summary[key]}, but its config says {expected[key]}" for key in expected if summary[key] != expected[key]
     ]:
         raise InputError(f"{path} contradicts itself: {'; '.join(conflicts)}; restore the card as it was written")
     return card
+
+
+def _read_origin(path: Path, content: Any) -> Converted | None:
+    if content is None:
+        return None
+    if not isinstance(content, dict) or content.keys() != {*Converted._fields} or {*map(type, content.values())} != {str}:
+        raise InputError(f"{path} is not the card of a weights file: its converted is {content!r:.80}")
+    return Converted(**content)
 
 
 def identity(card: Card) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Weights files: the tensors of a trained network in `NAME.safetensors`, with a card beside them."""
 
+import collections
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,14 @@ SUFFIX = ".safetensors"
 IDENTITY = "sr_jax"
 """The one entry of the file's metadata. It is only one because safetensors writes several in any order."""
 MOST_COMPLAINTS = 5
+MOST_HEADER = 2**24
+"""Bytes of a header: more than a hundred thousand tensors."""
+LIBRARY_HEADER = 100_000_000
+"""Bytes of a header that the library refuses itself."""
+NUMPY_TYPES = {*("F64", "F32", "F16", "BF16", "C64", "BOOL"), *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64))}
+"""The types of safetensors that NumPy has, with ml_dtypes, by their names in the files."""
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 def write(path: Path, params: Any, card: Card) -> None:
@@ -44,37 +54,59 @@ def read(path: Path, *, like: Any, card: Card) -> Any:
       InputError: naming what is wrong: the file cannot be read, it has another card, names are missing or superfluous, or
         tensors have a wrong shape or type, or values that are not finite.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            in_file = _identity_in(path, file.metadata() or {})
-            tensors = {name: _tensor(path, file, name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
-        sha256 = sha256_of(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as safetensors ({error})") from None
-    on_card = {**identity(card), "sha256": card.sha256}
-    differences = [
-        f"{key} {value}, not {on_card[key]}"
-        for key, value in {**in_file, "sha256": sha256}.items()
-        if key in on_card and value != on_card[key]
-    ]
-    if differences:
-        raise InputError(
-            f"{path} does not belong to the card {card_path(path).name}: it has {'; '.join(differences)}; "
-            "take the file and the card of one run"
-        )
     leaves, structure = jax.tree.flatten_with_path(like)
     shapes = {_name(leaf_path): leaf.shape for leaf_path, leaf in leaves}
-    if complaints := _complaints(tensors, shapes):
-        hidden = len(complaints) - MOST_COMPLAINTS
-        more = f"; and {hidden} more" if hidden > 0 else ""
-        hint = "" if tensors.keys() & shapes.keys() else f"; weights of other implementations are converted first: {CONVERT}"
-        raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:MOST_COMPLAINTS])}{more}{hint}")
+    try:
+        with path.open("rb") as stream:
+            check_header(path, stream)
+        with safe_open(path, framework="numpy") as file:
+            _check_belongs(path, _identity_in(path, file.metadata() or {}), card)
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
+            _check_types(path, {name: part.get_dtype() for name, part in slices.items()})
+            in_file = {name: tuple(part.get_shape()) for name, part in slices.items()}
+            _check_complaints(path, in_file, shapes, _wrong_shapes(in_file, shapes))  # before any tensor is read
+            tensors = {name: file.get_tensor(name) for name in shapes}
+        _check_belongs(path, {"sha256": sha256_of(path)}, card)
+    except InputError:
+        raise
+    except (OSError, SafetensorError, ValueError) as error:  # NumPy refuses some shapes without elements
+        raise InputError(f"{path} cannot be read as safetensors ({error})") from None
+    wrong = [f"{name} {reason}" for name, value in tensors.items() if (reason := wrong_values(value))]
+    _check_complaints(path, in_file, shapes, wrong)
     return jax.tree.unflatten(structure, [tensors[name].astype(np.float32) for name in shapes])
+
+
+def check_header(path: Path, file: io.BufferedIOBase) -> None:
+    """Checks the header of a safetensors file for what the library overlooks. What it notices is left to it.
+
+    Raises:
+      InputError: if the header is too large, or has a name twice, of which the library would take one.
+    """
+    size = int.from_bytes(file.read(8), "little")
+    if MOST_HEADER < size <= LIBRARY_HEADER:
+        raise InputError(f"{path} has a header of {size:,} bytes; at most {MOST_HEADER:,} are read; save only the weights")
+    if size > LIBRARY_HEADER:
+        return
+
+    def check_names(pairs: list[tuple[str, Any]]) -> None:
+        names = collections.Counter(name for name, _ in pairs)
+        if doubles := [name for name, count in names.items() if count > 1]:
+            raise InputError(
+                f"{path} has {doubles[0]!r} twice in its header, so it is unclear which one is meant; save it again"
+            )
+
+    try:
+        json.loads(file.read(size), object_pairs_hook=check_names)
+    except InputError:
+        raise
+    except (ValueError, RecursionError):
+        return
 
 
 def sha256_of(path: Path) -> str:
     """Hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_floating(values: np.ndarray) -> bool:
@@ -93,18 +125,36 @@ def wrong_values(values: np.ndarray) -> str:
     return "" if is_representable else f"holds values beyond float32, up to {np.abs(values).max():.3g}"
 
 
-def _complaints(tensors: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]]) -> list[str]:
-    """How the tensors of a file differ from those of the network."""
-    return [
-        *(f"{name} is missing" for name in shapes if name not in tensors),
-        *(f"{name} is not of this network" for name in tensors if name not in shapes),
-        *(
-            f"{name} is {tensors[name].shape}, not {shape}"
-            for name, shape in shapes.items()
-            if name in tensors and tensors[name].shape != shape
-        ),
-        *(f"{name} {wrong}" for name, value in tensors.items() if (wrong := wrong_values(value))),
+def _check_belongs(path: Path, in_file: dict[str, Any], card: Card) -> None:
+    """Raises InputError if the file says of itself something else than its card does."""
+    on_card = {**identity(card), "sha256": card.sha256}
+    differences = [
+        f"{key} {value}, not {on_card[key]}" for key, value in in_file.items() if key in on_card and value != on_card[key]
     ]
+    if differences:
+        raise InputError(
+            f"{path} does not belong to the card {card_path(path).name}: it has {'; '.join(differences)}; "
+            "take the file and the card of one run"
+        )
+
+
+def _wrong_shapes(in_file: Shapes, shapes: Shapes) -> list[str]:
+    """How the names and shapes in a file differ from those of the network."""
+    return [
+        *(f"{name} is missing" for name in shapes if name not in in_file),
+        *(f"{name} is not of this network" for name in in_file if name not in shapes),
+        *(f"{name} is {in_file[name]}, not {shape}" for name, shape in shapes.items() if in_file.get(name, shape) != shape),
+    ]
+
+
+def _check_complaints(path: Path, in_file: Shapes, shapes: Shapes, complaints: list[str]) -> None:
+    """Raises InputError if there are complaints, with the first of them."""
+    if not complaints:
+        return
+    hidden = len(complaints) - MOST_COMPLAINTS
+    more = f"; and {hidden} more" if hidden > 0 else ""
+    hint = "" if in_file.keys() & shapes.keys() else f"; weights of other implementations are converted first: {CONVERT}"
+    raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:MOST_COMPLAINTS])}{more}{hint}")
 
 
 def _identity_in(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
@@ -121,12 +171,11 @@ def _identity_in(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     return content
 
 
-def _tensor(path: Path, file: Any, name: str) -> np.ndarray:
-    try:
-        return file.get_tensor(name)
-    except (AttributeError, TypeError, KeyError):  # safetensors asks NumPy for the type by name
-        kind = file.get_slice(name).get_dtype()
-        raise InputError(f"{path}: {name} has the type {kind}, which NumPy lacks; save it as F32") from None
+def _check_types(path: Path, types: dict[str, str]) -> None:
+    """Raises InputError if a tensor has a type that NumPy lacks."""
+    for name, kind in types.items():
+        if kind not in NUMPY_TYPES:
+            raise InputError(f"{path}: {name} has the type {kind}, which NumPy lacks; save it as F32")
 
 
 def _name(path: Any) -> str:

@@ -1,5 +1,8 @@
 """One weights file and its card, for all tests of this folder."""
 
+import resource
+import sys
+
 import pytest
 from flax import nnx
 
@@ -28,3 +31,9 @@ def file(tmp_path, params, card):
 def params_of(card):
     module = models.make(card.config.model, scale=card.config.scale, seed=0)
     return nnx.to_pure_dict(nnx.state(module, nnx.Param))
+
+
+def peak_memory():
+    """The largest memory of this process so far [bytes]."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -9,7 +9,8 @@ from sr_jax.config import Config, FSRCNNConfig
 from sr_jax.errors import InputError
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Converted, read_card
-from tests.weights.conftest import params_of
+from sr_jax.weights.torch import files as torch_files
+from tests.weights.conftest import params_of, peak_memory
 
 
 def with_hash_of(card, file):
@@ -100,6 +101,68 @@ def test_types_that_numpy_lacks(file, params, card, kind):
     file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     with pytest.raises(InputError, match=rf"net\.safetensors: a has the type {kind}, which NumPy lacks; save it as F32"):
         weights.read(file, like=params, card=card)
+
+
+def with_header(header: bytes, data: bytes = b"") -> bytes:
+    return len(header).to_bytes(8, "little") + header + data
+
+
+ENTRY = b'"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
+
+
+@pytest.mark.parametrize(
+    ("header", "double"),
+    [
+        (b"{" + ENTRY + b"," + ENTRY + b"}", "'a'"),
+        (b"{" + ENTRY + b"," + ENTRY.replace(b"F32", b"I32") + b"}", "'a'"),
+        (b"{" + ENTRY.replace(b'"shape":[1]', b'"shape":[2,2],"shape":[1]') + b"}", "'shape'"),
+        (b'{"__metadata__":{"sr_jax":"{}","sr_jax":"[]"},' + ENTRY + b"}", "'sr_jax'"),
+    ],
+)
+def test_a_name_twice_in_the_header(file, params, card, header, double):
+    """The library takes one of them."""
+    file.write_bytes(with_header(header, bytes(4)))
+    with pytest.raises(InputError, match=rf"net\.safetensors has {double} twice in its header, so it is unclear which one"):
+        weights.read(file, like=params, card=card)
+    with pytest.raises(InputError, match=rf"net\.safetensors has {double} twice in its header, so it is unclear which one"):
+        torch_files.read(file)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (2**24 + 1, "net.safetensors has a header of 16,777,217 bytes; at most 16,777,216 are read"),
+        (2**40, "net.safetensors cannot be read as safetensors"),
+        (2**64 - 1, "net.safetensors cannot be read as safetensors"),
+    ],
+)
+def test_a_header_that_claims_too_much(file, params, card, size, message):
+    file.write_bytes(size.to_bytes(8, "little") + bytes(1000))
+    with pytest.raises(InputError, match=message):
+        weights.read(file, like=params, card=card)
+
+
+def test_tensors_of_gigabytes_are_not_read(file, card):
+    """The file has four gigabytes, of which the disk stores only the header."""
+    shape, size = [2**30], 2**32
+    header = json.dumps({"shrinking.bias": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}).encode()
+    file.write_bytes(with_header(header))
+    with file.open("r+b") as stream:
+        stream.truncate(8 + len(header) + size)
+    before = peak_memory()
+    with pytest.raises(InputError, match=r"shrinking\.bias is \(1073741824,\), not \(4,\)"):
+        weights.read(file, like={"shrinking": {"bias": np.zeros(4, np.float32)}}, card=card)
+    assert peak_memory() - before < 2**28
+
+
+@pytest.mark.parametrize("shape", [[0, 2**61], [2**62, 0]])
+def test_shapes_without_elements(file, params, card, shape):
+    header = json.dumps({"shrinking.bias": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    file.write_bytes(with_header(header))
+    with pytest.raises(InputError, match=r"does not fit the network of its card"):
+        weights.read(file, like=params, card=card)
+    with pytest.raises(InputError, match=r"net\.safetensors is not a safetensors file, .*array is too big"):
+        torch_files.read(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights"])

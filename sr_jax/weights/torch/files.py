@@ -7,8 +7,8 @@ import hashlib
 import io
 import math
 import re
+import stat
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,8 @@ from safetensors.numpy import save
 
 from sr_jax.errors import InputError, listing
 from sr_jax.system.files import replace_bytes
+from sr_jax.weights.files import check_header
+from sr_jax.weights.torch.archives import check_zip, read_npz
 
 PYTORCH = (".pth", ".pt", ".pth.tar", ".ckpt")
 SAFETENSORS = ".safetensors"
@@ -29,8 +31,11 @@ NPZ = ".npz"
 SUFFIXES = (*PYTORCH, SAFETENSORS, NPZ)
 MAX_DEPTH = 20
 """Dicts within dicts."""
-ENCRYPTED = 1
-"""Flag of an encrypted member of a zip file."""
+MOST_BYTES = 2**29
+"""Largest file that is read for a small network, and the most that it may unpack to. All published networks fit in."""
+BYTES_PER_PARAMETER = 64
+"""The same for each parameter of a larger network: weights, their average, Adam's two moments and another network, in float64,
+and then some."""
 
 WRAPPINGS = (
     *("params_ema", "ema_state_dict", "g_ema", "model_ema", "ema"),
@@ -66,21 +71,36 @@ class Source(NamedTuple):
     """What was chosen or left out on the way to the tensors, for people."""
 
 
-def read(path: Path) -> Source:
+def most_bytes(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """The most bytes that a file for a network may have or unpack to, by the shapes of its parameters."""
+    return max(MOST_BYTES, BYTES_PER_PARAMETER * sum(map(math.prod, shapes.values())))
+
+
+def read(path: Path, *, most: int = MOST_BYTES) -> Source:
     """Reads the state dict in a .pth, .pt, .pth.tar or .ckpt file (this needs PyTorch), a .safetensors or an .npz file.
 
+    Args:
+      most: bytes that the file may have, and that it may unpack to. Both are known before anything is unpacked.
+
     Raises:
-      InputError: naming the file and what is wrong: it is missing, empty, cut short or of another kind, it wants code to be
-        run, or it holds no state dict, or several.
+      InputError: naming the file and what is wrong: it is missing, empty, too large, cut short or of another kind, it wants
+        code to be run, it names something twice, or it holds no state dict, or several.
     """
     parse = _parser(path)
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not path.is_dir():  # opening a pipe would block for ever
+            raise InputError(f"{path} is not a regular file")
+        if status.st_size > most:
+            raise InputError(
+                f"{path} has {status.st_size:,} bytes; at most {most:,} are read for this network; save only its state dict"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
     if not data:
         raise InputError(f"{path} is empty")
-    tensors, notes = unwrap(parse(path, data), path)
+    tensors, notes = unwrap(parse(path, data, most=most), path)
     return Source(path, len(data), hashlib.sha256(data).hexdigest(), tensors, notes)
 
 
@@ -159,19 +179,20 @@ def import_torch(path: Path) -> ModuleType:
     return torch
 
 
-def _parser(path: Path) -> Callable[[Path, bytes], Any]:
+def _parser(path: Path) -> Callable[..., Any]:
     if path.name.endswith(PYTORCH):
         return _parse_torch
     if path.suffix == SAFETENSORS:
         return _parse_safetensors
     if path.suffix == NPZ:
-        return _parse_npz
+        return read_npz
     raise InputError(f"{path} is of an unknown kind: weights are read from files that end in {', '.join(SUFFIXES)}")
 
 
-def _parse_torch(path: Path, data: bytes) -> Any:
+def _parse_torch(path: Path, data: bytes, *, most: int) -> Any:
     """Parses what `torch.save` wrote, in its zip format or the older one. Tensors become arrays."""
     torch = import_torch(path)
+    check_zip(path, data, most=most)
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_number_types()):
             warnings.simplefilter("ignore")  # they are about kinds of pickles and archives that do not hold state dicts
@@ -192,7 +213,7 @@ def _parse_torch(path: Path, data: bytes) -> Any:
             f"{path} {reason}. If you trust it, load it with the code that made it, and save only its weights: "
             "torch.save(model.state_dict(), FILE)"
         ) from None
-    return _as_arrays(path, content, torch, "", depth=0, seen={})
+    return _as_arrays(path, content, torch, "", most=most, depth=0, seen={})
 
 
 def _number_types() -> list[Any]:
@@ -209,15 +230,20 @@ def _first_sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {line.partition('. ')[0]}"
 
 
-def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str, *, depth: int, seen: dict[int, Any]) -> Any:
+def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str, *, most: int, depth: int, seen: dict[int, Any]) -> Any:
     """Returns the value with arrays in place of tensors.
 
     Args:
+      most: the bytes that a tensor may have. It can claim more than it stores, if it repeats its values.
       depth: how many dicts are around it. A dict may contain itself.
       seen: the results for the dicts so far, by id. A dict may be in many others.
     """
     if isinstance(value, torch.Tensor):
         value = value.detach()
+        if (needed := value.numel() * value.element_size()) > most:
+            raise InputError(
+                f"{path}: {name} {tuple(value.shape)} takes {needed:,} bytes; at most {most:,} are read for this network"
+            )
         try:
             return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
         except (TypeError, RuntimeError) as error:  # sparse, quantised, or of a type that NumPy lacks
@@ -227,68 +253,25 @@ def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str, *, depth: i
             raise InputError(f"{path} holds dicts within dicts, more than {MAX_DEPTH} deep; save only the state dict")
         if id(value) not in seen:
             seen[id(value)] = {
-                key: _as_arrays(path, member, torch, f"{name}.{key}".lstrip("."), depth=depth + 1, seen=seen)
+                key: _as_arrays(path, member, torch, f"{name}.{key}".lstrip("."), most=most, depth=depth + 1, seen=seen)
                 for key, member in value.items()
             }
         return seen[id(value)]
     return value
 
 
-def _parse_safetensors(path: Path, data: bytes) -> dict[str, np.ndarray]:
+def _parse_safetensors(path: Path, data: bytes, *, most: int) -> dict[str, np.ndarray]:
+    del most  # nothing is packed
     try:
+        check_header(path, io.BytesIO(data))
         entries = safetensors.deserialize(data)
-    except SafetensorError as error:
+        if unknown := {entry["dtype"] for _, entry in entries} - set(TYPES):
+            raise InputError(f"{path} holds tensors of the type {', '.join(sorted(unknown))}; save them as F32")
+        return {name: np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"]) for name, entry in entries}
+    except InputError:
+        raise
+    except (SafetensorError, ValueError) as error:  # NumPy refuses some shapes without elements
         raise InputError(f"{path} is not a safetensors file, or is cut short ({error})") from None
-    if unknown := {entry["dtype"] for _, entry in entries} - set(TYPES):
-        raise InputError(f"{path} holds tensors of the type {', '.join(sorted(unknown))}; save them as F32")
-    return {name: np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"]) for name, entry in entries}
-
-
-def _parse_npz(path: Path, data: bytes) -> dict[str, Any]:
-    if not data.startswith(b"PK"):
-        raise InputError(f"{path} is not an npz file: write it with np.savez")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if encrypted := [entry.filename for entry in archive.infolist() if entry.flag_bits & ENCRYPTED]:
-                raise InputError(f"{path} is encrypted ({encrypted[0]}); write it with np.savez")
-            members = {entry.filename.removesuffix(".npy"): archive.read(entry) for entry in archive.infolist()}
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file makes zipfile and its decompressors raise anything
-        raise InputError(f"{path} is not an npz file, or is cut short or damaged ({type(error).__name__}: {error})") from None
-    return {name: _parse_npy(path, name, member) for name, member in members.items()}
-
-
-def _parse_npy(path: Path, name: str, data: bytes) -> Any:
-    """Parses one array of an .npz file. Members that are not arrays are returned as they are."""
-    if not data.startswith(np.lib.format.MAGIC_PREFIX):
-        return data
-    try:
-        with warnings.catch_warnings():  # they are about headers that Python 2 wrote
-            warnings.simplefilter("ignore")
-            shape, dtype, available = _npy_header(data)
-            if dtype.hasobject:  # an array of Python objects is a pickle
-                raise InputError(
-                    f"{path} holds more than numbers ({name} has Python objects). Nothing of it was run; save only plain arrays"
-                )
-            if (needed := math.prod(shape) * dtype.itemsize) > available:
-                raise InputError(
-                    f"{path} is cut short or damaged: {name} {shape} takes {needed:,} bytes, but has {available:,}"
-                )
-            return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except InputError:
-        raise
-    except Exception as error:  # a damaged header makes NumPy's reader raise anything
-        raise InputError(f"{path} is damaged: {name} is not an array ({type(error).__name__}: {error})") from None
-
-
-def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Shape and type from the header of a .npy file, and the number of bytes that follow it."""
-    file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = reader(file)
-    return shape, dtype, len(data) - file.tell()
 
 
 def _arrays(value: Any) -> dict[str, np.ndarray]:

@@ -1,0 +1,137 @@
+"""Reads zip archives of arrays. What an archive would unpack to is compared with a limit before anything is unpacked."""
+
+import collections
+import io
+import math
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sr_jax.errors import InputError
+
+ZIP, ENTRY = b"PK\3\4", b"PK\1\2"
+"""How a zip archive begins, and how each entry of its list of members does."""
+MOST_MEMBERS = 100_000
+ENCRYPTED = 1
+"""Flag of an encrypted member."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The compression that NumPy writes. LZMA can ask for gigabytes to unpack a few bytes."""
+
+
+def read_npz(path: Path, data: bytes, *, most: int) -> dict[str, Any]:
+    """Reads the arrays of an .npz file by name. Members that are not arrays are returned as bytes.
+
+    Args:
+      path: the file's name, for error messages.
+      most: bytes that all members may unpack to.
+
+    Raises:
+      InputError: if this is not an .npz file, it is damaged, encrypted or larger than `most`, it holds Python objects, or two
+        members have the same name.
+    """
+    if not data.startswith(b"PK"):
+        raise InputError(f"{path} is not an npz file: write it with np.savez")
+    try:
+        with _open(path, data) as archive:
+            _check_sizes(path, archive, most=most)
+            if encrypted := [entry.filename for entry in archive.infolist() if entry.flag_bits & ENCRYPTED]:
+                raise InputError(f"{path} is encrypted ({encrypted[0]}); write it with np.savez")
+            if others := [entry.compress_type for entry in archive.infolist() if entry.compress_type not in METHODS]:
+                raise NotImplementedError(f"compression method {others[0]}")
+            names = _names(path, archive)
+            members = {name: archive.read(entry) for name, entry in names.items()}
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file makes zipfile and its decompressors raise anything
+        raise InputError(f"{path} is not an npz file, or is cut short or damaged ({type(error).__name__}: {error})") from None
+    return {name: _parse_npy(path, name, member) for name, member in members.items()}
+
+
+def check_zip(path: Path, data: bytes, *, most: int) -> None:
+    """Checks an archive that other software will read. Data that are not a zip archive are left to that software.
+
+    Raises:
+      InputError: if its members would unpack to more than `most` bytes, or one of them is listed twice.
+    """
+    if not data.startswith(ZIP):
+        return
+    try:
+        with _open(path, data) as archive:
+            _check_sizes(path, archive, most=most)
+            _check_listed_once(path, archive)
+    except InputError:
+        raise
+    except Exception:  # it is damaged, and the software that reads it will say how
+        return
+
+
+def _open(path: Path, data: bytes) -> zipfile.ZipFile:
+    if data.count(ENTRY) > MOST_MEMBERS:
+        raise InputError(f"{path} has more than {MOST_MEMBERS:,} members; save only the state dict")
+    return zipfile.ZipFile(io.BytesIO(data))
+
+
+def _check_sizes(path: Path, archive: zipfile.ZipFile, *, most: int) -> None:
+    total = sum(entry.file_size for entry in archive.infolist())
+    if total > most:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        raise InputError(
+            f"{path} unpacks to {total:,} bytes, of which {largest.filename} has {largest.file_size:,}; at most {most:,} are "
+            "read for this network; save only its state dict"
+        )
+
+
+def _check_listed_once(path: Path, archive: zipfile.ZipFile) -> None:
+    counts = collections.Counter(entry.filename for entry in archive.infolist())
+    for filename, count in counts.items():
+        if count > 1:
+            raise InputError(f"{path} lists {filename} {count} times, so it is unclear which one is meant; save it again")
+
+
+def _names(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Maps the names of arrays, which are those of the members without `.npy`, to the members."""
+    _check_listed_once(path, archive)
+    names: dict[str, zipfile.ZipInfo] = {}
+    for entry in archive.infolist():
+        name = entry.filename.removesuffix(".npy")
+        if name in names:
+            raise InputError(
+                f"{path} has {names[name].filename} and {entry.filename}, which would both be called {name}; rename one of them"
+            )
+        names[name] = entry
+    return names
+
+
+def _parse_npy(path: Path, name: str, data: bytes) -> Any:
+    """Parses one array of an .npz file. Members that are not arrays are returned as they are."""
+    if not data.startswith(np.lib.format.MAGIC_PREFIX):
+        return data
+    try:
+        with warnings.catch_warnings():  # they are about headers that Python 2 wrote
+            warnings.simplefilter("ignore")
+            shape, dtype, available = _npy_header(data)
+            if dtype.hasobject:  # an array of Python objects is a pickle
+                raise InputError(
+                    f"{path} holds more than numbers ({name} has Python objects). Nothing of it was run; save only plain arrays"
+                )
+            if (needed := math.prod(shape) * dtype.itemsize) > available:
+                raise InputError(
+                    f"{path} is cut short or damaged: {name} {shape} takes {needed:,} bytes, but has {available:,}"
+                )
+            return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged header makes NumPy's reader raise anything
+        raise InputError(f"{path} is damaged: {name} is not an array ({type(error).__name__}: {error})") from None
+
+
+def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype, int]:
+    """Shape and type from the header of a .npy file, and the number of bytes that follow it."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(file)
+    return shape, dtype, len(data) - file.tell()
