@@ -11,7 +11,7 @@ import pytest
 
 from sr_jax import __main__ as commands
 from sr_jax import convert, evaluate, kernels, networks, preview, train
-from sr_jax.config import Config
+from sr_jax.config import Config, workdir
 from sr_jax.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -154,3 +154,25 @@ def test_sizes_of_a_converted_network_follow_its_name(capsys):
     assert "--network.name" not in text
     assert convert.main(["x.pth", "--out", "y", "--network", "edsr", "--network.name=carn"]) == 2
     assert capsys.readouterr().err == "error: --network.name is called --network\n"
+
+
+def test_a_finished_run_and_a_wrong_work_directory_are_answered_at_once(tmp_path):
+    """Neither needs JAX, which takes seconds to import."""
+    directory, config = tmp_path / "run", Config(steps=20)
+    with workdir.claim(directory, config) as changes:
+        workdir.register(directory, config, step=0, images=1, digest="a", changes=changes)
+    (directory / "results.md").write_text("the table\n")
+    (directory / "checkpoints" / "20").mkdir(parents=True)
+    workdir.finish(directory, config)
+    code = f"""
+import sys
+from sr_jax.train import main
+assert main(["--config.steps=20", "--workdir", {str(directory)!r}]) == 0
+assert main(["--config.steps=10", "--workdir", {str(directory)!r}]) == 2
+assert not {{"jax", "PIL", "numpy"}} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT, text=True)
+    assert "the table" in done.stdout
+    assert "nothing was computed" in done.stdout
+    assert done.stderr.startswith(f"error: --workdir {directory} holds a run of 20 steps; steps=10 would shorten it")
+    assert done.stderr.count("\n") == 1

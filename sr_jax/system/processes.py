@@ -1,0 +1,210 @@
+"""The processes of a run: how they find each other, wait for each other with a bound, and share small data.
+
+A run of one process needs none of it, so then every function here returns at once.
+"""
+
+import contextlib
+import functools
+import os
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+from jax._src import clusters, distributed  # JAX has no public way to wait with a timeout that says who is missing
+
+from sr_jax.errors import InputError, Interrupted, TrainingError, exit_status
+
+TIMEOUT = 300.0
+"""Seconds that a process waits for the others, unless a caller knows better."""
+LEAVING = 10.0
+"""Seconds that a process waits for the others after an error. They may have none, and then they do not come."""
+
+
+class Cluster(NamedTuple):
+    """How the processes of a run find each other. By default JAX detects the cluster."""
+
+    coordinator: str | None = None
+    """HOST:PORT of process 0."""
+    processes: int | None = None
+    """Number of processes."""
+    process: int | None = None
+    """Index of this process."""
+    is_required: bool = False
+    """Whether a cluster must be detected, so that no process runs by itself by mistake."""
+    join_timeout: float = TIMEOUT
+    """Seconds to wait for the other processes at the beginning."""
+    heartbeat_timeout: float = 100.0
+    """Seconds without a sign of life after which a process counts as dead."""
+
+
+@contextlib.contextmanager
+def joined(cluster: Cluster) -> Iterator[None]:
+    """Makes this process one of a run. It does nothing for a run of one process. No device may have been used before.
+
+    Processes that end in the same way leave together. Where only one of them fails, it leaves without the others, and they end
+    when they miss its heartbeat.
+
+    Raises:
+      InputError: if the options contradict each other, or no cluster is detected although one is required.
+    """
+    if not _joins(cluster):
+        yield
+        return
+    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM away from `StopSignals`
+    with _ended_after(
+        cluster.join_timeout,
+        f"the processes of this run did not find each other within {cluster.join_timeout:g} s; "
+        "check --coordinator, and that all processes were started",
+    ):
+        jax.distributed.initialize(
+            cluster.coordinator,
+            cluster.processes,
+            cluster.process,
+            initialization_timeout=round(cluster.join_timeout) + 60,  # JAX aborts then, and does not say why
+            heartbeat_timeout_seconds=round(cluster.heartbeat_timeout),
+            shutdown_timeout_seconds=round(TIMEOUT),
+        )
+    try:
+        yield
+    except BaseException as error:
+        _leave(error)
+        raise
+    jax.distributed.shutdown()
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float, message: str) -> Iterator[None]:
+    """Ends this process with a message unless the body is left in time."""
+
+    def end() -> None:
+        print(f"error: {message}", file=sys.stderr, flush=True)
+        os._exit(TrainingError.status)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _leave(error: BaseException) -> None:
+    """Leaves together with the others, if they end as well. Otherwise this process ends here: JAX would wait for them."""
+    expected = isinstance(error, InputError | TrainingError | Interrupted)
+    if expected:
+        with contextlib.suppress(TrainingError):
+            barrier("the end after an error", timeout=LEAVING)
+            jax.distributed.shutdown()
+            return
+    status = exit_status(functools.partial(_throw, error)) if expected else 1
+    if not expected:
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _throw(error: BaseException) -> None:
+    raise error
+
+
+def index() -> int:
+    """Returns the index of this process."""
+    return jax.process_index()
+
+
+def count() -> int:
+    """Returns the number of processes."""
+    return jax.process_count()
+
+
+def is_first() -> bool:
+    """Returns whether this process prints, writes, draws and holds the lock."""
+    return index() == 0
+
+
+def barrier(name: str, *, timeout: float = TIMEOUT) -> None:
+    """Waits until all processes are here.
+
+    Args:
+      name: what they wait for. It must be the same in all processes, and may be used only once in a run.
+      timeout: seconds.
+
+    Raises:
+      TrainingError: naming the processes that did not come in time.
+    """
+    if count() == 1:
+        return
+    try:
+        _client().wait_at_barrier(name, round(1000 * timeout))
+    except jax.errors.JaxRuntimeError as error:
+        raise TrainingError(f"waited {timeout:g} s for {name}, but {_missing(str(error))} did not come") from error
+
+
+def share(name: str, data: bytes, *, timeout: float = TIMEOUT) -> list[bytes]:
+    """Returns the data of all processes, in their order.
+
+    Args:
+      name: what is shared. It must be the same in all processes, and may be used only once in a run.
+      timeout: seconds to wait for the others.
+
+    Raises:
+      TrainingError: naming the processes that did not come in time.
+    """
+    if count() == 1:
+        return [data]
+    client = _client()
+    client.key_value_set_bytes(f"{name}/{index()}", data)
+    barrier(name, timeout=timeout)
+    parts = [client.blocking_key_value_get_bytes(f"{name}/{i}", round(1000 * timeout)) for i in range(count())]
+    barrier(f"{name}, read", timeout=timeout)
+    client.key_value_delete(f"{name}/{index()}")
+    return parts
+
+
+def _joins(cluster: Cluster) -> bool:
+    """Whether there are other processes to join."""
+    given = {"--coordinator": cluster.coordinator, "--processes": cluster.processes, "--process": cluster.process}
+    if cluster.processes == 1:
+        return False
+    if any(value is not None for value in given.values()):
+        lacking = [name for name, value in given.items() if value is None]
+        if lacking:
+            raise InputError(f"{' and '.join(set(given) - set(lacking))} needs {' and '.join(lacking)}, too")
+        if not 0 <= (cluster.process or 0) < (cluster.processes or 0):
+            raise InputError(
+                f"--process {cluster.process} of --processes {cluster.processes}: the processes are numbered from 0 to "
+                f"{(cluster.processes or 0) - 1}"
+            )
+        return True
+    detected = _detected()
+    if detected is None and cluster.is_required:
+        raise InputError(
+            "--distributed: no cluster is detected here (Cloud TPU, GKE, SLURM's srun, Open MPI); "
+            "give --coordinator, --processes and --process"
+        )
+    return detected is not None and detected.get_process_count() > 1
+
+
+def _detected() -> Any:
+    """The kind of cluster that JAX detects from environment variables and files, or None."""
+    kinds = (kind for kind in clusters.ClusterEnv._cluster_types if not kind.opt_in_only_method)
+    return next((kind for kind in kinds if kind.is_env_present()), None)
+
+
+def _client() -> Any:
+    return distributed.global_state.client
+
+
+def _missing(message: str) -> str:
+    """The processes that an error of a barrier names, such as `processes 1, 3`."""
+    listed = re.search(r"timed out task names:\n((?:.*\d+\n)+)", message)
+    numbers = re.findall(r"(\d+)\n", listed[1]) if listed else []
+    return (
+        f"process{'es' * (len(numbers) > 1)} {', '.join(numbers)}" if numbers else f"some processes ({message.splitlines()[0]})"
+    )

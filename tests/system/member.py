@@ -1,0 +1,46 @@
+"""One of several processes: `python -m tests.system.member PORT PROCESSES INDEX ACTION`. See test_processes."""
+
+import os
+import sys
+import time
+
+from sr_jax.errors import InputError, exit_status
+from sr_jax.system import processes
+from sr_jax.system.processes import Cluster
+
+
+def act(action: str) -> None:
+    is_last = processes.index() == processes.count() - 1
+    match action:
+        case "share":
+            parts = processes.share("the greeting", f"I am {processes.index()}".encode() * 100_000)
+            print([part[:6].decode() for part in parts], [len(part) for part in parts])
+        case "late":
+            if not is_last:
+                processes.barrier("the latecomer", timeout=2)
+            time.sleep(4)
+        case "error":
+            raise InputError("nobody can use this")
+        case "one error":
+            if is_last:
+                raise InputError("one process cannot use this")
+            processes.barrier("never", timeout=60)
+        case "death":
+            if is_last:
+                os._exit(9)
+            processes.barrier("never", timeout=60)
+
+
+def main() -> int:
+    port, count, index = map(int, sys.argv[1:4])
+    cluster = Cluster(f"127.0.0.1:{port}", count, index, join_timeout=20, heartbeat_timeout=6)
+
+    def run() -> None:
+        with processes.joined(cluster):
+            act(sys.argv[4])
+
+    return exit_status(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

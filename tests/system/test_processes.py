@@ -1,0 +1,99 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sr_jax.errors import InputError
+from sr_jax.system import processes
+from sr_jax.system.processes import Cluster
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def run(action: str, count: int, *, started: int | None = None) -> list[tuple[int, str, str]]:
+    """Runs processes to their ends, and returns the status, output and errors of each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    members = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.system.member", str(port), str(count), str(i), action],
+            cwd=ROOT,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(started or count)
+    ]
+    try:
+        outputs = [member.communicate(timeout=60) for member in members]
+    finally:
+        for member in members:
+            member.kill()
+            member.communicate()
+    return [(member.returncode, *output) for member, output in zip(members, outputs, strict=True)]
+
+
+def test_a_run_of_one_process_needs_nothing():
+    with processes.joined(Cluster()), processes.joined(Cluster(processes=1)):
+        assert processes.is_first()
+        processes.barrier("nobody")
+        assert processes.share("data", b"abc") == [b"abc"]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "message"),
+    [
+        (Cluster("a:1"), r"--coordinator needs --processes and --process, too"),
+        (Cluster("a:1", 2, 2), r"--process 2 of --processes 2: the processes are numbered from 0 to 1"),
+        (Cluster(is_required=True), r"--distributed: no cluster is detected here"),
+    ],
+)
+def test_wrong_options(cluster, message):
+    with pytest.raises(InputError, match=message), processes.joined(cluster):
+        pass
+
+
+@pytest.mark.slow
+def test_processes_share_data():
+    for status, out, err in run("share", 3):
+        assert status == 0, err
+        assert out == "['I am 0', 'I am 1', 'I am 2'] [600000, 600000, 600000]\n"
+
+
+@pytest.mark.slow
+def test_who_is_missing_is_said():
+    first, second, late = run("late", 3)
+    for status, _, err in (first, second):
+        assert status == 1
+        assert err.splitlines()[0] == "error: waited 2 s for the latecomer, but process 2 did not come"
+    assert late[0] != 1
+
+
+@pytest.mark.slow
+def test_processes_that_were_not_started():
+    began = time.monotonic()
+    [(status, _, err)] = run("share", 2, started=1)
+    assert status == 1
+    assert "error: the processes of this run did not find each other within 20 s" in err
+    assert time.monotonic() - began < 50
+
+
+@pytest.mark.slow
+def test_an_error_of_all_processes_keeps_its_status():
+    assert [status for status, _, _ in run("error", 2)] == [2, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("action", ["one error", "death"])
+def test_others_end_when_one_ends(action):
+    began = time.monotonic()
+    first, last = run(action, 2)
+    assert last[0] == (2 if action == "one error" else 9)
+    assert first[0] not in (0, 2)
+    assert time.monotonic() - began < 50
