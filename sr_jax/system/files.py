@@ -1,8 +1,11 @@
-"""Writes files whole or not at all, and reads and writes JSON."""
+"""Writes files whole or not at all, reads and writes JSON, and recognises a full disk."""
 
+import contextlib
+import errno
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +54,29 @@ def replace_bytes(path: Path, data: bytes) -> None:
     """Writes a file whole or not at all, even while another process writes the same file."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(data)
+        with naming(path):
+            partial.write_bytes(data)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Puts the name of a file into errors of the file system that have none, such as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def is_full(error: BaseException) -> bool:
+    """Returns whether an error says that a disk is full or a quota used up. Libraries in C++ say it only in their text."""
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    is_number = isinstance(error, OSError) and error.errno in numbers
+    return is_number or any(os.strerror(number) in str(error) for number in numbers)
 
 
 def without_infinities(values: dict[str, Any]) -> dict[str, Any]:

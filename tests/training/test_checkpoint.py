@@ -1,10 +1,16 @@
+import contextlib
+import errno
+import os
+import resource
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, TrainingError
 from sr_jax.training import state
 from sr_jax.training.checkpoint import Checkpoints
 
@@ -48,6 +54,41 @@ def test_latest_and_best_are_kept(tmp_path):
         assert checkpoints.steps() == [2, 6, 7]
 
 
+def test_only_scores_of_the_same_evaluation_count_for_the_best(tmp_path):
+    with Checkpoints(tmp_path / "c", keep=1, evaluation="Set5") as checkpoints:
+        for step, score in {1: 30.0, 2: 33.0, 3: 31.0}.items():
+            checkpoints.save(at(step), {"psnr_y": score})
+        assert checkpoints.best() == 2
+    with Checkpoints(tmp_path / "c", keep=1, read_only=True) as checkpoints:
+        assert checkpoints.best() == 2  # all count
+    with Checkpoints(tmp_path / "c", keep=1, evaluation="Set14") as checkpoints:
+        assert checkpoints.steps() == [2, 3]
+        assert checkpoints.best() is None
+        checkpoints.save(at(4), {"psnr_y": 28.0})
+        checkpoints.save(at(5), {"psnr_y": 27.0})
+        assert checkpoints.best() == 4
+        checkpoints.wait()
+        assert checkpoints.steps() == [4, 5]  # the best one of another evaluation is not kept
+
+
+def test_scores_without_an_evaluation_count_always(tmp_path):
+    with Checkpoints(tmp_path / "c", keep=1) as checkpoints:
+        checkpoints.save(at(1), {"psnr_y": 30.0})
+        checkpoints.save(at(2))
+    with Checkpoints(tmp_path / "c", keep=1, evaluation="Set5") as checkpoints:
+        assert checkpoints.best() == 1
+        checkpoints.save(at(3), {"psnr_y": 29.0})
+        checkpoints.save(at(4), {"psnr_y": 31.0})
+        assert checkpoints.best() == 4
+
+
+def test_a_score_that_is_not_a_number_is_not_the_best(tmp_path):
+    with Checkpoints(tmp_path / "c", keep=3) as checkpoints:
+        for step, score in {1: float("nan"), 2: 30.0, 3: float("nan")}.items():
+            checkpoints.save(at(step), {"psnr_y": score})
+        assert checkpoints.best() == 2
+
+
 def test_a_step_is_saved_once(tmp_path):
     with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
         checkpoints.save(at(1))
@@ -83,8 +124,8 @@ def test_only_the_parameters_are_restored(tmp_path, field):
     ("like", "message"),
     [
         ({"a": np.zeros(4, np.float32), "list": {0: np.zeros((), np.float32)}}, r"its a has the shape \(3,\), .* \(4,\)"),
-        ({"a": np.zeros(3, np.float32)}, r"its list\.0 .* network's has None"),
-        ({**at(0).params, "b": np.zeros(2, np.float32)}, r"its b has the shape None, .* \(2,\)"),
+        ({"a": np.zeros(3, np.float32)}, r"it has list\.0, which the network lacks"),
+        ({**at(0).params, "b": np.zeros(2, np.float32)}, r"it lacks b\."),
     ],
 )
 def test_parameters_of_another_network_are_not_restored_in_part(tmp_path, like, message):
@@ -92,3 +133,84 @@ def test_parameters_of_another_network_are_not_restored_in_part(tmp_path, like, 
         checkpoints.save(at(1))
     with Checkpoints(tmp_path / "c", keep=2, read_only=True) as checkpoints, pytest.raises(InputError, match=message):
         checkpoints.restore_params("ema", 1, like=like)
+
+
+@pytest.mark.parametrize("name", ["_sharding", "array_metadatas/process_0"])
+def test_parameters_need_only_their_own_files(tmp_path, name):
+    with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+        checkpoints.save(at(5))
+    (tmp_path / "c/5/default" / name).write_bytes(b"")
+    with Checkpoints(tmp_path / "c", keep=2, read_only=True) as checkpoints:
+        np.testing.assert_array_equal(checkpoints.restore_params("ema", 5, like=at(0).params)["a"], at(5).params["a"])
+
+
+@contextlib.contextmanager
+def small_disk(limit):
+    """No file can become larger than `limit` bytes, as if the disk were full. This needs no privileges."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def large(step, rng):
+    return state.create({"a": rng.standard_normal(50_000).astype(np.float32)}, optax.sgd(0.1))._replace(step=jnp.int32(step))
+
+
+def fail_to_save(checkpoints, rng):
+    with small_disk(60_000):
+        checkpoints.save(large(2, rng))
+        while checkpoints._manager.is_saving_in_progress():
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("notice", ["save", "wait", "close"])
+def test_a_checkpoint_that_cannot_be_written_is_one_message(tmp_path, rng, capfd, notice):
+    checkpoints = Checkpoints(tmp_path / "c", keep=1)
+    checkpoints.save(at(1), {"psnr_y": 30.0})
+    checkpoints.wait()
+    fail_to_save(checkpoints, rng)
+    message = r"checkpoint \S*/c/2 could not be written \(.*\)\. Step 1 is saved, and the same command goes on from it$"
+    with pytest.raises(TrainingError, match=message):
+        {"save": lambda: checkpoints.save(at(3)), "wait": checkpoints.wait, "close": checkpoints.close}[notice]()
+    checkpoints.close()
+    assert capfd.readouterr() == ("", "")
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["1"]
+    with Checkpoints(tmp_path / "c", keep=1) as checkpoints:  # there is room again
+        assert (checkpoints.latest(), checkpoints.best()) == (1, 1)
+        checkpoints.save(large(2, rng))
+        checkpoints.wait()
+        assert checkpoints.steps() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("saved", "outcome"),
+    [
+        (5, "Step 5 is saved, and the same command goes on from it once there is room"),
+        (None, "No step is saved, and the same command begins again once there is room"),
+    ],
+)
+def test_a_full_disk_anywhere_in_a_run_says_what_is_saved(tmp_path, saved, outcome):
+    if saved:
+        with Checkpoints(tmp_path / "c", keep=2) as checkpoints:
+            checkpoints.save(at(saved))
+    message = rf"^the disk is full: metrics\.jsonl could not be written\. {outcome}$"
+    with pytest.raises(TrainingError, match=message), Checkpoints(tmp_path / "c", keep=2):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "metrics.jsonl")
+
+
+def test_other_errors_leave_a_run_as_they_are(tmp_path):
+    for error in (BrokenPipeError(errno.EPIPE, "Broken pipe"), InputError("wrong"), KeyboardInterrupt()):
+        with pytest.raises(type(error)) as caught, Checkpoints(tmp_path / "c", keep=2):
+            raise error
+        assert caught.value is error
+
+
+def test_a_message_that_is_already_on_its_way_is_kept(tmp_path, rng):
+    """The loss diverges while a checkpoint cannot be written."""
+    checkpoints = Checkpoints(tmp_path / "c", keep=1)
+    fail_to_save(checkpoints, rng)
+    with pytest.raises(TrainingError, match=r"^the loss became nan$"), checkpoints:
+        raise TrainingError("the loss became nan")
