@@ -145,6 +145,8 @@ class Config:
     steps_per_dispatch: Count = 1
     """Steps in one compiled call. Several steps save overhead where a step is short, as on a GPU.
     On a CPU they save little, and more than 8 are slow."""
+    accumulate: Count = 1
+    """Parts of a batch whose gradients are computed one after another and averaged, so that a large batch fits into memory."""
     data: DataConfig = DataConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()

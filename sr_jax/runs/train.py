@@ -15,7 +15,7 @@ from sr_jax.assembly.initial import Start, make_start, record
 from sr_jax.assembly.network import make_network
 from sr_jax.assembly.optimizer import make_learning_rate, make_optimizer
 from sr_jax.assembly.pipeline import make_pipeline, make_sampler, rows_of_this_process
-from sr_jax.assembly.step import make_train_step
+from sr_jax.assembly.step import make_train_step, unrolls
 from sr_jax.assembly.training_images import load_training_images
 from sr_jax.config import Config, workdir
 from sr_jax.config.experiment import WARMUP_STEPS
@@ -42,8 +42,6 @@ from sr_jax.training.step import Constants, make_dispatch
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Card
 
-MAX_UNROLLED = 8
-"""A dispatch of more steps is a loop on CPUs, too: it takes minutes and gigabytes to compile 100 unrolled steps."""
 CONTENTS = {
     "results.md": "the table above; results.json and results.csv have it with RGB",
     "samples/": "LR, bicubic, SR and HR side by side",
@@ -97,12 +95,12 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         # The pipeline that feeds the step, and the devices that run both.
         sampler = make_sampler(config, images)
         pipeline = make_pipeline(config, images, margin=degradation.margin)
-        unroll = jax.default_backend() == "cpu" and config.steps_per_dispatch <= MAX_UNROLLED
         dispatch = Spread(
-            make_dispatch(train_step, pipeline.on_device, unroll=unroll),
+            make_dispatch(train_step, pipeline.on_device, unroll=unrolls(config.steps_per_dispatch)),
             kind=config.parallel,
             batch=config.data.batch,
             devices=jax.devices(),
+            parts=config.accumulate,
         )
         constants = dispatch.replicate(Constants(images=pipeline.images))
         workdir.register(directory, config, step=start, images=len(images.names), digest=images.digest, changes=changes)

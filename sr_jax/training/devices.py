@@ -21,9 +21,10 @@ class Spread:
       kind: `shard_map` is the way that JAX develops; `pmap` is older and only maintained. Both give equal results.
       batch: the number of examples in a global batch.
       devices: all devices (`jax.Device`) of all processes.
+      parts: the number of equal parts into which the step divides the batch of a device.
 
     Raises:
-      InputError: if the batch cannot be divided among the devices.
+      InputError: if the batch cannot be divided among the devices and the parts.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class Spread:
         kind: Literal["pmap", "shard_map"],
         batch: int,
         devices: Sequence[Any],
+        parts: int = 1,
     ):
-        if batch % len(devices):
-            below = batch // len(devices) * len(devices)
-            choices = [str(b) for b in (below, below + len(devices)) if b]
-            raise InputError(f"data.batch={batch} cannot be divided among {len(devices)} devices; use {' or '.join(choices)}")
+        if batch % (shares := len(devices) * parts):
+            below = batch // shares * shares
+            choices = [str(b) for b in (below, below + shares) if b]
+            among = f"{len(devices)} devices" + (f" with {parts} parts each (accumulate={parts})" if parts > 1 else "")
+            raise InputError(f"data.batch={batch} cannot be divided among {among}; use {' or '.join(choices)}")
         self._kind = kind
         mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))  # make_mesh could reorder the devices
         self.replicated = NamedSharding(mesh, PartitionSpec())

@@ -48,6 +48,8 @@ def make_step(
     channels: int,
     ema_decay: float,
     compute_dtype: DTypeLike = jnp.float32,
+    accumulate: int = 1,
+    unroll: bool = False,
 ) -> Step:
     """Builds the step that runs on every device of the axis `AXIS`.
 
@@ -57,6 +59,8 @@ def make_step(
       ema_decay: the final decay of the moving average. Earlier the decay is `(1 + step) / (10 + step)`, so that the average
         soon forgets the initial parameters.
       compute_dtype: the type in which the network computes. Parameters, loss, gradients and averages stay float32.
+      accumulate: the number of equal parts of a device's batch whose gradients are computed one after another and averaged.
+      unroll: repeats the computation of a part in the program instead of looping over the parts; see `make_dispatch`.
 
     Returns:
       the step. Its metrics are `loss`, `grad_norm` and those of the objective, scalars over the global batch.
@@ -66,12 +70,26 @@ def make_step(
         cast = jax.tree.map(lambda p: p.astype(compute_dtype), params)
         return objective(cast, lr.astype(compute_dtype), hr, drawn, constants)
 
-    def step(state: State, batch: Batch, constants: Any) -> tuple[State, Metrics]:
+    def differentiate(params: Any, batch: Batch, constants: Any) -> Any:
+        """((loss, metrics), gradients) of a batch, or of a part of it."""
         pairs = degrade(batch)
         lr, hr = (network_input(image, channels=channels) for image in (pairs.lr, pairs.hr))
-        gradient = jax.value_and_grad(loss_of, has_aux=True)
-        (loss, metrics), gradients = gradient(state.params, lr, hr, pairs.drawn, constants)
-        loss, metrics, gradients = lax.pmean((loss, metrics, gradients), AXIS)
+        return jax.value_and_grad(loss_of, has_aux=True)(params, lr, hr, pairs.drawn, constants)
+
+    def differentiate_in_parts(params: Any, batch: Batch, constants: Any) -> Any:
+        """The same, as the mean over the parts."""
+        parts = jax.tree.map(lambda a: a.reshape(accumulate, a.shape[0] // accumulate, *a.shape[1:]), batch)
+        first, rest = (jax.tree.map(operator.itemgetter(i), parts) for i in (0, slice(1, None)))
+
+        def add(total: Any, part: Batch) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, differentiate(params, part, constants)), None
+
+        total, _ = lax.scan(add, differentiate(params, first, constants), rest, unroll=unroll)
+        return jax.tree.map(lambda a: a / accumulate, total)
+
+    def step(state: State, batch: Batch, constants: Any) -> tuple[State, Metrics]:
+        compute = differentiate if accumulate == 1 else differentiate_in_parts
+        (loss, metrics), gradients = lax.pmean(compute(state.params, batch, constants), AXIS)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
