@@ -73,7 +73,7 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
     use_compilation_cache(cache)
     with (
         workdir.claim(directory, config) as changes,
-        Checkpoints(directory / workdir.CHECKPOINTS, keep=config.keep) as checkpoints,
+        Checkpoints(directory / workdir.CHECKPOINTS, keep=config.keep, evaluation=workdir.evaluation(config)) as checkpoints,
         CompileClock() as clock,
     ):
         # The training step of one device, and the parameters that it begins with.
