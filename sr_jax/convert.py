@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveTypeInfo, UnsupportedTypeAnnotationError
 
-from sr_jax.cli.config_options import find_network, is_network_name
+from sr_jax.cli.config_options import find_network_or_file, is_network_name
 from sr_jax.cli.parsing import parse, take
 from sr_jax.config import NETWORKS, NetworkConfig
 from sr_jax.errors import InputError, exit_status
@@ -35,7 +35,8 @@ class Arguments:
     """File to write: .safetensors, with a card beside it. Only an earlier conversion is replaced.
     With --to torch: .safetensors without a card, .npz, or .pth (this needs PyTorch)."""
     network_name: Annotated[str | None, tyro.conf.arg(name="network", metavar=NETWORK_NAMES, help_behavior_hint="")] = None
-    """Network that the weights belong to; `python -m sr_jax.networks` describes them. Not needed with --to torch."""
+    """Network that the weights belong to; `python -m sr_jax.networks` describes them. Not needed with --to torch.
+    A config file or a work directory stands for its network, which may be one of your own."""
     network: NetworkConfig
     """Sizes in which the network differs from the published one that --network names."""
     scale: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
@@ -69,7 +70,7 @@ def _convert(argv: Sequence[str] | None) -> None:
         argv,
         prog="python -m sr_jax.convert",
         description=DESCRIPTION,
-        defaults={"network": find_network(name or "fsrcnn", "--network", NETWORKS)},
+        defaults={"network": find_network_or_file(name or "fsrcnn", "--network")},
         renamed={"--model": "--network", "--network.name": "--network"},
         registry=REGISTRY,
     )

@@ -23,7 +23,8 @@ class Arguments:
     """The options of this command."""
 
     network: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all)")] = ()
-    """Names of the networks to list, as this command prints them without options."""
+    """Names of the networks to list, as this command prints them without options.
+    A config file or a work directory stands for its network, which may be one of your own."""
     scale: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT ...", help_behavior_hint="(default: 2 3 4)")] = ()
     """Super-resolution factors to list."""
 

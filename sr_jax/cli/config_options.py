@@ -1,19 +1,22 @@
 """`--config FILE` and `--config.KEY=VALUE`: the config of a command line."""
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import tyro
-import tyro.constructors
-from tyro.constructors import PrimitiveConstructorSpec, PrimitiveTypeInfo
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from sr_jax import config as configs
 from sr_jax.cli.parsing import parse, take
 from sr_jax.cli.values import check_values, shorten
-from sr_jax.errors import InputError
+from sr_jax.config import OwnLoss
+from sr_jax.config.losses import LOSSES, Loss, own_losses, short_name
+from sr_jax.config.network_registry import NETWORK_NAMES
+from sr_jax.errors import InputError, option
 
 NETWORK_KEY = "--config.model.name"
 WORKDIR_CONFIG = "config.json"
@@ -44,14 +47,15 @@ def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, d
     file = _find_file(given) if given else None
     base = _load(file) if file else configs.Config()
     if name is not None:
-        base = dataclasses.replace(base, model=find_network(name, NETWORK_KEY, _default_networks() | configs.NETWORKS))
+        networks = {base.model.name: type(base.model)()} | _default_networks() | configs.NETWORKS  # the first may be one's own
+        base = dataclasses.replace(base, model=find_network(name, NETWORK_KEY, networks))
     options = parse(
         into,
         argv,
         prog=prog,
         description=f"{description} {NETWORK_KEY}=NAME chooses a network, and --help after it lists its keys.",
         defaults={"config_file": file, "config": base},
-        registry=REGISTRY,
+        registry=_make_registry(base),
     )
     return dataclasses.replace(options, config_file=file)
 
@@ -89,18 +93,40 @@ def find_network(name: str, flag: str, networks: dict[str, Any]) -> Any:
     return networks[name]
 
 
+def find_network_or_file(name: str, flag: str) -> Any:
+    """Returns the sizes of a published network, or the network of a config file or a work directory.
+
+    Raises:
+      InputError: if there is no such network or file, or the file is wrong; it names the flag and the nearest network.
+    """
+    if name not in configs.NETWORKS and (name.endswith((".py", ".json")) or Path(name).is_dir()):
+        with option(flag):
+            return configs.load(_find_file(name)).model
+    return find_network(name, flag, configs.NETWORKS)
+
+
 def _default_networks() -> dict[str, Any]:
     """Each class of networks with its default sizes, by the name that `config.model.name` has."""
     return {name: group() for name, group in configs.NETWORK_GROUPS.items()}
 
 
-REGISTRY = tyro.constructors.ConstructorRegistry()
-"""How tyro reads and shows the keys whose types it does not know."""
+def _make_registry(base: configs.Config) -> ConstructorRegistry:
+    """Says how tyro reads and shows the keys whose types it does not know.
+
+    Args:
+      base: the config of the file. Its losses that are one's own can be named on the command line, too.
+    """
+    registry = ConstructorRegistry()
+    registry.primitive_rule(_read_degradation)
+    registry.primitive_rule(_read_network_name)
+    registry.primitive_rule(functools.partial(_read_loss, own_losses(base.loss)))
+    return registry
+
 
 _DEGRADATION: Any = get_args(configs.Degradation)[0]
+_LOSS: Any = get_args(Loss)[0]
 
 
-@REGISTRY.primitive_rule
 def _read_degradation(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """A degradation has a name on the command line. A list of stages can only be written in a config file."""
     if info.type != _DEGRADATION:
@@ -119,7 +145,6 @@ def _spell(degradation: Any) -> list[str]:
     return [degradation if isinstance(degradation, str) else ",".join(stage.name for stage in degradation)]
 
 
-@REGISTRY.primitive_rule
 def _read_network_name(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """The help shows the names of all networks, although the keys below it are those of the chosen one."""
     if not is_network_name(info.type):
@@ -133,6 +158,33 @@ def _read_network_name(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | No
     )
 
 
+def _read_loss(own: Sequence[OwnLoss], info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """A loss is a name, or several names, each after its weight."""
+    if info.type != _LOSS:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="{" + ",".join(LOSSES) + "}|[WEIGHT NAME WEIGHT NAME ...]",
+        instance_from_str=functools.partial(_loss_of_words, own),
+        is_instance=lambda value: isinstance(value, str | tuple),
+        str_from_instance=lambda loss: [loss] if isinstance(loss, str) else [f"{word}" for pair in loss for word in pair],
+    )
+
+
+def _loss_of_words(own: Sequence[OwnLoss], words: Sequence[str]) -> Any:
+    """The value of `Config.loss`. The config checks it."""
+    known = {name: loss for loss in own for name in (str(loss), short_name(loss))}
+    if len(words) == 1:
+        return known.get(words[0], words[0])
+    if len(words) % 2:
+        raise ValueError(f"{' '.join(words)} is not a list of pairs; write for example 1.0 l1 0.1 fft")
+    try:
+        weights = [float(word) for word in words[::2]]
+    except ValueError:
+        raise ValueError(f"{' '.join(words)} lacks a weight before a loss; write for example 1.0 l1 0.1 fft") from None
+    return tuple((weight, known.get(name, name)) for weight, name in zip(weights, words[1::2], strict=True))
+
+
 def is_network_name(annotation: Any) -> bool:
     """Whether a type is that of the key `name` of a network."""
-    return any(annotation == Literal[name] for name in configs.NETWORK_GROUPS)
+    return any(annotation == Literal[name] for name in NETWORK_NAMES)

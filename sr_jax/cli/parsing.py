@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -56,7 +57,12 @@ def parse(
         check_values(argv, types_of(into, groups, SHARED_FLAGS))
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(printed), contextlib.nullcontext() if asks_for_help else _wide_terminal():
+        with (
+            contextlib.redirect_stderr(printed),
+            contextlib.nullcontext() if asks_for_help else _wide_terminal(),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", ".* does not match any type in Union")  # a network of the user's own
             return tyro.cli(
                 functools.partial(into, **defaults or {}),
                 prog=prog,

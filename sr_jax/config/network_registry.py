@@ -35,6 +35,9 @@ NETWORK_GROUPS: dict[str, Any] = {}
 NETWORKS: dict[str, Any] = {}
 """The networks in their named sizes, by the names that tables and command lines use."""
 
+NETWORK_NAMES: set[str] = set()
+"""The names of all groups, also of those that are the user's own."""
+
 
 @runtime_checkable
 class NetworkGroup(Protocol):
@@ -53,6 +56,7 @@ def network(cls: type[T]) -> type[T]:
     defaults = made()
     NETWORK_GROUPS[defaults.name] = made
     NETWORKS[defaults.name] = defaults
+    NETWORK_NAMES.add(defaults.name)
     return made
 
 
@@ -73,7 +77,9 @@ def keys_of(module: type) -> Callable[[type[T]], type[T]]:
         _check_own(cls, module)
         made: Any = group(cls)
         made.__module_class__, made.__source__ = module, own_code.source_of(cls.__module__)
-        made()  # this checks the defaults
+        if made.__source__:
+            own_code.keep_findable(made, made.__source__)
+        NETWORK_NAMES.add(made().name)  # making one checks the defaults
         return made
 
     return decorate

@@ -86,6 +86,13 @@ def source_of(module: str) -> Source | None:
     return Source(loader.code, loader.file) if isinstance(loader, _Loader) else None
 
 
+def keep_findable(cls: type, source: Source) -> None:
+    """Lets `inspect` find the text of a class when its module has left `sys.modules`: --help reads the comments of keys."""
+    alias = f"{cls.__module__} in {source.code.folder}"
+    sys.modules[alias] = sys.modules[cls.__module__]
+    cls.__module__ = alias
+
+
 def find_name(value: Any) -> tuple[str, Source] | None:
     """Returns the name that a value has at the top of one of the files that are being imported, and this file.
 
@@ -122,7 +129,8 @@ def importing(code: Code) -> Iterator[None]:
         sys.meta_path.remove(finder)
         for name, module in list(sys.modules.items()):
             loader = getattr(module, "__loader__", None)
-            if (isinstance(loader, _Loader) and loader.code is code) or name in finder.namespaces:
+            is_ours = isinstance(loader, _Loader) and loader.code is code and name == module.__name__
+            if is_ours or name in finder.namespaces:
                 del sys.modules[name]
         sys.modules.update(hidden)
 

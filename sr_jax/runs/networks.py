@@ -7,6 +7,7 @@ field is measured: a NaN in one LR pixel of a strip spreads to every output pixe
 import math
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -17,9 +18,10 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from sr_jax.assembly.network import abstract_network
-from sr_jax.config import NETWORKS, Config, DataConfig, no_such
-from sr_jax.errors import InputError
-from sr_jax.models import MODELS, About, Known
+from sr_jax.config import NETWORKS, Config, DataConfig, load, no_such, title
+from sr_jax.config.workdir import CONFIG
+from sr_jax.errors import InputError, option
+from sr_jax.models import About, Known, class_of
 
 OUTPUT = (720, 1280)
 """Height and width of the output for which multiply-adds are counted, as in published tables. Both are rounded up to multiples
@@ -33,7 +35,7 @@ class Cost(NamedTuple):
     """What one network costs at one scale."""
 
     network: str
-    year: int
+    year: int | None
     scale: int
     upsampler: str
     parameters: int
@@ -43,21 +45,29 @@ class Cost(NamedTuple):
     """Side of the square of LR pixels on which an output pixel depends; None if it depends on the whole image."""
 
 
-def costs(name: str, scale: int) -> Cost:
-    """Measures the cost of a published network, by its name in `NETWORKS`."""
-    network = abstract_network(Config(model=NETWORKS[name], scale=scale, data=DataConfig(patch=2 * scale)))
+def costs(network_config: Any, scale: int) -> Cost:
+    """Measures the cost of a network."""
+    network = abstract_network(Config(model=network_config, scale=scale, data=DataConfig(patch=2 * scale)))
     about, params = network.about, network.params
     shape = tuple(-(-n // scale) for n in OUTPUT)
     traced = jax.make_jaxpr(network.apply)(params, *_inputs(about, shape, jax.ShapeDtypeStruct))
     field = receptive_field(network.apply, _filled(params), about, scale=scale)
     size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
-    return Cost(name, about.year, scale, about.upsampler, size, multiply_adds(traced.jaxpr), field)
+    return Cost(title(network_config), about.year, scale, about.upsampler, size, multiply_adds(traced.jaxpr), field)
 
 
 def table(rows: Sequence[Cost]) -> str:
     """Returns the costs as a table in Markdown."""
     lines = [
-        (r.network, r.year, f"x{r.scale}", r.upsampler, f"{r.parameters:,}", f"{r.multiply_adds / 1e9:.1f}", _square(r.field))
+        (
+            r.network,
+            r.year or "",
+            f"x{r.scale}",
+            r.upsampler,
+            f"{r.parameters:,}",
+            f"{r.multiply_adds / 1e9:.1f}",
+            _square(r.field),
+        )
         for r in rows
     ]
     headers = ("network", "year", "scale", "upsampler", "parameters", "multiply-adds [G]", "receptive field [LR pixels]")
@@ -134,8 +144,8 @@ def _shape(variable: Any) -> tuple[int, ...]:
     return variable.aval.shape
 
 
-def _scales(name: str) -> tuple[int, ...]:
-    return MODELS[NETWORKS[name].name].about.scales
+def _scales(network_config: Any) -> tuple[int, ...]:
+    return class_of(network_config).about.scales
 
 
 def _several(scales: Sequence[int]) -> str:
@@ -149,21 +159,35 @@ def _square(side: int | None) -> str:
 def show(names: list[str], scales: list[int], *, says_what_is_missing: bool) -> int:
     """Prints the table of costs.
 
+    Args:
+      names: networks by name, or config files and work directories, whose networks may be the user's own.
+
     Raises:
       InputError: if there is no such network, or none of them has such a scale.
     """
-    for name in names:
-        if name not in NETWORKS:
-            raise InputError(f"--network {name}: {no_such('network', name, list(NETWORKS))}")
-    pairs = [(name, scale) for name in names for scale in scales if scale in _scales(name)]
+    networks = {name: _find(name) for name in names}
+    pairs = [(one, scale) for one in networks.values() for scale in scales if scale in _scales(one)]
     if not pairs:
-        there_are = _several(sorted({scale for name in names for scale in _scales(name)}))
+        there_are = _several(sorted({scale for one in networks.values() for scale in _scales(one)}))
         asked = " ".join(map(str, scales))
         raise InputError(f"--scale {asked}: none of {', '.join(names)} has that scale; there are {there_are}")
-    for name in names if says_what_is_missing else ():
-        missing = [scale for scale in scales if scale not in _scales(name)]
+    for name, one in networks.items() if says_what_is_missing else ():
+        missing = [scale for scale in scales if scale not in _scales(one)]
         if missing:
-            print(f"left out: {name} {_several(missing)}; it has {_several(_scales(name))}", file=sys.stderr)
+            print(f"left out: {name} {_several(missing)}; it has {_several(_scales(one))}", file=sys.stderr)
     with tqdm(pairs, unit="network", leave=False, disable=None) as bar:
         print(table([costs(*pair) for pair in bar]))
     return 0
+
+
+def _find(name: str) -> Any:
+    """A network by its name in `NETWORKS`, or that of a config file or a work directory."""
+    if name in NETWORKS:
+        return NETWORKS[name]
+    with option("--network"):
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return load(path / CONFIG).model
+        if path.suffix in (".py", ".json"):
+            return load(path).model
+    raise InputError(f"--network {name}: {no_such('network', name, list(NETWORKS))}")

@@ -16,7 +16,7 @@ from sr_jax.system.compilation import CompileClock
 
 pytestmark = pytest.mark.exact
 
-ABOUT = About("Net", "", 2000, "", 1, (2,), "")
+ABOUT = About(name="Net", channels=1, scales=(2,))
 SHAPES = [(70, 81), (64, 64), (97, 66), (64, 64), (120, 75), (33, 90)]
 
 

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import pytest
 
 from sr_jax import networks as command
+from sr_jax.config import NETWORKS
 from sr_jax.models import About
 from sr_jax.runs import networks as inventory
 
@@ -30,16 +31,16 @@ def test_published_cost_of_fsrcnn():
 
     The deconvolution, whose middle is not that of the cell, is computed on one pixel more along both axes.
     """
-    cost = inventory.costs("fsrcnn", 3)
+    cost = inventory.costs(NETWORKS["fsrcnn"], 3)
     assert cost.multiply_adds == 427 * 240 * (25 * 56 + 2 * 56 * 12 + 9 * 4 * 12**2) + 428 * 241 * 81 * 56
     assert cost.parameters == 12_809
     assert cost.field == 17  # 5x5, four times 3x3, and up to two pixels on one side of the deconvolution's
-    assert inventory.costs("fsrcnn", 2).field == 17
+    assert inventory.costs(NETWORKS["fsrcnn"], 2).field == 17
 
 
 @pytest.mark.parametrize(("radius", "field"), [(0, 1), (3, 7), (40, 81), (100, None)])
 def test_receptive_field(radius, field):
-    about = About("net", "", 2000, "", 1, (2,), "")
+    about = About(name="net", channels=1, scales=(2,))
     kernel = jnp.full((2 * radius + 1, 1, 1, 1), 0.1)
 
     def apply(_, lr):
@@ -66,7 +67,7 @@ def test_what_was_asked_for_and_is_not_there_is_named(capsys):
 
 
 def test_scales_that_were_not_asked_for_are_no_loss(capsys, monkeypatch):
-    monkeypatch.setattr(inventory, "costs", lambda name, scale: inventory.Cost(name, 2017, scale, "", 0, 0, 1))
+    monkeypatch.setattr(inventory, "costs", lambda one, scale: inventory.Cost(one.name, 2017, scale, "", 0, 0, 1))
     assert command.main(["--network", "lapsrn"]) == command.main(["--scale", "8"]) == 0
     out, err = capsys.readouterr()
     assert err == ""

@@ -9,7 +9,8 @@ from flax import nnx
 
 from sr_jax import models
 from sr_jax.config import NETWORKS
-from sr_jax.models import MODELS
+from sr_jax.errors import InputError
+from sr_jax.models import class_of
 from sr_jax.weights.files import is_floating, wrong_values
 from sr_jax.weights.torch.layouts import LAYOUTS
 from sr_jax.weights.torch.mapping import Arrays, Layout, Leaf, default_layout, leaves
@@ -55,7 +56,11 @@ def layouts_of(network_config: Any, scale: int) -> dict[str, Layout]:
 
 
 def nearest(tensors: Arrays, module: nnx.Module, layouts: Mapping[str, Layout]) -> list[Match]:
-    """Matches the tensors with each layout, behind the prefix that fits best. The best match comes first."""
+    """Matches the tensors with each layout, behind the prefix that fits best. The best match comes first.
+
+    Raises:
+      InputError: if two tensors have the same name without a prefix.
+    """
     matches = [
         min((compare(state, module, title, layout, prefix) for prefix, state in _without_prefixes(tensors)), key=_badness)
         for title, layout in layouts.items()
@@ -87,7 +92,7 @@ def compare(state: Arrays, module: nnx.Module, title: str, layout: Layout, prefi
 
 def other_scales(match: Match, network_config: Any, scale: int) -> list[int]:
     """The other scales at which the same network fits the tensors too."""
-    others = [other for other in MODELS[network_config.name].about.scales if other != scale]
+    others = [other for other in class_of(network_config).about.scales if other != scale]
     return [other for other in others if _fits(match.state, network_config, other, layouts_of(network_config, other))]
 
 
@@ -95,7 +100,7 @@ def other_networks(tensors: Arrays) -> dict[str, list[int]]:
     """The published networks that fit the tensors, and at which scales."""
     fitting: dict[str, list[int]] = {}
     for name, network_config in NETWORKS.items():
-        for scale in MODELS[network_config.name].about.scales:
+        for scale in class_of(network_config).about.scales:
             layouts = layouts_of(network_config, scale)
             candidates = {title: layout for title, layout in layouts.items() if _has_all_names(tensors, layout)}
             if candidates and _fits(tensors, network_config, scale, candidates):
@@ -172,8 +177,21 @@ def _without_prefixes(tensors: Arrays) -> Iterator[tuple[str, Arrays]]:
     yield prefix, tensors
     while common := _common_prefix(tensors):
         prefix += common
-        tensors = {name.removeprefix(common): value for name, value in tensors.items()}
+        tensors = _without(common, tensors)
         yield prefix, tensors
+
+
+def _without(prefix: str, tensors: Arrays) -> Arrays:
+    """The tensors, named without a prefix.
+
+    Raises:
+      InputError: if two of them get the same name. Only a tensor that is not floating point can lack the prefix.
+    """
+    names = {name: name.removeprefix(prefix) for name in tensors}
+    for name, short in names.items():
+        if name != short and names.get(short) == short:
+            raise InputError(f"the tensors {name} and {short} are both called {short} without {prefix}; remove one of them")
+    return {short: tensors[name] for name, short in names.items()}
 
 
 def _common_prefix(tensors: Arrays) -> str | None:
