@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -154,6 +155,23 @@ def test_a_file_cut_short_within_a_name(tmp_path, module):
     (tmp_path / "a.pth").write_bytes(data[: data.index(b"_rebuild_tensor_v2") + 12])
     with pytest.raises(InputError, match=r"a\.pth was not written by torch\.save, or is cut short"):
         torch_files.read(tmp_path / "a.pth")
+
+
+def test_a_tensor_that_repeats_its_values_without_end(tmp_path):
+    """The file has two kilobytes, and the tensor two hundred gigabytes."""
+    torch.save({"conv.weight": torch.zeros(1, dtype=torch.bfloat16).expand(10**6, 10**5)}, tmp_path / "a.pth")
+    message = r"a\.pth: conv\.weight \(1000000, 100000\) takes 200,000,000,000 bytes; at most 536,870,912 are read"
+    with pytest.raises(InputError, match=message):
+        torch_files.read(tmp_path / "a.pth")
+
+
+def test_an_archive_that_unpacks_to_more_than_is_read(tmp_path, module):
+    torch.save(module.state_dict(), tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth") as archive, zipfile.ZipFile(tmp_path / "b.pth", "w", zipfile.ZIP_DEFLATED) as out:
+        for name in archive.namelist():
+            out.writestr(name, bytes(2**25) if name.endswith("data/0") else archive.read(name))
+    with pytest.raises(InputError, match=r"b\.pth unpacks to 33,.* bytes, of which a/data/0 has 33,554,432; at most 1,000,000"):
+        torch_files.read(tmp_path / "b.pth", most=1_000_000)
 
 
 @pytest.mark.parametrize("data", [b"some text", b"\x89PNG\r\n\x1a\n" + bytes(99), b"PK\x03\x04" + bytes(99), bytes(99)])

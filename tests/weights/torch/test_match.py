@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sr_jax.config import CARNConfig, FSRCNNConfig, SRResNetConfig
+from sr_jax.errors import InputError
 from sr_jax.weights.torch import match
 from sr_jax.weights.torch.layouts import LAYOUTS
 from sr_jax.weights.torch.mapping import Layout
@@ -39,6 +40,15 @@ def test_prefixes(module, layouts, state, prefix):
     best = match.nearest({**wrapped, "n_averaged": np.array(3)}, module, layouts)[0]
     assert (best.prefix, best.complaints, best.ignored) == (prefix, [], ["n_averaged (int64)"])
     assert best.state.keys() == {*state, "n_averaged"}
+
+
+def test_names_that_are_the_same_without_a_prefix(module, layouts, state):
+    key = next(iter(state))
+    wrapped = {f"module.{name}": value for name, value in state.items()}
+    message = rf"the tensors module\.{key} and {key} are both called {key} without module\.; remove one of them"
+    for tensors in ({**wrapped, key: np.ones(3, np.int64)}, {key: np.ones(3, np.int64), **wrapped}):
+        with pytest.raises(InputError, match=message):
+            match.nearest(tensors, module, layouts)
 
 
 def test_a_prefix_that_only_some_have(module, layouts, state):
