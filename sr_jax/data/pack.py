@@ -4,7 +4,6 @@ Images are decoded once, when their pack is made. They are stored uncropped, so 
 lie row by row, so that a window inside an image is one slice. Windows are cut on the host or on a device.
 """
 
-import errno
 import hashlib
 import json
 import operator
@@ -20,8 +19,8 @@ from jaxtyping import Array, UInt8
 
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
-from sr_jax.errors import InputError, writing
-from sr_jax.system.files import replace_text
+from sr_jax.errors import InputError, TrainingError, writing
+from sr_jax.system.files import is_full, read_json, replace_text
 
 BLOCK = 2**20
 """Pixels in a block. With an index in two parts, 32 bits, in which devices compute, are enough for sets of any size."""
@@ -69,7 +68,8 @@ def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tu
       the pack, with its pixels mapped into memory, and its index.
 
     Raises:
-      InputError: if the folder cannot be written, or its disk is full.
+      InputError: if the folder cannot be written.
+      TrainingError: if its disk is full.
     """
     opened = _open(place, fingerprint)
     if opened:
@@ -90,14 +90,14 @@ def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tu
 def _open(place: Path, fingerprint: str) -> tuple[Pack, Index] | None:
     """The pack in a folder; None if it is missing, incomplete, changed, or made of other images."""
     try:
-        note = json.loads((place / INDEX).read_text())
+        note = read_json(place / INDEX)
         with (place / PIXELS).open("rb") as file:
             if note["pack"] != _identity(file, fingerprint):
                 return None
             pixels = np.asarray(np.memmap(file, np.uint8, "r")).reshape(-1, BLOCK, 3)
-    except (OSError, ValueError, KeyError):
+        index = Index(tuple(note["names"]), tuple((h, w) for h, w in note["sizes"]), note["bad"], note["digest"])
+    except (OSError, ValueError, KeyError, TypeError):  # an InputError of `read_json` is a ValueError
         return None
-    index = Index(tuple(note["names"]), tuple((h, w) for h, w in note["sizes"]), note["bad"], note["digest"])
     return _lay_out(pixels, index.sizes), index
 
 
@@ -115,44 +115,45 @@ def _lay_out(pixels: np.ndarray, sizes: tuple[tuple[int, int], ...]) -> Pack:
 
 def _make(images: Iterable[Image | Bad], place: Path, fingerprint: str) -> None:
     """Writes the pixels and then the index. A pack without its index does not count."""
-    (place / INDEX).unlink(missing_ok=True)
     partial = place / f"{PIXELS}.partial"
+    sizes: list[tuple[int, int]] = []
     try:
+        (place / INDEX).unlink(missing_ok=True)
         with partial.open("wb") as file:
-            index = _write_pixels(images, file, place)
+            index = _write_pixels(images, file, sizes)
             os.fsync(file.fileno())
         partial.replace(place / PIXELS)
+        with (place / PIXELS).open("rb") as file:
+            note = {"pack": _identity(file, fingerprint), **index._asdict()}
+        replace_text(place / INDEX, json.dumps(note) + "\n")
+    except OSError as error:
+        if not is_full(error):
+            raise
+        needed = 3 * sum(h * w for h, w in sizes) * max(1, operator.length_hint(images) / max(1, len(sizes)))
+        raise TrainingError(
+            f"no space left in the cache folder (--cache_dir) {place}: the decoded images take about {needed / 2**30:.1f} GiB; "
+            "give another folder, or start again once there is room"
+        ) from None
     finally:
         partial.unlink(missing_ok=True)
-    with (place / PIXELS).open("rb") as file:
-        note = {"pack": _identity(file, fingerprint), **index._asdict()}
-    replace_text(place / INDEX, json.dumps(note) + "\n")
 
 
-def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, place: Path) -> Index:
-    names, sizes, bad, digest = [], [], {}, hashlib.sha256()
-    try:
-        for image in images:
-            names.append(image.name)
-            if isinstance(image, Bad):
-                bad[image.name] = image.reason
-                sizes.append((0, 0))
-                continue
-            height, width, _ = image.pixels.shape
-            sizes.append((height, width))
-            digest.update(f"{image.name}\0{image.pixels.shape}\n".encode())
-            digest.update(image.pixels.tobytes())
-            file.write(np.broadcast_to(image.pixels, (height, width, 3)).tobytes())
-        pixels = sum(h * w for h, w in sizes)
-        file.truncate(max(1, -(-pixels // BLOCK)) * BLOCK * 3)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        needed = 3 * sum(h * w for h, w in sizes) * max(1, operator.length_hint(images) / len(sizes))
-        raise InputError(
-            f"no space left in the cache folder (--cache_dir) {place}: the decoded images take about {needed / 2**30:.1f} GiB; "
-            "give another folder"
-        ) from None
+def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, sizes: list[tuple[int, int]]) -> Index:
+    """Writes the pixels of all images. `sizes` grows with each image, so that an error knows how far it came."""
+    names, bad, digest = [], {}, hashlib.sha256()
+    for image in images:
+        names.append(image.name)
+        if isinstance(image, Bad):
+            bad[image.name] = image.reason
+            sizes.append((0, 0))
+            continue
+        height, width, _ = image.pixels.shape
+        sizes.append((height, width))
+        digest.update(f"{image.name}\0{image.pixels.shape}\n".encode())
+        digest.update(image.pixels.tobytes())
+        file.write(np.broadcast_to(image.pixels, (height, width, 3)).tobytes())
+    pixels = sum(h * w for h, w in sizes)
+    file.truncate(max(1, -(-pixels // BLOCK)) * BLOCK * 3)
     return Index(tuple(names), tuple(sizes), bad, digest.hexdigest())
 
 

@@ -1,5 +1,6 @@
 """Sample sheets: LR, bicubic, SR and HR of an image side by side, pixel for pixel."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import ImageDraw, ImageFont
 
 from sr_jax import metrics
 from sr_jax.evaluation.evaluator import Sample
+from sr_jax.system.files import replace_bytes
 
 DETAIL = 64
 """Height and width of the magnified detail [HR pixels]."""
@@ -28,11 +30,14 @@ def write_sheets(samples: Sequence[Sample], folder: Path, *, method: str) -> Ite
     Args:
       folder: is created if it does not exist.
       method: the network's name in the captions.
+
+    Raises:
+      OSError: naming the file, if it cannot be written. A sheet is written whole or not at all.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, sample in _named(samples):
         sheet = sample_sheet(sample, method=method)
-        PILImage.fromarray(sheet).save(folder / f"{name}.png")
+        replace_bytes(folder / f"{name}.png", _png(sheet))
         yield name, sheet
 
 
@@ -66,6 +71,12 @@ def sample_sheet(sample: Sample, *, method: str) -> UInt8[np.ndarray, "h w 3"]:
         draw.rectangle((left + x - 1, CAPTION + y - 1, left + x + size, CAPTION + y + size), outline="red", width=2)
         sheet.paste(PILImage.fromarray(detail), (left, CAPTION + height + GAP))
     return np.asarray(sheet)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    PILImage.fromarray(pixels).save(file, "png")
+    return file.getvalue()
 
 
 def _named(samples: Sequence[Sample]) -> Iterator[tuple[str, Sample]]:

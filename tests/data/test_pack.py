@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -5,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import jax
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from sr_jax.data import pack
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, TrainingError
 
 pytestmark = pytest.mark.exact
 
@@ -71,6 +73,11 @@ def test_a_pack_in_use_survives_its_replacement(images, tmp_path):
     assert_holds(old, images)
 
 
+def rewrite_index(place, **entries):
+    note = json.loads((place / "index.json").read_text())
+    (place / "index.json").write_text(json.dumps(note | entries))
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -80,10 +87,29 @@ def test_a_pack_in_use_survives_its_replacement(images, tmp_path):
         lambda place: (place / "pixels").unlink(),
         lambda place: (place / "index.json").write_text('{"pack": '),
         lambda place: (place / "index.json").write_text("{}"),
+        lambda place: (place / "index.json").write_text("null"),
+        lambda place: (place / "index.json").write_text("[3]"),
+        lambda place: (place / "index.json").write_bytes(b"\xff\xfe"),
+        lambda place: rewrite_index(place, names=3),
+        lambda place: rewrite_index(place, sizes=[1, 2, 3]),
         lambda place: (place / "index.json").unlink(),
         lambda place: (place / "pixels.partial").write_bytes(b"from a run that was killed"),
     ],
-    ids=["cut short", "empty", "overwritten", "no pixels", "half an index", "strange index", "no index", "killed run"],
+    ids=[
+        "cut short",
+        "empty",
+        "overwritten",
+        "no pixels",
+        "half an index",
+        "strange index",
+        "null",
+        "list",
+        "no text",
+        "strange names",
+        "strange sizes",
+        "no index",
+        "killed run",
+    ],
 )
 def test_an_incomplete_pack_is_made_again(images, tmp_path, harm):
     pack.build(images, place=tmp_path / "p", fingerprint="1")
@@ -160,11 +186,19 @@ def test_full_disk(tmp_path):
     (tmp_path / "p/pixels.partial").symlink_to("/dev/full")
     images = [Image(name, np.zeros((5000, 3000, 3), np.uint8)) for name in "abcd"]
     with pytest.raises(
-        InputError,
+        TrainingError,
         match=rf"no space left in the cache folder \(--cache_dir\) {re.escape(str(tmp_path))}/p: .* about 0\.2 GiB; give",
     ):
         pack.build(images, place=tmp_path / "p", fingerprint="1")
     assert not (tmp_path / "p/pixels.partial").is_symlink()
+
+
+def test_no_room_for_the_index(images, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "replace_text", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        with pytest.raises(TrainingError, match="no space left in the cache folder"):
+            pack.build(images, place=tmp_path / "p", fingerprint="1")
+    assert_holds(pack.build(images, place=tmp_path / "p", fingerprint="1")[0], images)
 
 
 def test_no_usable_image(tmp_path):

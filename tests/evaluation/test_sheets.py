@@ -1,4 +1,7 @@
+import resource
+
 import numpy as np
+import pytest
 from PIL import Image
 
 from sr_jax.evaluation import sheets
@@ -19,6 +22,23 @@ def test_sheet_shows_pixels_as_they_are(rng):
         np.testing.assert_array_equal(shown[10:70, 22:82], image[10:70, 22:82])  # within the frame
         detail = sheet[top + 80 + sheets.GAP :, left : left + 64][:64]
         np.testing.assert_array_equal(detail, image[8:72, 20:84])
+
+
+def test_a_sheet_is_written_whole_or_not_at_all(tmp_path, rng):
+    hr = rng.integers(0, 256, (40, 36, 3), dtype=np.uint8)
+    sample = Sample("set", "name.png", hr[::2, ::2], hr, hr, hr, 30.0, 31.0)
+    for _ in sheets.write_sheets([sample], tmp_path, method="net"):
+        pass
+    before = (tmp_path / "set_name.png").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as if the disk were full
+    try:
+        with pytest.raises(OSError, match=r"set_name\.png"):
+            list(sheets.write_sheets([sample], tmp_path, method="another"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["set_name.png"]
+    assert (tmp_path / "set_name.png").read_bytes() == before
 
 
 def test_gray_and_small(rng):
