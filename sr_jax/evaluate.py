@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from sr_jax.cli.options import CacheDir, DataRoot
 from sr_jax.cli.parsing import parse
 from sr_jax.errors import InputError, exit_status
 from sr_jax.system.places import cache_folder, data_root
 
+Switch = Annotated[
+    bool,
+    PrimitiveConstructorSpec(
+        nargs=0,
+        metavar="",
+        instance_from_str=lambda _: True,
+        is_instance=lambda value: isinstance(value, bool),
+        str_from_instance=lambda _: [],
+    ),
+]
+"""An option without a value."""
 SUMMARY = "Score networks and bicubic interpolation on sets of images, by a published protocol."
 
 
@@ -27,7 +39,11 @@ class Arguments:
     """What to score: `bicubic`, the work directory of a run, or a .safetensors file with its card."""
     compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS ...", help_behavior_hint="")] = ()
     """Several of these side by side. Give either --model or --compare.
-    The report adds the differences from the first one, and a paired test over the images."""
+    The report adds the differences from one of them, and a paired test over the images."""
+    group: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """With --compare: networks whose configs differ only in `seed` are one method, with mean and standard deviation."""
+    against: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the first)")] = None
+    """With --compare: the method from which the differences are taken, named as after --compare or as in the tables."""
     sets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SET ...")] = ("photographs",)
     """Sets of images: named sets (Set5, Set14, B100, Urban100, Manga109, DIV2K), folders of HR images,
     or `photographs` (three photographs that come with scikit-image)."""
@@ -40,9 +56,10 @@ class Arguments:
     `published`: `rgb-uint8` if a network reads RGB or LR must be RGB, else `papers`."""
     lr_source: Literal["computed", "files"] = "computed"
     """Where LR comes from: it is computed, or read from the LR files of the set (only with `rgb-uint8`)."""
-    degradation: Literal["own", "training", "bicubic"] = "own"
-    """How LR is computed. `own`: as `eval.degradation` in each network's config says. `training`: as the network was trained.
-    `bicubic`: by MATLAB's bicubic reduction."""
+    degradation: Annotated[str, tyro.conf.arg(metavar="own|training|NAME|CONFIG|WORKDIR")] = "own"
+    """How LR is computed. `own`: as `eval.degradation` in each network's config says. `training`: as the networks were trained.
+    `bicubic`, `classical` or `real-esrgan`: by this degradation.
+    A config file, work directory or weights file: by the degradation with which this run was trained."""
     checkpoint: Literal["latest", "best"] = "latest"
     """Which checkpoint of a work directory."""
     parameters: Literal["ema", "raw"] = "ema"
@@ -75,6 +92,8 @@ def _evaluate(argv: Sequence[str] | None) -> int:
             parameters=arguments.parameters,
             out=arguments.out.expanduser() if arguments.out else None,
             cache=cache,
+            group=arguments.group,
+            against=arguments.against,
         )
     )
 
@@ -86,6 +105,8 @@ def _models(arguments: Arguments) -> tuple[str, ...]:
         raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
     if len(set(compare)) < len(compare):
         raise InputError(f"--compare {' '.join(compare)}: names one twice")
+    if model and (arguments.group or arguments.against):
+        raise InputError(f"{'--group' if arguments.group else '--against'} is for --compare")
     return compare or (model or "",)
 
 

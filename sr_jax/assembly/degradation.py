@@ -3,17 +3,23 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
 
-from sr_jax.config import PRESETS, Config, moved_blur
+from sr_jax import config as configs
+from sr_jax.config import PRESETS, Config, DataConfig, moved_blur, workdir
+from sr_jax.config.names import nearest
 from sr_jax.data import degrade
 from sr_jax.data.degrade import Degrade, file_digest
+from sr_jax.errors import InputError
 from sr_jax.evaluation.protocol import COMPUTED, FILES, KNOWN_BLUR, untold
 from sr_jax.models import Known
 from sr_jax.ops import bicubic_kernel
+from sr_jax.weights import card as cards
+from sr_jax.weights import files
 
 
 class Degradation:
@@ -33,6 +39,11 @@ class Degradation:
     def title(self) -> str:
         """The names of the stages, or `files`."""
         return FILES if self.lr_files else ", ".join(stage.name for stage in self.stages)
+
+    @property
+    def spelling(self) -> str:
+        """The stages as a config file spells them, with the keys that differ from their defaults; or `files`."""
+        return FILES if self.lr_files else ", ".join(map(_spell, self.stages))
 
     @property
     def is_bicubic(self) -> bool:
@@ -138,6 +149,44 @@ def of_evaluation(config: Config, way: Literal["own", "training", "bicubic"]) ->
       way: as in training, bicubic, or the run's own choice. A run that trains on LR files is scored on bicubic LR.
     """
     return of_training(config).for_evaluation(config.eval.degradation if way == "own" else way)
+
+
+def named(name: str, *, scale: int) -> Degradation:
+    """The degradation with this name, or that of the training images of a config file, a work directory or a weights file.
+
+    Raises:
+      InputError: if there is no such degradation, it is not known, or it does not fit to the scale.
+    """
+    config = _config_of(name)
+    if config.data.lr_source == "files":
+        raise InputError("this run was trained on LR files, so how they were made is not known")
+    # A config checks its stages. The other keys do not matter.
+    data = DataConfig(degradation=config.data.degradation, patch=2 * scale)
+    return of_training(Config(scale=scale, data=data))
+
+
+def _config_of(name: str) -> Config:
+    if name in PRESETS:
+        return Config(data=DataConfig(degradation=PRESETS[name]))
+    path = Path(name).expanduser()
+    if path.is_dir() and not (path / workdir.CONFIG).is_file():
+        raise InputError(f"holds no {workdir.CONFIG}, so it is not the work directory of a training run")
+    if path.suffix == files.SUFFIX and path.is_file():
+        card = cards.read_card(path)
+        if card.converted:
+            raise InputError("another implementation trained this network, so the degradation is not known")
+        return card.config
+    if path.is_dir() or path.suffix in (".py", ".json"):
+        return configs.load(path / workdir.CONFIG if path.is_dir() else path)
+    near = nearest(name, ["own", "training", *PRESETS], cutoff=0.6)
+    hint = f"did you mean {near}?" if near else f"the names are own, training, {', '.join(PRESETS)}"
+    raise InputError(f"there is no such degradation, config file, work directory or weights file; {hint}")
+
+
+def _spell(stage: Any) -> str:
+    values = {field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)}
+    defaults = {field.name: field.default for field in dataclasses.fields(stage)}
+    return f"{type(stage).__name__}({', '.join(f'{key}={values[key]!r}' for key in values if values[key] != defaults[key])})"
 
 
 def _make_stage(stage: Any, *, scale: int, shift: float) -> degrade.Stage:

@@ -49,4 +49,5 @@ def make_evaluator(config: Config, about: About, degradation: Degradation, held_
             raise InputError(f"eval.sets: {loaded.title} holds no image that can be scored")
         tasks += evaluation_sets.make_tasks(protocol, loaded, degradation)
     stamp = Stamp(protocol.name, degradation.lr_source, PRECISION, "", provenance.commit())
-    return Evaluator(protocol, tasks, stamp=stamp)
+    with option("eval.sets"):
+        return Evaluator(protocol, tasks, stamp=stamp)

@@ -24,6 +24,8 @@ class Trained(NamedTuple):
     network: Network
     origin: str
     """Where the parameters come from, for people and result files."""
+    step: int | None = None
+    """Steps that the parameters were trained for; None if another implementation trained them."""
     is_converted: bool = False
     """Whether another implementation trained it. Then only the model and the scale of the config are true."""
 
@@ -46,7 +48,8 @@ def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
         card = cards.read_card(path)
         network = abstract_network(card.config)
         network = network._replace(params=files.read(path, like=network.params, card=card))
-        return Trained(card.config, network, f"{place}, {_origin(card)}", is_converted=card.converted is not None)
+        step = None if card.converted else card.step
+        return Trained(card.config, network, f"{place}, {_origin(card)}", step, is_converted=card.converted is not None)
     if path.exists():
         raise InputError(
             f"{place}: is neither a work directory nor a {files.SUFFIX} file; "
@@ -66,10 +69,11 @@ def _from_work_directory(path: Path, place: str, which: Which, parameters: Param
         raise InputError(f"{place}: holds no {workdir.CONFIG}, so it is not the work directory of a training run")
     config = configs.load(path / workdir.CONFIG)
     network = abstract_network(config)
-    with Checkpoints(path / workdir.CHECKPOINTS, keep=config.keep, read_only=True) as checkpoints:
+    evaluation = workdir.evaluation(config)
+    with Checkpoints(path / workdir.CHECKPOINTS, keep=config.keep, read_only=True, evaluation=evaluation) as checkpoints:
         step = checkpoints.latest() if which == "latest" else checkpoints.best()
         if step is None:
             raise InputError(f"{place}: has no {which} checkpoint; train it further")
         field = "ema" if parameters == "ema" else "params"
         network = network._replace(params=checkpoints.restore_params(field, step, like=network.params))
-    return Trained(config, network, f"{place}, step {step}, {parameters}")
+    return Trained(config, network, f"{place}, step {step}, {parameters}", step)

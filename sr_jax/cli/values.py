@@ -37,7 +37,7 @@ def check_values(argv: Sequence[str], kinds: Mapping[str, Any]) -> None:
     """
     for flag, words in _values(argv):
         kind = kinds.get(flag)
-        if (not words and not _is_list(kind)) or "" in words:
+        if (not words and not _is_list(kind) and kind is not bool) or "" in words:  # tyro knows which booleans have no value
             raise InputError(f"--{flag}: give a value" if flag else "an argument is empty; give a value, or leave it out")
         words = words if get_origin(kind) is tuple or not flag else words[:1]
         shown = (f"--{flag}=" if flag else "") + shorten(" ".join(words))

@@ -19,6 +19,10 @@ SIDE_BY_SIDE = 2
 """Up to so many methods, the table of images also has gains and SSIM."""
 
 
+WIDTH = 100
+"""Columns of a terminal that the tables of a comparison should fit into."""
+
+
 class Method(NamedTuple):
     """One method of a report: a network, or several runs that differ only in their seeds."""
 
@@ -47,6 +51,28 @@ class Paired(NamedTuple):
     """p-value of Wilcoxon's two-sided signed-rank test; NaN for fewer than two images, or if no image differs."""
     better: int
     """Number of images with a positive difference."""
+
+
+def tables(methods: Sequence[Method], *, compare: bool) -> list[str]:
+    """The tables of an evaluation as Markdown: the images, their means, and the comparisons with the first method.
+
+    If the names of more than two methods make tables wider than `WIDTH`, columns are numbered, and a list of names comes first.
+    """
+    made = _tables(methods, compare=compare)
+    wide = [image_table([method.rows for method in methods]), means(methods)]
+    if len(methods) <= SIDE_BY_SIDE or max(text.index("\n") for text in wide) <= WIDTH:
+        return made
+    numbered = [method._replace(name=f"({number})") for number, method in enumerate(methods, 1)]
+    names = [f"- {short.name} {_text(method.name)}" for short, method in zip(numbered, methods, strict=True)]
+    return ["\n".join(names), *_tables(numbered, compare=compare)]
+
+
+def _tables(methods: Sequence[Method], *, compare: bool) -> list[str]:
+    rows = [method.rows for method in methods]
+    heading = ["Y-PSNR [dB] of each image, and the means of each set:"] if len(methods) > SIDE_BY_SIDE else []
+    runs = [[row._replace(method=method.name) for row in run] for method in methods for run in method.runs]
+    texts = [*heading, image_table(rows), *notes(runs), means(methods)]
+    return [*texts, comparisons(rows)] if compare else texts
 
 
 def table(methods: Sequence[Sequence[Row]]) -> str:
@@ -104,8 +130,7 @@ def means(methods: Sequence[Method]) -> str:
             digits = 2 if "psnr" in key else 4
             values = [[getattr(rows[index], key) for rows in runs] for runs in columns]
             lines.append([row.set, names[key], *(_with_spread(of_runs, digits) for of_runs in values)])
-    header = [f"{method.name} (n={len(method.runs)})" if len(method.runs) > 1 else method.name for method in methods]
-    return _markdown(lines, ["set", "mean", *header], text=(0, 1))
+    return _markdown(lines, ["set", "mean", *(method.name for method in methods)], text=(0, 1))
 
 
 def compare(reference: Sequence[Row], other: Sequence[Row]) -> Paired:
@@ -141,7 +166,7 @@ def comparisons(methods: Sequence[Sequence[Row]]) -> str:
             better = f"{paired.better} of {paired.n}"
             mean = "" if math.isnan(paired.mean) else f"{paired.mean:+.3f}"
             lines.append((f"{rows[0].method} - {first[0].method}", name, mean, interval, p, better))
-    header = ["Y-PSNR difference", "set", "mean [dB]", "95 % interval [dB]", "Wilcoxon p", "images better"]
+    header = ["Y-PSNR difference", "set", "mean [dB]", "95 % interval", "Wilcoxon p", "better"]
     return _markdown(lines, header, text=(0, 1, 3, 4, 5))
 
 

@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 
-from sr_jax.assembly.degradation import Degradation, bicubic, of_evaluation, of_training
-from sr_jax.config import Bicubic, Config, DataConfig, EvalConfig, GaussianBlur, GaussianNoise, Jpeg, KernelFile, Subsample
+from sr_jax.assembly.degradation import Degradation, bicubic, named, of_evaluation, of_training
+from sr_jax.config import (
+    Bicubic,
+    ClassicalBlur,
+    Config,
+    DataConfig,
+    EvalConfig,
+    GaussianBlur,
+    GaussianNoise,
+    Jpeg,
+    KernelFile,
+    Subsample,
+    to_json,
+)
 from sr_jax.errors import InputError
 
 BLURRED = (GaussianBlur(), Subsample(), GaussianNoise())
@@ -78,3 +90,46 @@ def test_kernel_files_count(tmp_path):
     np.save(tmp_path / "k.npy", np.eye(3))
     assert Degradation(stages, scale=2).kernel_digests != [digest]
     assert bicubic(2).kernel_digests == []
+
+
+def test_a_degradation_that_is_named(tmp_path):
+    """By a preset, a config file, or a work directory. The scale is that of the images."""
+    assert named("classical", scale=4).stages == (ClassicalBlur(), Subsample(), GaussianNoise())
+    assert named("bicubic", scale=3).is_bicubic
+    config = Config(scale=3, data=DataConfig(degradation=BLURRED))
+    (tmp_path / "config.json").write_text(to_json(config))
+    for place in (tmp_path, tmp_path / "config.json"):
+        degradation = named(str(place), scale=2)
+        assert (degradation.stages, degradation.scale) == (BLURRED, 2)
+    assert degradation.spelling == "GaussianBlur(), Subsample(), GaussianNoise()"
+    assert (
+        Degradation((GaussianBlur(sigma=(1.0, 2.0)), Bicubic()), scale=2).spelling
+        == "GaussianBlur(sigma=(1.0, 2.0)), Bicubic()"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "scale", "message"),
+    [
+        ({"lr_source": "files"}, 2, "trained on LR files, so how they were made is not known"),
+        ({"degradation": (GaussianBlur(size=7, sigma=(1.0, 1.0)), Subsample())}, 6, r"size=7 is too small.*use size=11"),
+    ],
+)
+def test_a_degradation_that_cannot_be_used(tmp_path, data, scale, message):
+    (tmp_path / "config.json").write_text(to_json(Config(data=DataConfig(**data))))
+    with pytest.raises(InputError, match=message):
+        named(str(tmp_path), scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("clasical", "there is no such degradation, config file, work directory or weights file; did you mean classical"),
+        ("runs/nowhere", "no such degradation.*the names are own, training, bicubic, classical, real-esrgan"),
+        ("nowhere.py", "nowhere.py: no such file"),
+        ("/", "holds no config.json"),
+    ],
+)
+def test_a_degradation_that_is_not_there(name, message):
+    with pytest.raises(InputError, match=message):
+        named(name, scale=2)

@@ -53,7 +53,7 @@ def test_several_runs_have_their_mean_and_spread():
     seeds = [rows("net", psnrs) for psnrs in ([30.0, 32.0], [31.0, 33.0], [36.0, 36.0])]
     method = Method("net", seeds)
     lines = cells(report.means([Method("bicubic", [rows("bicubic", [30.0, 31.0])]), method]))
-    assert lines[0] == ["set", "mean", "bicubic", "net (n=3)"]
+    assert lines[0] == ["set", "mean", "bicubic", "net"]
     assert lines[2] == ["s", "Y-PSNR [dB]", "30.50", "33.00 ± 2.65"]
     assert [row.psnr_y for row in method.rows] == [pytest.approx(97 / 3), pytest.approx(101 / 3), pytest.approx(33)]
     assert {row.method for row in method.rows} == {"net"}
@@ -65,6 +65,19 @@ def test_several_methods_have_a_column_each():
     assert lines[0] == ["set", "image", "bicubic", "a", "b"]
     assert lines[2] == ["s", "0.png", "30.00", "31.00", "32.00"]
     assert lines[4] == ["s", "**mean**", "30.50", "31.00", "31.50"]
+
+
+def test_six_methods_fit_into_100_columns():
+    """With short names as they are, and with long ones by number. Two methods keep their names."""
+    for length, is_numbered in ((3, False), (30, True)):
+        names = [f"{i}".rjust(length, "n") for i in range(6)]
+        methods = [Method(name, [rows(name, [30.0, 31.0 + i], "photographs")]) for i, name in enumerate(names)]
+        texts = report.tables(methods, compare=True)
+        assert ("\n".join(f"- ({i}) {name}" for i, name in enumerate(names, 1)) in texts) == is_numbered
+        assert max(len(line) for text in texts for line in text.splitlines()) <= 100
+        (heads,) = [line for text in texts for line in cells(text) if line[:2] == ["set", "mean"]]
+        assert heads[2:] == ([f"({i})" for i in range(1, 7)] if is_numbered else names)
+        assert cells(report.tables(methods[:2], compare=True)[0])[0][2] == f"{names[0]} [dB]"
 
 
 def test_names_are_text_and_stay_in_their_cells():

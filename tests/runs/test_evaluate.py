@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sr_jax import config as configs
 from sr_jax import evaluate
 from sr_jax.assembly.network import abstract_network
 from sr_jax.assembly.trained import Trained
-from sr_jax.config import Config, DataConfig, DeconvSRConfig, EvalConfig, FSRCNNConfig
+from sr_jax.config import Config, DataConfig, DeconvSRConfig, EvalConfig, FSRCNNConfig, GaussianBlur, Subsample
 from sr_jax.errors import InputError
 from sr_jax.runs import evaluate as scoring
 from sr_jax.weights.card import read_card
@@ -82,15 +83,13 @@ def test_comparison(call, run):
     assert status == 0
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if "|" in line]
     (header,) = [line for line in lines if line[0] == "Y-PSNR difference"]
-    assert header == ["Y-PSNR difference", "set", "mean [dB]", "95 % interval [dB]", "Wilcoxon p", "images better"]
-    first, second = ([line[2:] for line in lines if line[0] == f"{name} - bicubic"] for name in (run, run / weights_name()))
+    assert header == ["Y-PSNR difference", "set", "mean [dB]", "95 % interval", "Wilcoxon p", "better"]
+    first, second = (
+        [line[2:] for line in lines if line[0] == f"{name} - bicubic"] for name in ("tiny", "tiny/weights.safetensors")
+    )
     assert len(first) == 3  # Set5, Set14, all
     assert first == second
     assert " of 5" in first[-1][-1]
-
-
-def weights_name() -> str:
-    return "weights.safetensors"
 
 
 def test_lr_files(call, tmp_path):
@@ -181,6 +180,13 @@ def test_no_lr_at_all(call, sets, tmp_path):
         (("--model", "bicubic", "--scale", "1"), "--scale 1: must be at least 2"),
         (("--compare", "bicubic", "--scale", "2"), "give either --model, or --compare with several"),
         (("--compare", "bicubic", "bicubic", "--scale", "2"), "--compare bicubic bicubic: names one twice"),
+        (("--model", "bicubic", "--scale", "2", "--group"), "--group is for --compare"),
+        (("--model", "bicubic", "--scale", "2", "--against", "bicubic"), "--against is for --compare"),
+        (
+            ("--model", "bicubic", "--scale", "2", "--degradation", "clasical"),
+            "--degradation clasical: there is no such degradation",
+        ),
+        (("--model", "bicubic", "--scale", "2", "--lr_source", "files", "--degradation", "classical"), "leave one of them out"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set5", "set5"), "Set5 and set5 are both called Set5"),
         (("--model", "bicubic", "--scale", "2", "--sets", "Set6"), "did you mean Set5"),
         (("--model", "runs/nowhere"), "runs/nowhere: no such work directory or weights file"),
@@ -221,6 +227,47 @@ def test_kept_weights_score_as_on_the_day_they_were_trained(call, research_image
             assert ours[image][key] == pytest.approx(row[key], abs=tolerance), (image, key)
 
 
+def test_one_column_for_each_method_and_differences_from_any(call, run, tmp_path):
+    """Three copies of one run: their columns are equal, and they differ from bicubic by the same."""
+    copies = [shutil.copytree(run, tmp_path / "runs" / name) for name in ("a", "b", "c")]
+    arguments = ("--compare", "bicubic", *map(str, copies), "--sets", "Set5")
+    status, out, _ = call(*arguments, "--against", "b")
+    assert status == 0
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if line.startswith("|")]
+    assert [line[2:] for line in lines if line[1] in ("image", "mean")] == [["b", "bicubic", "a", "c"]] * 2
+    (columns,) = [line[2:] for line in lines if line[1] == "Y-PSNR [dB]"]
+    assert columns[0] == columns[2] == columns[3] != columns[1]
+    assert [(line[0], line[2]) for line in lines[-2:]] == [("a - b", "+0.000"), ("c - b", "+0.000")]
+    status, out, _ = call(*arguments, "--group", "--against", "bicubic")
+    assert (status, " bicubic | " in out, "(n=3) - bicubic" in out, "± 0.00" in out) == (0, True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--against", "nobody"), "--against nobody: there is no method 'nobody'; there are bicubic, fsrcnn(d=8, s=4, m=1)"),
+        (("--group",), "--group: no two configs differ only in seed"),
+    ],
+)
+def test_what_cannot_be_compared(call, run, arguments, message):
+    status, _, err = call("--compare", "bicubic", str(run), *arguments)
+    assert (status, message in err) == (2, True)
+
+
+def test_scores_on_the_degradation_of_a_run(call, run, tmp_path):
+    """The run itself was trained and is scored on bicubic LR, unless another one is chosen."""
+    blur = (GaussianBlur(size=9, sigma=(1.0, 1.0)), Subsample())
+    (tmp_path / "config.json").write_text(configs.to_json(Config(data=DataConfig(degradation=blur))))
+    status, printed, _ = call("--model", str(run), "--sets", "Set5", "--degradation", str(tmp_path), "--out", str(tmp_path))
+    assert status == 0
+    assert "degradation GaussianBlur(size=9, sigma=(1.0, 1.0)), Subsample()\n" in printed
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert {row["lr_source"] for row in rows} == {"computed: gaussian-blur, subsample"}
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    stages = "GaussianBlur(size=9, sigma=(1.0, 1.0)), Subsample()"
+    assert provenance["degradation"] == {"chosen": str(tmp_path), "stages": stages}
+
+
 def settings(**changed) -> scoring.Settings:
     plain = {"models": (), "sets": (), "scale": None, "data_root": Path(), "protocol": "papers", "lr_source": "computed"}
     plain |= {"degradation": "own", "checkpoint": "latest", "parameters": "ema", "out": None, "cache": Path()}
@@ -243,7 +290,7 @@ def test_networks_are_compared_on_one_degradation():
     assert common({"a": bicubic}).is_bicubic
     assert common({}).is_bicubic
     with pytest.raises(
-        InputError, match=r"different degradations; use --degradation bicubic:\n  a: .*gaussian.*\n  b: bicubic"
+        InputError, match=r"such as --degradation a:\n  a: ClassicalBlur\(\), .*GaussianNoise\(\)\n  b: Bicubic\(\)"
     ):
         common({"a": blur, "b": bicubic})
     assert common({"a": blur, "b": bicubic}, degradation="bicubic").is_bicubic
@@ -259,3 +306,12 @@ def test_lr_files_do_not_tell_kernels():
     told = as_trained("bicubic", DeconvSRConfig(kernel="given", kernel_size=5, kernel_width=2, blocks=0, width=4))
     with pytest.raises(InputError, match="--lr_source files: a must be told the blur kernel and the noise of each image"):
         scoring.common_degradation(settings(lr_source="files"), {"a": told}, 2)
+
+
+def test_a_network_that_must_be_told_the_blur_is_refused_by_name():
+    told = as_trained("bicubic", DeconvSRConfig(kernel="given", kernel_size=5, kernel_width=2, blocks=0, width=4))
+    assert scoring.common_degradation(settings(degradation="classical"), {"a": told}, 2).tells_blur
+    with pytest.raises(
+        InputError, match=r"^a must be told the blur kernel and the noise of each image, which LR made by second-order"
+    ):
+        scoring.common_degradation(settings(degradation="real-esrgan"), {"a": told}, 2)
