@@ -149,7 +149,6 @@ TESTED_IN = {
     "models/about": "models/test_models",
     "system/compilation": "runs/test_evaluate",
     "system/places": "assembly/test_training_images",
-    "training/signals": "runs/test_train",
     "training/state": "training/test_checkpoint",
     "training/step": "training/test_devices",
 }

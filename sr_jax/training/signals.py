@@ -1,8 +1,11 @@
 """SIGTERM (preemption) and SIGINT (Ctrl-C) wait for the end of a dispatch."""
 
+import contextlib
+import os
 import signal
-import sys
 from types import FrameType
+
+STDERR = 2
 
 
 class StopSignals:
@@ -24,8 +27,10 @@ class StopSignals:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.received = signal.Signals(number)
-        print(f"\n{self.received.name}: saving after this step; a second signal stops at once", file=sys.stderr, flush=True)
         self._restore()
+        # The signal may have come while the progress bar writes to sys.stderr, which may not be entered twice.
+        with contextlib.suppress(OSError):  # there may be nobody to read it
+            os.write(STDERR, f"\n{self.received.name}: saving after this step; a second signal stops at once\n".encode())
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -1,0 +1,67 @@
+import io
+import signal
+import sys
+
+import pytest
+
+from sr_jax.training.signals import StopSignals
+
+NOTICE = "\nSIGINT: saving after this step; a second signal stops at once\n"
+
+
+def test_the_first_signal_is_stored_and_the_second_one_acts(capfd):
+    before = signal.getsignal(signal.SIGTERM)
+    with StopSignals() as stop:
+        assert stop.received is None
+        signal.raise_signal(signal.SIGINT)
+        assert stop.received == signal.SIGINT
+        assert capfd.readouterr().err == NOTICE
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_ignored_signals_stay_ignored():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with StopSignals() as stop:
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.received is None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Terminal(io.RawIOBase):
+    """A terminal that a signal reaches while the progress bar writes to it."""
+
+    was_reached = False
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        if not self.was_reached:
+            self.was_reached = True
+            signal.raise_signal(signal.SIGINT)
+        return len(data)
+
+
+def test_a_signal_while_the_progress_bar_draws(monkeypatch, capfd):
+    """Python's buffers refuse to be entered twice: RuntimeError, reentrant call."""
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(Terminal()), write_through=True))
+    with StopSignals() as stop:
+        sys.stderr.write("10%")
+        sys.stderr.flush()
+    assert stop.received == signal.SIGINT
+    assert capfd.readouterr().err == NOTICE
+
+
+def test_a_signal_when_nobody_reads_standard_error(monkeypatch):
+    def refuse(file, data):
+        raise BrokenPipeError(file, data)
+
+    monkeypatch.setattr("sr_jax.training.signals.os.write", refuse)
+    with StopSignals() as stop:
+        signal.raise_signal(signal.SIGTERM)
+    assert stop.received == signal.SIGTERM
