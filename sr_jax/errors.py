@@ -31,7 +31,7 @@ class Interrupted(Exception):
 
 
 def exit_status(command: Callable[[], int | None]) -> int:
-    """Runs a command and returns its exit status. The errors above are printed as one line."""
+    """Runs a command and returns its exit status. The errors above, and those of files and memory, are printed as one line."""
     try:
         return command() or 0
     except (InputError, TrainingError) as error:
@@ -40,6 +40,15 @@ def exit_status(command: Callable[[], int | None]) -> int:
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         return interruption.status
+    except OSError as error:
+        print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr)
+        return TrainingError.status
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):  # XLA's word for it
+            raise
+        reason = next(iter(str(error).splitlines()), "")
+        print(f"error: there is too little memory; use a smaller network, batch, patch or image ({reason})", file=sys.stderr)
+        return TrainingError.status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT

@@ -1,6 +1,6 @@
 import pytest
 
-from sr_jax.errors import InputError, listing, option
+from sr_jax.errors import InputError, exit_status, listing, option
 
 
 def test_an_option_is_named_before_the_message():
@@ -13,3 +13,32 @@ def test_an_option_is_named_before_the_message():
 def test_long_listings_are_cut_short():
     assert listing(["one", "two"], most=2) == "\n  one\n  two"
     assert listing((f"line {i}" for i in range(12)), most=10).endswith("line 9\n  and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "/a"), "/a: Permission denied"),
+        (OSError("something else"), "something else"),
+        (MemoryError("9 GiB"), "there is too little memory; use a smaller network, batch, patch or image (9 GiB)"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nmore"),
+            "there is too little memory; use a smaller network, batch, patch or image "
+            "(RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.)",
+        ),
+    ],
+)
+def test_files_and_memory_are_no_traceback(error, message, capsys):
+    def command():
+        raise error
+
+    assert exit_status(command) == 1
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_a_bug_has_a_traceback():
+    def command():
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        exit_status(command)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -13,12 +14,13 @@ from jaxtyping import Array
 
 from sr_jax import models
 from sr_jax.assembly.degradation import Degradation
-from sr_jax.config import Config, OwnLoss, own_code
+from sr_jax.config import Config, OwnLoss, own_code, title
 from sr_jax.config.losses import short_name, terms
 from sr_jax.config.network_registry import own_module, own_source
 from sr_jax.errors import InputError
 from sr_jax.evaluation.protocol import KNOWN_BLUR
 from sr_jax.models import About, Known
+from sr_jax.system.memory import device_memory
 from sr_jax.training.losses import LOSSES
 from sr_jax.training.step import Metrics, Objective
 
@@ -55,8 +57,10 @@ def make_network(config: Config) -> Network:
     """Returns the network of a config, freshly initialised.
 
     Raises:
-      InputError: if the network does not have this scale, or one of the user's own cannot be made.
+      InputError: if the network does not have this scale, is too large for the memory, or is one of the user's own that cannot
+        be made.
     """
+    _check_memory(config, memory=device_memory())
     return _split(make_module(config))
 
 
@@ -67,6 +71,17 @@ def abstract_network(config: Config) -> Network:
       InputError: if the network does not have this scale, or one of the user's own cannot be made.
     """
     return _split(nnx.eval_shape(lambda: make_module(config)))
+
+
+def _check_memory(config: Config, *, memory: int) -> None:
+    """Refuses a network that cannot be trained: beside each parameter, memory holds its gradient and its moving average."""
+    parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(abstract_network(config).params))
+    size = 3 * 4 * parameters
+    if size > memory:
+        raise InputError(
+            f"model: {title(config.model)} has {parameters:,} parameters. Training takes at least {size / 2**30:,.0f} GiB for "
+            f"them, and a device has {memory / 2**30:.0f} GiB; use a smaller network"
+        )
 
 
 def make_objective(config: Config, network: Network, degradation: Degradation) -> Objective:

@@ -1,7 +1,6 @@
 """From a config to its input pipeline: the sampler, and where patches are cut."""
 
 import functools
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,7 +11,11 @@ from sr_jax.config import Config
 from sr_jax.data import pack, pipelines
 from sr_jax.data.degrade import Batch
 from sr_jax.data.plan import Plan, Sampler
-from sr_jax.errors import option
+from sr_jax.errors import InputError, option
+from sr_jax.system.memory import device_memory
+
+BYTES_PER_PIXEL = 12
+"""RGB in float32."""
 
 
 class Pipeline(NamedTuple):
@@ -33,14 +36,14 @@ def make_pipeline(config: Config, images: TrainingImages, *, margin: int) -> Pip
       margin: HR pixels around a patch that its degradation needs.
 
     Raises:
-      InputError: if the images do not fit into the memory of a device.
+      InputError: if a batch, or the images, cannot fit into the memory of a device.
     """
+    _check_batch(config, memory=device_memory())
     cut = {"patch": config.data.patch, "margin": margin, "scale": config.scale}
     if config.data.pipeline == "host":
         return Pipeline(functools.partial(pipelines.host_batch, images.packs, **cut), lambda _, batch: batch, ())
-    memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit") or physical_memory()
     with option("data.pipeline=resident"):
-        pack.check_device_memory([packed for packed in images.packs if packed], memory=memory // 2)
+        pack.check_device_memory([packed for packed in images.packs if packed], memory=device_memory() // 2)
     return Pipeline(lambda plan: plan, functools.partial(pipelines.resident_batch, **cut), images.packs)
 
 
@@ -68,6 +71,12 @@ def rows_of_this_process(batch: int) -> slice:
     return slice(jax.process_index() * share, (jax.process_index() + 1) * share)
 
 
-def physical_memory() -> int:
-    """Returns the bytes of the host's memory, which is that of its CPU devices."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _check_batch(config: Config, *, memory: int) -> None:
+    """Refuses a batch whose HR patches fill the memory of a device. A smaller batch may still need too much."""
+    patches = -(-config.data.batch // (jax.device_count() * config.accumulate))
+    size = patches * config.data.patch**2 * BYTES_PER_PIXEL
+    if size > memory:
+        raise InputError(
+            f"data.batch={config.data.batch}: its HR patches take {size / 2**30:.0f} GiB on a device, which has "
+            f"{memory / 2**30:.0f} GiB; use a smaller batch or patch, or a larger `accumulate`"
+        )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
 from sr_jax.config.degradations import PRESETS, Bicubic, Degradation, SecondOrder, Subsample, check_moved_blur
 from sr_jax.config.groups import Count, Fraction, Name, Names, NotNegative, Positive, group
@@ -72,7 +72,7 @@ class OptimConfig:
     """Factor on the learning rate of the parameters that are taken from `init`. 0: they are not trained."""
     frozen: Names = ()
     """Layers or parameters that are not trained, as patterns of their names, such as `mapping.*`. By default all are trained."""
-    warmup_steps: NonNegativeInt | None = None
+    warmup_steps: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     """Steps over which the learning rate rises from 0 to its peak. By default 100, but at most a tenth of all steps."""
     schedule: Literal["cosine", "drops"] = "cosine"
     """How the learning rate falls. `cosine`: along half a cosine. `drops`: by the factor `drop_to` every `drop_every` steps."""
