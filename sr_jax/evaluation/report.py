@@ -187,6 +187,11 @@ def to_csv(rows: Sequence[Row]) -> str:
     return "".join(f"{_csv_line(values)}\n" for values in (Row._fields, *rows))
 
 
+def printable(text: str) -> str:
+    """The text in one line. Characters that cannot be printed are written as escapes, such as `\\n`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _csv_line(values: Sequence[Any]) -> str:
     """One record. It is quoted as if it ended with CR LF, because a CR within a name must be quoted, too."""
     text = io.StringIO()
@@ -202,9 +207,8 @@ def _markdown(lines: Sequence[Sequence[str]], header: Sequence[str], *, text: Se
 
 
 def _text(name: str) -> str:
-    """A name that neither ends a cell nor a row. Characters that cannot be printed are written as escapes, such as `\\n`."""
-    printed = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-    return printed.replace("|", "\\|")
+    """A name that neither ends a cell nor a row."""
+    return printable(name).replace("|", "\\|")
 
 
 def _image(row: Row, rows: Sequence[Row]) -> str:

@@ -206,7 +206,7 @@ def load_tasks(settings: Settings, protocol: Protocol, degradation: Degradation)
             lr_files=degradation.lr_files,
         )
     loaded = [evaluation_sets.load_set(one, scale=degradation.scale) for one in opened]
-    bad = [f"{one.title}: {reason}" for one in loaded for reason in one.reasons.values()]
+    bad = [report.printable(f"{one.title}: {reason}") for one in loaded for reason in one.reasons.values()]
     tasks = [task for one in loaded for task in evaluation_sets.make_tasks(protocol, one, degradation)]
     if not tasks:
         raise InputError(f"--sets {' '.join(settings.sets)}: no image can be scored:{listing(bad)}")

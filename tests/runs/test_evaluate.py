@@ -134,10 +134,10 @@ def test_a_damaged_image_in_the_middle(call, sets, tmp_path):
 
 def test_an_image_that_is_too_small_is_named_and_the_others_scored(call, sets, tmp_path):
     data = broken_copy(sets, tmp_path / "sets")
-    save(data / "Set5/HR", "dot.png", np.zeros((9, 9, 3), np.uint8))
+    save(data / "Set5/HR", "a\ndot.png", np.zeros((9, 9, 3), np.uint8))  # a name does not split a line
     status, out, err = call("--model", "bicubic", "--scale", "2", "--sets", "Set5", data=data)
     assert (status, "2.png" in out) == (1, True)
-    assert "Set5: dot.png: 9x9 is too small to be scored at x2; it needs 16x16" in err
+    assert r"Set5: a\ndot.png: 9x9 is too small to be scored at x2; it needs 16x16" in err
 
 
 FILES = ("--model", "bicubic", "--scale", "2", "--sets", "Set5", "--protocol", "rgb-uint8", "--lr_source", "files")
