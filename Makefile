@@ -23,7 +23,7 @@ help:
 	@echo "make train    train the x2 network of configs/x2.py and evaluate it"
 	@echo "make test     run the quick tests"
 	@echo "make test-all run all tests"
-	@echo "make lint     format check, lint, types"
+	@echo "make lint     format check, lint, types, shell scripts"
 	@echo "make format   format the code, and mend what the linter can mend"
 	@echo "make parity   compare with PyTorch, live (installs it)"
 	@echo "make env      only set up; PYTHON=python3.12 make env chooses the interpreter"
@@ -47,6 +47,7 @@ lint: $(VENV)/installed-lint
 	$(IN)/ruff format --check .
 	$(IN)/ruff check .
 	$(IN)/pyright --pythonpath $(IN)/python
+	$(IN)/shellcheck launch/*.sh launch/slurm.sbatch tests/launch/bin/*
 
 parity: $(VENV)/installed-torch
 	SR_JAX_TEST_FULLY_OPTIMISED=1 $(IN)/python -m pytest -q -m torch -n auto --maxprocesses 4
