@@ -63,7 +63,7 @@ def tables(methods: Sequence[Method], *, compare: bool) -> list[str]:
     if len(methods) <= SIDE_BY_SIDE or max(text.index("\n") for text in wide) <= WIDTH:
         return made
     numbered = [method._replace(name=f"({number})") for number, method in enumerate(methods, 1)]
-    names = [f"- {short.name} {_text(method.name)}" for short, method in zip(numbered, methods, strict=True)]
+    names = [f"- {short.name} {printable(method.name)}" for short, method in zip(numbered, methods, strict=True)]
     return ["\n".join(names), *_tables(numbered, compare=compare)]
 
 
@@ -110,10 +110,10 @@ def notes(methods: Iterable[Sequence[Row]]) -> list[str]:
     lines = []
     if left_out:
         why = "because bicubic interpolation reproduces HR exactly there, so that its PSNR is infinite"
-        lines.append(f"All means leave out {', '.join(map(_text, left_out))}, {why}.")
+        lines.append(f"All means leave out {', '.join(map(printable, left_out))}, {why}.")
     if high:
         why = f"The means count a PSNR above {CEILING:g} dB, which is infinite where SR equals HR, as {CEILING:g} dB"
-        lines.append(f"{why}: {', '.join(map(_text, high))}.")
+        lines.append(f"{why}: {', '.join(map(printable, high))}.")
     return lines
 
 
