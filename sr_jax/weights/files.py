@@ -142,9 +142,14 @@ def _wrong_shapes(in_file: Shapes, shapes: Shapes) -> list[str]:
     """How the names and shapes in a file differ from those of the network."""
     return [
         *(f"{name} is missing" for name in shapes if name not in in_file),
-        *(f"{name} is not of this network" for name in in_file if name not in shapes),
+        *(f"{_printable(name)} is not of this network" for name in in_file if name not in shapes),
         *(f"{name} is {in_file[name]}, not {shape}" for name, shape in shapes.items() if in_file.get(name, shape) != shape),
     ]
+
+
+def _printable(name: str) -> str:
+    """The name, in quotes and with escapes if it does not fit into one line."""
+    return name if name.isprintable() else repr(name)
 
 
 def _check_complaints(path: Path, in_file: Shapes, shapes: Shapes, complaints: list[str]) -> None:
@@ -166,7 +171,7 @@ def _identity_in(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise InputError(
-            f"{path}: the entry {IDENTITY} of its metadata, {text:.80}, is not a JSON object; take the file as written"
+            f"{path}: the entry {IDENTITY} of its metadata, {text!r:.80}, is not a JSON object; take the file as written"
         )
     return content
 

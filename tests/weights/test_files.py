@@ -51,6 +51,7 @@ def test_the_same_weights_are_the_same_bytes(file, params, card, tmp_path):
     [
         (lambda t: t.pop("shrinking.bias"), r"shrinking\.bias is missing"),
         (lambda t: t.update(extra=np.ones(2, np.float32)), r"extra is not of this network"),
+        (lambda t: t.update({"a\nb": np.ones(2, np.float32)}), r"'a\\nb' is not of this network$"),
         (
             lambda t: t.update({"shrinking.bias": np.ones(5, np.float32)}),
             r"shrinking\.bias is \(5,\), not \(4,\)",
@@ -207,7 +208,7 @@ def test_the_card_of_another_run(tmp_path, params, card):
         weights.read(a, like=params, card=read_card(b))
 
 
-@pytest.mark.parametrize("entry", ["hello", "[1]", "3", "null", "[" * 100_000])
+@pytest.mark.parametrize("entry", ["hello", "[1]", "3", "null", "two\nlines", "[" * 100_000])
 def test_metadata_that_is_not_a_json_object(file, params, card, entry):
     changed = change(file, card, lambda t: None, metadata={"sr_jax": entry})
     with pytest.raises(InputError, match=r"net\.safetensors: the entry sr_jax of its metadata, .* is not a JSON object"):

@@ -10,7 +10,8 @@ from jax import lax
 from jaxtyping import Array, Float, Int32, Num, UInt32
 
 from sr_jax.data.degrade.blind import second_order
-from sr_jax.data.degrade.blurs import BLURS, blur, file_digest
+from sr_jax.data.degrade.blurs import BLURS, blur
+from sr_jax.data.degrade.kernel_files import file_digest
 from sr_jax.data.degrade.noises import NOISES
 from sr_jax.data.degrade.stages import Drawn, Stage
 from sr_jax.ops.color import to_float, to_uint8

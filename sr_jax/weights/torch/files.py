@@ -21,9 +21,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from sr_jax.errors import InputError, listing
+from sr_jax.system.archives import check_zip, read_npz
 from sr_jax.system.files import replace_bytes
 from sr_jax.weights.files import check_header
-from sr_jax.weights.torch.archives import check_zip, read_npz
 
 PYTORCH = (".pth", ".pt", ".pth.tar", ".ckpt")
 SAFETENSORS = ".safetensors"

@@ -1,16 +1,14 @@
-"""Distributions of kernels, kernel files, and the convolution."""
+"""Distributions of kernels, and the convolution."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.io
 import scipy.ndimage
 import scipy.stats
-from PIL import Image
 
 from sr_jax.data.degrade import blurs
-from sr_jax.errors import InputError
+from sr_jax.data.degrade.kernel_files import load_kernels
 
 KEYS = jax.random.split(jax.random.key(7), 400)
 
@@ -93,76 +91,8 @@ def test_classical_kernels_are_half_gaussians_half_shakes():
     assert (drawn["blur_sigma"][shaken] == 0).all()
 
 
-def test_kernel_files(tmp_path, rng):
-    one, two = rng.random((5, 5)), rng.random((4, 7))
-    np.save(tmp_path / "one.npy", one)
-    np.savez(tmp_path / "both.npz", one, two)
-    cells = np.empty((1, 2), object)
-    cells[0, 0], cells[0, 1] = one, two
-    scipy.io.savemat(tmp_path / "cells.mat", {"kernels": cells})
-    grey = rng.integers(0, 256, (5, 5), dtype=np.uint8)
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    np.testing.assert_allclose(blurs.load_kernels(tmp_path / "one.npy")[0], one / one.sum(), rtol=1e-6)
-    np.testing.assert_allclose(blurs.load_kernels(tmp_path / "grey.png")[0], grey / grey.sum(), rtol=1e-6)
-    for name in ("both.npz", "cells.mat"):
-        bank = blurs.load_kernels(tmp_path / name)
-        assert bank.shape == (2, 7, 7)
-        np.testing.assert_allclose(bank[0, 1:6, 1:6], one / one.sum(), rtol=1e-6)
-        np.testing.assert_allclose(bank[1, 2:6], two / two.sum(), rtol=1e-6)  # tap (4 - 1) // 2 is the centre
+def test_kernels_of_a_file_are_drawn_uniformly(tmp_path, rng):
+    np.savez(tmp_path / "both.npz", rng.random((5, 5)), rng.random((4, 7)))
     picked = draw(blurs.from_file(path=str(tmp_path / "both.npz"), shift=0.5))
     assert 0.4 < picked["kernel_index"].mean() < 0.6
-    np.testing.assert_array_equal(picked["kernel"], blurs.load_kernels(tmp_path / "both.npz")[picked["kernel_index"]])
-
-
-def test_stacks_along_the_first_axis_or_the_last(tmp_path, rng):
-    stack = rng.random((8, 15, 15))
-    expected = stack / stack.sum((1, 2), keepdims=True)
-    scipy.io.savemat(tmp_path / "matlab.mat", {"kernels": np.moveaxis(stack, 0, 2)})
-    np.save(tmp_path / "first.npy", stack)
-    for name in ("matlab.mat", "first.npy"):
-        np.testing.assert_allclose(blurs.load_kernels(tmp_path / name), expected, rtol=1e-6)
-    np.save(tmp_path / "cube.npy", stack[:5, :5, :5])  # ambiguous, so it is a stack along the first axis
-    np.testing.assert_allclose(
-        blurs.load_kernels(tmp_path / "cube.npy")[1], stack[1, :5, :5] / stack[1, :5, :5].sum(), rtol=1e-6
-    )
-
-
-def test_digests_follow_the_bytes(tmp_path, rng):
-    path, kernel = tmp_path / "k.npy", rng.random((5, 5))
-    np.save(path, kernel)
-    before = blurs.file_digest(path)
-    assert blurs.file_digest(str(path)) == before
-    np.save(path, 2 * kernel)
-    assert blurs.file_digest(path) != before
-    with pytest.raises(InputError, match=r"there is no kernel file .*none\.npy"):
-        blurs.file_digest(tmp_path / "none.npy")
-
-
-@pytest.mark.parametrize(
-    ("kernel", "message"),
-    [
-        (np.full((3, 3), np.nan), "not finite"),
-        (np.zeros((3, 3)), "its sum is 0"),
-        (-np.ones((3, 3)), "its sum is -9"),
-        (np.ones((103, 3)), "a 103x3 kernel; each side must have 1 to 101 taps"),
-        (np.ones(9), "float64 of shape"),
-        (np.ones((15, 8, 9)), "stack of shape 15x8x9, the first two or the last two axes"),
-        (np.array([["a"]]), "a kernel has two axes"),
-    ],
-)
-def test_bad_kernels_are_named(tmp_path, kernel, message):
-    np.save(tmp_path / "bad.npy", kernel)
-    with pytest.raises(InputError, match=rf"bad\.npy.*{message}"):
-        blurs.load_kernels(tmp_path / "bad.npy")
-
-
-def test_bad_files_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"there is no kernel file .*none\.npy"):
-        blurs.load_kernels(tmp_path / "none.npy")
-    for name, message in [("k.txt", r"unknown kind '\.txt'; use \.npy, \.npz, \.mat, \.png"), ("k.mat", "cannot be read")]:
-        (tmp_path / name).write_text("nothing")
-        with pytest.raises(InputError, match=message):
-            blurs.load_kernels(tmp_path / name)
-    np.savez(tmp_path / "empty.npz")
-    with pytest.raises(InputError, match="holds no kernel"):
-        blurs.load_kernels(tmp_path / "empty.npz")
+    np.testing.assert_array_equal(picked["kernel"], load_kernels(tmp_path / "both.npz")[picked["kernel_index"]])

@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from safetensors.numpy import save, save_file
 
 from sr_jax.errors import InputError
 from sr_jax.weights.torch import files as torch_files
+from tests.weights.conftest import peak_memory
 
 ONES = np.ones(3, np.float32)
 
@@ -106,6 +108,30 @@ def test_files_that_cannot_be_read(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(InputError, match=rf"{name} cannot be read \(Is a directory"):
         torch_files.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".pth"])
+def test_a_file_that_is_too_large_is_not_read(tmp_path, suffix):
+    with (tmp_path / f"a{suffix}").open("wb") as file:
+        file.truncate(2**40)
+    before = peak_memory()
+    message = rf"a{suffix} has 1,099,511,627,776 bytes; at most 536,870,912 are read for this network"
+    with pytest.raises(InputError, match=message):
+        torch_files.read(tmp_path / f"a{suffix}")
+    assert peak_memory() - before < 2**26
+
+
+def test_the_limit_grows_with_the_network():
+    """A checkpoint of the largest published network, EDSR with 43 million parameters, and of a larger one."""
+    assert torch_files.most_bytes({"a": (43_000_000,)}) > 4 * 4 * 43_000_000
+    assert torch_files.most_bytes({"a": (10**9,), "b": (10, 10**8)}) > 8 * 4 * 2 * 10**9
+    assert torch_files.most_bytes({}) == torch_files.MOST_BYTES
+
+
+def test_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"a\.npz is not a regular file"):
+        torch_files.read(tmp_path / "a.npz")
 
 
 class Evil:

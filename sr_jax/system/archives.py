@@ -1,4 +1,4 @@
-"""Reads zip archives of arrays. What an archive would unpack to is compared with a limit before anything is unpacked."""
+"""Reads NumPy's files. What they would unpack to is compared with a limit before anything is unpacked. Nothing is executed."""
 
 import collections
 import io
@@ -47,7 +47,7 @@ def read_npz(path: Path, data: bytes, *, most: int) -> dict[str, Any]:
         raise
     except Exception as error:  # a damaged file makes zipfile and its decompressors raise anything
         raise InputError(f"{path} is not an npz file, or is cut short or damaged ({type(error).__name__}: {error})") from None
-    return {name: _parse_npy(path, name, member) for name, member in members.items()}
+    return {name: parse_npy(path, name, member) for name, member in members.items()}
 
 
 def check_zip(path: Path, data: bytes, *, most: int) -> None:
@@ -70,7 +70,7 @@ def check_zip(path: Path, data: bytes, *, most: int) -> None:
 
 def _open(path: Path, data: bytes) -> zipfile.ZipFile:
     if data.count(ENTRY) > MOST_MEMBERS:
-        raise InputError(f"{path} has more than {MOST_MEMBERS:,} members; save only the state dict")
+        raise InputError(f"{path} has more than {MOST_MEMBERS:,} members; save only the arrays that are needed")
     return zipfile.ZipFile(io.BytesIO(data))
 
 
@@ -80,7 +80,7 @@ def _check_sizes(path: Path, archive: zipfile.ZipFile, *, most: int) -> None:
         largest = max(archive.infolist(), key=lambda entry: entry.file_size)
         raise InputError(
             f"{path} unpacks to {total:,} bytes, of which {largest.filename} has {largest.file_size:,}; at most {most:,} are "
-            "read for this network; save only its state dict"
+            "read; save only the arrays that are needed"
         )
 
 
@@ -105,8 +105,16 @@ def _names(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return names
 
 
-def _parse_npy(path: Path, name: str, data: bytes) -> Any:
-    """Parses one array of an .npz file. Members that are not arrays are returned as they are."""
+def parse_npy(path: Path, name: str, data: bytes) -> Any:
+    """Parses an .npy file. Data of another kind are returned as they are.
+
+    Args:
+      path: the file's name, for error messages.
+      name: the array's name in that file.
+
+    Raises:
+      InputError: if the array is damaged, claims more than there is, or has Python objects.
+    """
     if not data.startswith(np.lib.format.MAGIC_PREFIX):
         return data
     try:
