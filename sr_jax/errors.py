@@ -22,12 +22,10 @@ class TrainingError(RuntimeError):
     status = 1
 
 
-class Interrupted(Exception):
-    """A signal stopped a run after everything was saved. The status is 128 + the signal's number."""
+class Interrupted(BaseException):
+    """A signal stopped a run, and nothing is lost: the same command goes on. Status 75, which launchers answer by a restart."""
 
-    def __init__(self, message: str, number: signal.Signals):
-        super().__init__(message)
-        self.status = 128 + number
+    status = 75
 
 
 def exit_status(command: Callable[[], int | None]) -> int:

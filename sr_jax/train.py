@@ -13,7 +13,7 @@ import tyro
 
 from sr_jax import STARTED
 from sr_jax.cli.config_options import ConfigOptions, parse_with_config
-from sr_jax.cli.options import CacheDir
+from sr_jax.cli.options import CacheDir, ClusterOptions
 from sr_jax.config import workdir
 from sr_jax.errors import exit_status
 from sr_jax.system.places import cache_folder
@@ -22,7 +22,7 @@ SUMMARY = "Train a network, or resume its run."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Arguments(ConfigOptions):
+class Arguments(ConfigOptions, ClusterOptions):
     """The options of this command."""
 
     workdir: Annotated[
@@ -33,6 +33,8 @@ class Arguments(ConfigOptions):
     ] = None
     """Work directory. Everything is written to it, and a run that it holds is resumed."""
     cache_dir: CacheDir = None
+    stuck_after: Annotated[float, tyro.conf.arg(metavar="FACTOR")] = 100.0
+    """How many times the median dispatch, and no less than a minute, a dispatch may take before the run ends as stuck."""
 
     @property
     def directory(self) -> Path:
@@ -45,7 +47,7 @@ class Arguments(ConfigOptions):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0 finished, 1 the run cannot go on, 2 bad input, 128 + n stopped by signal n."""
+    """Returns the exit status: 0 finished, 2 wrong input, 75 stopped by a signal and saved, another number anything else."""
     return exit_status(lambda: _train(argv))
 
 
@@ -59,7 +61,14 @@ def _train(argv: Sequence[str] | None) -> None:
         return
     from sr_jax.runs import train  # slow to import, so --help, wrong options and finished runs are answered first
 
-    train.train(arguments.config, directory, cache=cache_folder(arguments.cache_dir), began=STARTED)
+    with arguments.joined():
+        train.train(
+            arguments.config,
+            directory,
+            cache=cache_folder(arguments.cache_dir),
+            began=STARTED,
+            patience=arguments.stuck_after,
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,16 @@
 """The options that several commands have, each declared once; `config_options.py` has those of a config."""
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+
+from sr_jax.errors import InputError
+
+MOST_SECONDS = 86_400
 
 CacheDir = Annotated[
     Path | None,
@@ -22,3 +29,39 @@ DataRoot = Annotated[
         help_behavior_hint="(default: the environment variable SR_JAX_DATA, else datasets/ in the cache folder)",
     ),
 ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """The options of a command that several processes run together. None of them is needed where JAX detects the cluster."""
+
+    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="")] = None
+    """Address of process 0. Give it with --processes and --process where JAX cannot detect the cluster."""
+    processes: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """Number of processes of the run. 1: do not look for a cluster."""
+    process: Annotated[int | None, tyro.conf.arg(metavar="INDEX", help_behavior_hint="")] = None
+    """Index of this process, from 0."""
+    distributed: bool = False
+    """Stop unless a cluster is detected, so that no process trains by itself by mistake."""
+    join_timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 300.0
+    """How long to wait for the other processes at the start."""
+    heartbeat_timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 100.0
+    """After how long without a sign of life a process counts as dead."""
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[None]:
+        """Makes this process one of the run.
+
+        Raises:
+          InputError: if the options contradict each other, or no cluster is detected although one is required.
+        """
+        from sr_jax.system import processes  # slow to import
+
+        for name, value in (("--join_timeout", self.join_timeout), ("--heartbeat_timeout", self.heartbeat_timeout)):
+            if not 1 <= value <= MOST_SECONDS:
+                raise InputError(f"{name} {value:g}: give a number of seconds from 1 to {MOST_SECONDS:,}")
+        cluster = processes.Cluster(
+            self.coordinator, self.processes, self.process, self.distributed, self.join_timeout, self.heartbeat_timeout
+        )
+        with processes.joined(cluster), processes.quiet_unless_first():
+            yield

@@ -71,7 +71,7 @@ class OptimConfig:
     init_lr: NotNegative = 1.0
     """Factor on the learning rate of the parameters that are taken from `init`. 0: they are not trained."""
     frozen: Names = ()
-    """Layers or parameters that are not trained, as patterns of their names, such as `mapping.*`. By default all are trained."""
+    """Layers or parameters that are not trained, as patterns of their names such as `mapping*`. By default all are trained."""
     warmup_steps: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     """Steps over which the learning rate rises from 0 to its peak. By default 100, but at most a tenth of all steps."""
     schedule: Literal["cosine", "drops"] = "cosine"

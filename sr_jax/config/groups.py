@@ -52,8 +52,8 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0, lt=2**31)]
 """Steps and other things that compiled programs count in 32 bits."""
-Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=1e38, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e38, allow_inf_nan=False)]
 
 MOST_BYTES = 255
 """File systems take no longer names."""

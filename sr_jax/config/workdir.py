@@ -48,8 +48,11 @@ Changes = dict[str, tuple[Any, Any]]
 
 
 @contextlib.contextmanager
-def claim(directory: Path, config: Config) -> Iterator[Changes]:
+def claim(directory: Path, config: Config, *, is_owner: bool = True) -> Iterator[Changes]:
     """Creates a work directory or enters it again, and holds its lock. It belongs to no config before `register` is called.
+
+    Args:
+      is_owner: whether this process creates and locks it; the other processes of a run only read it.
 
     Returns:
       the keys that have changed since the last run in it.
@@ -57,6 +60,9 @@ def claim(directory: Path, config: Config) -> Iterator[Changes]:
     Raises:
       InputError: if it cannot be written, is in use by another run, or belongs to a different config.
     """
+    if not is_owner:
+        yield check(directory, config)
+        return
     lock = filelock.FileLock(directory / ".lock")
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,11 @@
-"""Evaluates networks on sets of images. What does not depend on the network is computed once."""
+"""Evaluates networks on sets of images. What does not depend on the network is computed once.
 
+In a run of several processes each scores a part of the images, and all of them get all rows. Samples go to the first process.
+"""
+
+import io
+import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,10 +18,18 @@ from sr_jax.errors import InputError, NotFiniteError
 from sr_jax.evaluation.protocol import Picture, Protocol, Task, untold
 from sr_jax.evaluation.rows import Row, Stamp, counts, mean_rows, score
 from sr_jax.evaluation.tiles import TiledNetwork
+from sr_jax.system import processes
 
 BICUBIC = "bicubic"
 MAX_SAMPLES = 8
 """Images of each set whose pictures are kept."""
+PATIENCE = 3600.0
+"""Seconds that a process waits for others that still score their images."""
+STOPPING = "an evaluation stops"
+
+
+class EvaluationStopped(Exception):
+    """An evaluation was left before its end, in all processes, because one of them had to stop."""
 
 
 class Sample(NamedTuple):
@@ -51,37 +65,54 @@ class Evaluator:
         for index, task in enumerate(tasks):
             by_set.setdefault(task.set, []).append(index)
         self._shown = [index for members in by_set.values() for index in members[:MAX_SAMPLES]]
+        self._mine = part_of_this_process([math.prod(task.hr.shape) for task in tasks])
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            rows, self._baselines = self._collect({i: pool.submit(self._bicubic, i) for i in range(len(tasks))})
+            rows, self._baselines = self._collect({i: pool.submit(self._bicubic, i) for i in self._mine}, BICUBIC)
         rows = [row._replace(counted=int(counts(row))) for row in rows]
         if rows and not any(row.counted for row in rows):
             raise InputError("bicubic interpolation reproduces every image exactly, so no PSNR is finite; give other images")
         self.bicubic_rows = rows + mean_rows(rows)
 
-    def __call__(self, network: TiledNetwork, params: Any, *, method: str, weights: str) -> tuple[list[Row], list[Sample]]:
+    def __call__(
+        self,
+        network: TiledNetwork,
+        params: Any,
+        *,
+        method: str,
+        weights: str,
+        must_stop: Callable[[], bool] = lambda: False,
+    ) -> tuple[list[Row], list[Sample]]:
         """The network's rows (each image of each set, then the mean of each set), and samples of the first images of each set.
 
         Args:
           method: the network's name in the rows and in errors.
           weights: the origin of the parameters, as in `Stamp`.
+          must_stop: is asked after each image whether to leave the evaluation.
 
         Raises:
+          EvaluationStopped: if `must_stop` said so in any process.
           InputError: if the network must be told the degradation and a task does not say it.
           NotFiniteError: if its output is not finite.
         """
         about = network.about
         if about.is_told and any(task.known is None for task in self._tasks):
             raise untold(method, self._stamp.lr_source)
-        images = [task.network_input(about.channels) for task in self._tasks]
-        known = [task.known for task in self._tasks] if about.is_told else None
+        images = [self._tasks[i].network_input(about.channels) for i in self._mine]
+        known = [self._tasks[i].known for i in self._mine] if about.is_told else None
         scored: dict[int, Future] = {}
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for index, sr in network(params, images, known=known):
+            for place, sr in network(params, images, known=known):
+                index = self._mine[place]
                 scored[index] = pool.submit(self._network, index, sr, method, weights)
-            rows, pictures = self._collect(scored)
+                if must_stop():
+                    processes.tell(STOPPING)
+                    break
+                if processes.was_told(STOPPING):
+                    break
+            rows, pictures = self._collect(scored, f"{method}, {weights}")
         rows = [row._replace(counted=theirs.counted) for row, theirs in zip(rows, self.bicubic_rows, strict=False)]
         samples = []
-        for index in self._shown:
+        for index in self._shown if pictures else []:
             task, psnrs = self._tasks[index], (self.bicubic_rows[index].psnr_y, rows[index].psnr_y)
             samples.append(Sample(task.set, task.image, task.lr, self._baselines[index], pictures[index], task.hr, *psnrs))
         return rows + mean_rows(rows), samples
@@ -104,14 +135,55 @@ class Evaluator:
         row = score(self._protocol, self._tasks[index], picture, method=method, stamp=stamp)
         return row, picture.pixels if index in self._shown else None
 
-    def _collect(self, futures: dict[int, Future]) -> tuple[list[Row], dict[int, np.ndarray]]:
-        """All rows, in the order of the tasks, and the pixels that are kept for samples."""
-        assert len(futures) == len(self._tasks)
-        rows, pictures = [], {}
-        for index in range(len(self._tasks)):
-            row, pixels = futures[index].result()
+    def _collect(self, futures: dict[int, Future], what: str) -> tuple[list[Row], dict[int, np.ndarray]]:
+        """The rows of all processes, in the order of the tasks, and the pixels that are kept for samples.
+
+        Only the first process gets pixels. An error of one process is raised in all of them.
+        """
+        rows: dict[int, Row] = {}
+        pictures: dict[str, np.ndarray] = {}
+        problem = ""
+        for index, future in sorted(futures.items()):
+            try:
+                rows[index], pixels = future.result()
+            except NotFiniteError as error:
+                problem = problem or str(error)
+                continue
             self._on_scored()
-            rows.append(row)
             if pixels is not None:
-                pictures[index] = pixels
-        return rows, pictures
+                pictures[str(index)] = pixels
+        is_complete = bool(problem) or len(futures) == len(self._mine)
+        part = json.dumps({"rows": rows, "problem": problem, "is_complete": is_complete})
+        parts = [json.loads(data) for data in processes.share(f"the rows of {what}", part.encode(), timeout=PATIENCE)]
+        if not all(part["is_complete"] for part in parts):
+            raise EvaluationStopped
+        for problem in (part["problem"] for part in parts if part["problem"]):
+            raise NotFiniteError(problem)
+        merged = {int(index): Row(*values) for part in parts for index, values in part["rows"].items()}
+        assert sorted(merged) == list(range(len(self._tasks)))
+        return [merged[index] for index in range(len(self._tasks))], _share_pictures(pictures, what)
+
+
+def part_of_this_process(costs: Sequence[int]) -> list[int]:
+    """The indices of the images that this process scores. Every image goes to one process, and all have about equal work.
+
+    Args:
+      costs: the work for each image, in any unit.
+    """
+    shares: list[list[int]] = [[] for _ in range(processes.count())]
+    loads = [0] * len(shares)
+    for index in sorted(range(len(costs)), key=lambda i: -costs[i]):
+        least = loads.index(min(loads))
+        shares[least].append(index)
+        loads[least] += costs[index]
+    return sorted(shares[processes.index()])
+
+
+def _share_pictures(pictures: dict[str, np.ndarray], what: str) -> dict[int, np.ndarray]:
+    """The pictures of all processes, for the first process; the others get none."""
+    if processes.count() > 1:
+        buffer = io.BytesIO()
+        np.savez(buffer, **pictures)  # pyright: ignore[reportArgumentType]
+        parts = processes.share(f"the pictures of {what}", buffer.getvalue(), only_first=True)
+        pictures = {name: pixels for part in parts for name, pixels in np.load(io.BytesIO(part), allow_pickle=False).items()}
+    return {int(name): pixels for name, pixels in pictures.items()}

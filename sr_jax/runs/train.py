@@ -1,7 +1,6 @@
 """One training run, from config to results: plan, fetch, degrade, step, report, checkpoint, evaluate."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -23,12 +22,12 @@ from sr_jax.data import pipelines
 from sr_jax.data.plan import Sampler
 from sr_jax.errors import Interrupted, NotFiniteError, TrainingError
 from sr_jax.evaluation import report
-from sr_jax.evaluation.evaluator import Evaluator, Sample
+from sr_jax.evaluation.evaluator import EvaluationStopped, Evaluator
 from sr_jax.evaluation.protocol import PROTOCOLS
 from sr_jax.evaluation.rows import Row, overall
 from sr_jax.evaluation.sheets import write_sheets
 from sr_jax.evaluation.tiles import TiledNetwork
-from sr_jax.system import provenance
+from sr_jax.system import processes, provenance
 from sr_jax.system.compilation import CompileClock, use_compilation_cache
 from sr_jax.training import state as states
 from sr_jax.training.checkpoint import METRIC, Checkpoints
@@ -39,9 +38,13 @@ from sr_jax.training.monitor import Meter, Metrics
 from sr_jax.training.progress import Progress
 from sr_jax.training.signals import StopSignals
 from sr_jax.training.step import Constants, make_dispatch
+from sr_jax.training.watchdog import Watchdog
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Card
 
+PATIENCE = 3600.0
+"""Seconds that a process waits for others that still prepare their images."""
+STUCK = 100.0
 CONTENTS = {
     "results.md": "the table above; results.json and results.csv have it with RGB",
     "samples/": "LR, bicubic, SR and HR side by side",
@@ -53,13 +56,14 @@ CONTENTS = {
 }
 
 
-def train(config: Config, directory: Path, *, cache: Path, began: float | None = None) -> list[Row]:
+def train(config: Config, directory: Path, *, cache: Path, began: float | None = None, patience: float = STUCK) -> list[Row]:
     """Trains a network, or resumes its run, and evaluates it.
 
     Args:
       directory: the work directory.
       cache: the folder for compiled programs and prepared images.
       began: `time.monotonic()` when the user's command began; the default is now.
+      patience: how many times the median dispatch a dispatch may take before the run counts as stuck.
 
     Returns:
       the rows of the final evaluation; those of bicubic come first.
@@ -71,8 +75,10 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
     """
     began = time.monotonic() if began is None else began
     use_compilation_cache(cache)
+    is_first = processes.is_first()
     with (
-        workdir.claim(directory, config) as changes,
+        StopSignals() as stop,
+        workdir.claim(directory, config, is_owner=is_first) as changes,
         Checkpoints(directory / workdir.CHECKPOINTS, keep=config.keep, evaluation=workdir.evaluation(config)) as checkpoints,
         CompileClock() as clock,
     ):
@@ -103,8 +109,13 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
             parts=config.accumulate,
         )
         constants = dispatch.replicate(Constants(images=pipeline.images))
-        workdir.register(directory, config, step=start, images=len(images.names), digest=images.digest, changes=changes)
-        record(initial, directory)
+
+        # Everything is right, so the work directory now belongs to this config.
+        processes.check_equal("the step in the work directory, which all processes must see", str(start))
+        processes.check_equal("the config and the training images", f"{configs.to_json(config)} {images.digest}")
+        if is_first:
+            workdir.register(directory, config, step=start, images=len(images.names), digest=images.digest, changes=changes)
+            record(initial, directory)
         print_what_runs(config, degradation, states.count(network.params), images.sizes, evaluator)
         print_where_it_begins(directory, config, start, changes, initial, rate=float(np.asarray(learning_rate(start))))
 
@@ -128,16 +139,48 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         )
         metrics, meter = Metrics(explain), Meter(config.data.batch)
         rows: list[Row] = []
-        samples: list[Sample] = []
         with (
-            StopSignals() as stop,
-            Log(directory, step=start) as log,
-            Progress(total=config.steps, done=start) as progress,
+            Log(directory, step=start, is_writer=is_first) as log,
+            Progress(total=config.steps, done=start, is_shown=is_first) as progress,
+            Watchdog(patience=patience) as watchdog,
         ):
+
+            def evaluate(state: states.State) -> tuple[list[Row], dict[str, float]]:
+                """Scores the moving average of a state, and writes what it finds. Returns the rows and the means."""
+                step = int(state.step)
+                try:
+                    rows, samples = evaluator(
+                        tiled, state.ema, method=method, weights=f"step {step}, ema", must_stop=lambda: bool(stop.received)
+                    )
+                except NotFiniteError as error:
+                    raise TrainingError(
+                        f"after step {step}, the evaluation failed ({error}); {advice(checkpoints.latest())}"
+                    ) from error
+                scores = {METRIC: overall(rows), "gain": overall(rows) - baseline}
+                log.scalars(step, scores)
+                progress.say(f"step {step}: Y-PSNR {scores[METRIC]:.2f} dB ({scores['gain']:+.2f} over bicubic)")
+                for name, sheet in write_sheets(samples, directory / "samples", method=method):
+                    log.picture(step, name, sheet)
+                return rows, scores
+
+            def stopped(step: int) -> Interrupted:
+                checkpoints.wait()
+                signal = stop.received.name if stop.received else "a signal to another process"
+                return Interrupted(f"stopped by {signal} at step {step}; all is saved, and the same command resumes the run")
+
+            processes.barrier("the end of the preparation", timeout=PATIENCE, can_stop=True)
+            stop.defer()
+            if start and (start == config.steps or (start % config.eval.every == 0 and not checkpoints.has_scores(start))):
+                try:  # nothing is left to train, or a signal cut this evaluation off
+                    rows, scores = evaluate(state)
+                except EvaluationStopped:
+                    raise stopped(start) from None
+                checkpoints.add_scores(start, scores)
+
             for first in range(start, config.steps, config.steps_per_dispatch):
                 with meter.waiting(busy=metrics.pending):
                     item = next(items)
-                state, step_metrics = dispatch(state, constants, item)
+                state, step_metrics = dispatch(state, constants, item, stop=bool(stop.received))
                 metrics.add(first, step_metrics)
                 if first == start:
                     metrics.settle()
@@ -147,9 +190,10 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
                     meter.count(config.steps_per_dispatch)
                 step = first + config.steps_per_dispatch
                 progress.advance(step)
+                watchdog.beat(step)
 
                 is_last = step == config.steps
-                must_stop = None if is_last else stop.received
+                must_stop = not is_last and dispatch.must_stop(bool(stop.received))
                 must_report = is_last or step % config.log_every == 0
                 must_evaluate = is_last or (step % config.eval.every == 0 and not must_stop)
                 must_save = must_evaluate or must_stop or step % config.checkpoint_every == 0
@@ -163,53 +207,25 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
 
                 if must_save:
                     metrics.settle()
-                    with meter.paused():
+                    with meter.paused(), watchdog.paused():
                         scores = None
                         if must_evaluate:
-                            rows, samples = evaluate(evaluator, tiled, state, method, safe=checkpoints.latest())
-                            scores = {METRIC: overall(rows), "gain": overall(rows) - baseline}
-                            log.scalars(step, scores)
-                            progress.say(f"step {step}: Y-PSNR {scores[METRIC]:.2f} dB ({scores['gain']:+.2f} over bicubic)")
+                            try:
+                                rows, scores = evaluate(state)
+                            except EvaluationStopped:
+                                must_stop = True
                         checkpoints.save(state, scores)
-                        if must_evaluate:
-                            write_samples(samples, directory, log, step=step, method=method)
 
                 if must_stop:
-                    checkpoints.wait()
-                    message = f"stopped by {must_stop.name} at step {step}; all is saved, and the same command resumes the run"
-                    raise Interrupted(message, must_stop)
+                    raise stopped(step)
 
-            if start == config.steps:  # nothing was left to train
-                rows, samples = evaluate(evaluator, tiled, state, method, safe=checkpoints.latest())
-                write_samples(samples, directory, log, step=start, method=method)
-
-        card = Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
-        weights.write(directory / "weights.safetensors", state.ema, card)
-        print_results(config, directory, evaluator.bicubic_rows, rows, meter)
-        training_curve(log.history(), directory / "curve.png", bicubic=baseline, method=method)
-        workdir.finish(directory, config)
+        if is_first:
+            card = Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
+            weights.write(directory / "weights.safetensors", state.ema, card)
+            print_results(config, directory, evaluator.bicubic_rows, rows, meter)
+            training_curve(log.history(), directory / "curve.png", bicubic=baseline, method=method)
+            workdir.finish(directory, config)
         return [*evaluator.bicubic_rows, *rows]
-
-
-def evaluate(
-    evaluator: Evaluator, tiled: TiledNetwork, state: states.State, method: str, *, safe: int | None
-) -> tuple[list[Row], list[Sample]]:
-    """Scores the moving average of a state.
-
-    Raises:
-      TrainingError: if the network returns values that are not finite.
-    """
-    step = int(state.step)
-    try:
-        return evaluator(tiled, state.ema, method=method, weights=f"step {step}, ema")
-    except NotFiniteError as error:
-        raise TrainingError(f"after step {step}, the evaluation failed ({error}); {advice(safe)}") from error
-
-
-def write_samples(samples: Sequence[Sample], directory: Path, log: Log, *, step: int, method: str) -> None:
-    """Writes sample sheets to `samples/`, where they replace those of the evaluation before, and to TensorBoard."""
-    for name, sheet in write_sheets(samples, directory / "samples", method=method):
-        log.picture(step, name, sheet)
 
 
 def advice(safe: int | None) -> str:

@@ -6,15 +6,15 @@ A run of one process needs none of it, so then every function here returns at on
 import contextlib
 import functools
 import os
-import re
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
-from jax._src import clusters, distributed  # JAX has no public way to wait with a timeout that says who is missing
+from jax._src import clusters, distributed  # JAX has no public way to detect a cluster, or to share data without devices
 
 from sr_jax.errors import InputError, Interrupted, TrainingError, exit_status
 
@@ -22,6 +22,11 @@ TIMEOUT = 300.0
 """Seconds that a process waits for the others, unless a caller knows better."""
 LEAVING = 10.0
 """Seconds that a process waits for the others after an error. They may have none, and then they do not come."""
+STOPPING = 60.0
+"""Seconds that a process which a signal stopped waits for the others, which learn of it when they next wait."""
+POLL = 0.05
+"""Seconds between two looks at who is here."""
+STOPPED = "a process was stopped by a signal"
 
 
 class Cluster(NamedTuple):
@@ -97,8 +102,10 @@ def _leave(error: BaseException) -> None:
     """Leaves together with the others, if they end as well. Otherwise this process ends here: JAX would wait for them."""
     expected = isinstance(error, InputError | TrainingError | Interrupted)
     if expected:
+        if isinstance(error, Interrupted):
+            tell(STOPPED)
         with contextlib.suppress(TrainingError):
-            barrier("the end after an error", timeout=LEAVING)
+            barrier("the end after an error", timeout=STOPPING if isinstance(error, Interrupted) else LEAVING)
             jax.distributed.shutdown()
             return
     status = exit_status(functools.partial(_throw, error)) if expected else 1
@@ -128,29 +135,62 @@ def is_first() -> bool:
     return index() == 0
 
 
-def barrier(name: str, *, timeout: float = TIMEOUT) -> None:
-    """Waits until all processes are here.
+@contextlib.contextmanager
+def quiet_unless_first() -> Iterator[None]:
+    """Discards what the other processes print on standard output."""
+    if is_first():
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+def barrier(name: str, *, timeout: float = TIMEOUT, can_stop: bool = False) -> None:
+    """Waits until all processes are here. Signals are handled while it waits.
 
     Args:
       name: what they wait for. It must be the same in all processes, and may be used only once in a run.
       timeout: seconds.
+      can_stop: whether to give up when a process has left because of a signal.
 
     Raises:
       TrainingError: naming the processes that did not come in time.
+      Interrupted: if `can_stop` and a process has left because of a signal.
     """
     if count() == 1:
         return
-    try:
-        _client().wait_at_barrier(name, round(1000 * timeout))
-    except jax.errors.JaxRuntimeError as error:
-        raise TrainingError(f"waited {timeout:g} s for {name}, but {_missing(str(error))} did not come") from error
+    client, until = _client(), time.monotonic() + timeout
+    client.key_value_set(f"here/{name}/{index()}", "")
+    while True:
+        here = {int(key.rsplit("/", 1)[1]) for key, _ in client.key_value_dir_get(f"here/{name}/")}
+        missing = sorted({*range(count())} - here)
+        if not missing:
+            return
+        if can_stop and was_told(STOPPED):
+            raise Interrupted("another process was stopped by a signal; nothing is lost, and the same command goes on")
+        if time.monotonic() > until:
+            raise TrainingError(f"waited {timeout:g} s for {name}, but {_listed(missing)} did not come")
+        time.sleep(POLL)
 
 
-def share(name: str, data: bytes, *, timeout: float = TIMEOUT) -> list[bytes]:
+def check_equal(name: str, value: str) -> None:
+    """Checks that all processes have the same value.
+
+    Raises:
+      InputError: naming the processes that have another value than the first one.
+    """
+    values = [data.decode() for data in share(name, value.encode())]
+    others = [i for i, other in enumerate(values) if other != values[0]]
+    if others:
+        raise InputError(f"{name}: process 0 has {values[0]}, but {_listed(others)} has {values[others[0]]}")
+
+
+def share(name: str, data: bytes, *, timeout: float = TIMEOUT, only_first: bool = False) -> list[bytes]:
     """Returns the data of all processes, in their order.
 
     Args:
       name: what is shared. It must be the same in all processes, and may be used only once in a run.
+      only_first: whether only the first process reads the data; the others get nothing then.
       timeout: seconds to wait for the others.
 
     Raises:
@@ -161,10 +201,28 @@ def share(name: str, data: bytes, *, timeout: float = TIMEOUT) -> list[bytes]:
     client = _client()
     client.key_value_set_bytes(f"{name}/{index()}", data)
     barrier(name, timeout=timeout)
-    parts = [client.blocking_key_value_get_bytes(f"{name}/{i}", round(1000 * timeout)) for i in range(count())]
+    sources = [] if only_first and not is_first() else range(count())
+    parts = [client.blocking_key_value_get_bytes(f"{name}/{i}", round(1000 * timeout)) for i in sources]
     barrier(f"{name}, read", timeout=timeout)
     client.key_value_delete(f"{name}/{index()}")
     return parts
+
+
+def tell(name: str) -> None:
+    """Tells all processes something that `was_told` answers."""
+    if count() > 1:
+        _client().key_value_set(f"told/{name}", "", allow_overwrite=True)
+
+
+def was_told(name: str) -> bool:
+    """Returns whether any process has told this."""
+    if count() == 1:
+        return False
+    try:
+        _client().key_value_try_get(f"told/{name}")
+    except jax.errors.JaxRuntimeError:  # there is no such key
+        return False
+    return True
 
 
 def _joins(cluster: Cluster) -> bool:
@@ -201,10 +259,5 @@ def _client() -> Any:
     return distributed.global_state.client
 
 
-def _missing(message: str) -> str:
-    """The processes that an error of a barrier names, such as `processes 1, 3`."""
-    listed = re.search(r"timed out task names:\n((?:.*\d+\n)+)", message)
-    numbers = re.findall(r"(\d+)\n", listed[1]) if listed else []
-    return (
-        f"process{'es' * (len(numbers) > 1)} {', '.join(numbers)}" if numbers else f"some processes ({message.splitlines()[0]})"
-    )
+def _listed(numbers: list[int]) -> str:
+    return f"process{'es' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"

@@ -28,6 +28,7 @@ from sr_jax.training.checkpoint_folder import (
     delete_partial,
     read_metrics,
     where_to_go_on,
+    write_metrics,
 )
 from sr_jax.training.state import State
 
@@ -130,12 +131,25 @@ class Checkpoints:
         step = int(state.step)
         if step in self._manager.all_steps():
             return
-        record: dict[str, Any] | None = metrics
-        if metrics is not None and self._evaluation is not None:
-            record = {**metrics, EVALUATION: self._evaluation}
+        record = None if metrics is None else self._record(metrics)
         self._metrics[step] = record or {}
         with self._writing(step):
             self._manager.save(step, args=ocp.args.StandardSave(state._asdict()), metrics=record)
+
+    def has_scores(self, step: int) -> bool:
+        """Returns whether a checkpoint has scores that can be compared with those of this run."""
+        return self._score(step) is not None
+
+    def add_scores(self, step: int, metrics: dict[str, float]) -> None:
+        """Adds the metrics of an evaluation to a complete checkpoint that has none which can be compared.
+
+        Raises:
+          TrainingError: if they cannot be written.
+        """
+        if not self.has_scores(step):
+            self._metrics[step] = self._record(metrics)
+            with self._writing(step):
+                write_metrics(self._directory, step, self._metrics[step])
 
     def restore(self, like: State, step: int | None = None) -> State:
         """Reads the checkpoint of `step`, by default the newest, onto the devices that `like` lies on.
@@ -199,6 +213,10 @@ class Checkpoints:
         finally:
             with contextlib.suppress(OSError, ValueError, RuntimeError):  # they repeat the error that `wait` raised
                 self._manager.close()
+
+    def _record(self, metrics: dict[str, float]) -> dict[str, Any]:
+        """The metrics with how they were measured."""
+        return {**metrics, **({} if self._evaluation is None else {EVALUATION: self._evaluation})}
 
     def _score(self, step: int) -> float | None:
         """The Y-PSNR of a checkpoint; None if it has none that can be compared."""

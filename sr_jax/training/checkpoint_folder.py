@@ -1,5 +1,6 @@
 """What Orbax writes into the folder of the checkpoints, read as files, so that damage to one checkpoint can be named."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from sr_jax.errors import InputError
-from sr_jax.system.files import is_full, read_json
+from sr_jax.system.files import is_full, read_json, replace_text
 
 METRIC = "psnr_y"
 """The metric by which checkpoints are ranked."""
@@ -56,6 +57,14 @@ def read_metrics(directory: Path, step: int) -> dict[str, Any]:
         print(f"{error}; checkpoint {step} can be used, but does not count as the best one", file=sys.stderr)
         return {}
     return metrics
+
+
+def write_metrics(directory: Path, step: int, metrics: dict[str, Any]) -> None:
+    """Replaces the metrics of a complete checkpoint."""
+    if jax.process_index() == 0:
+        path = directory / str(step) / METRICS
+        path.parent.mkdir(exist_ok=True)
+        replace_text(path, json.dumps(metrics))
 
 
 def array_names(directory: Path, step: int, field: str) -> set[str]:

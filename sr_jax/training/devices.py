@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from sr_jax.errors import InputError
+from sr_jax.system import processes
 from sr_jax.training.step import AXIS
 
 
@@ -42,21 +45,27 @@ class Spread:
             among = f"{len(devices)} devices" + (f" with {parts} parts each (accumulate={parts})" if parts > 1 else "")
             raise InputError(f"data.batch={batch} cannot be divided among {among}; use {' or '.join(choices)}")
         self._kind = kind
+        self._votes: list[Any] = []
         mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))  # make_mesh could reorder the devices
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self._examples = NamedSharding(mesh, PartitionSpec(None, AXIS))
+        self._one_each = NamedSharding(mesh, PartitionSpec(AXIS))
         self._local = [d for d in devices if d.process_index == jax.process_index()]
+        self._is_shared = processes.count() > 1
+        if self._is_shared:
+            run, votes = _with_votes(dispatch), 1
+        else:
+            run, votes = dispatch, 0
         if kind == "pmap":
-            self._run = jax.pmap(
-                dispatch, axis_name=AXIS, in_axes=(None, None, 1), out_axes=None, donate_argnums=0, devices=devices
-            )
+            in_axes = (None, None, 1, *[0] * votes)
+            self._run = jax.pmap(run, axis_name=AXIS, in_axes=in_axes, out_axes=None, donate_argnums=0, devices=devices)
         else:
             # With check_vma, JAX would sum the gradients of replicated parameters over the devices, and then the step would
             # average the sums. Under pmap it gets the gradients of each device.
             mapped = jax.shard_map(
-                dispatch,
+                run,
                 mesh=mesh,
-                in_specs=(PartitionSpec(), PartitionSpec(), PartitionSpec(None, AXIS)),
+                in_specs=(PartitionSpec(), PartitionSpec(), PartitionSpec(None, AXIS), *[PartitionSpec(AXIS)] * votes),
                 out_specs=PartitionSpec(),
                 check_vma=False,
             )
@@ -74,6 +83,40 @@ class Spread:
             return jax.tree.map(lambda a: a.reshape(a.shape[0], n, a.shape[1] // n, *a.shape[2:]), items)
         return jax.tree.map(lambda a: jax.make_array_from_process_local_data(self._examples, np.asarray(a)), items)
 
-    def __call__(self, state: Any, constants: Any, items: Any) -> tuple[Any, Any]:
-        """Runs a dispatch. It consumes `state`."""
-        return self._run(state, constants, items)
+    def __call__(self, state: Any, constants: Any, items: Any, *, stop: bool = False) -> tuple[Any, Any]:
+        """Runs a dispatch. It consumes `state`.
+
+        Args:
+          stop: whether this process wishes to stop; see `must_stop`.
+        """
+        if not self._is_shared:
+            return self._run(state, constants, items)
+        vote = np.full(len(self._local), stop, np.float32)
+        if self._kind != "pmap":
+            vote = jax.make_array_from_process_local_data(self._one_each, vote)
+        state, metrics, votes = self._run(state, constants, items, vote)
+        self._votes = [*self._votes[-1:], votes]
+        return state, metrics
+
+    def must_stop(self, wish: bool) -> bool:
+        """Returns whether to stop now. All processes get the same answer at the same step.
+
+        In a run of several processes it is whether one of them wished to stop when it began the dispatch before the last one,
+        because the last one may still be running. A run of one process stops when it wishes to.
+
+        Args:
+          wish: whether this process wishes to stop.
+        """
+        if not self._is_shared:
+            return wish
+        return len(self._votes) == 2 and bool(np.asarray(self._votes[0]) > 0)
+
+
+def _with_votes(dispatch: Callable[[Any, Any, Any], tuple[Any, Any]]) -> Callable[..., tuple[Any, Any, Any]]:
+    """Adds up the wishes of all devices beside a dispatch."""
+
+    def run(state: Any, constants: Any, items: Any, vote: Any) -> tuple[Any, Any, Any]:
+        state, metrics = dispatch(state, constants, items)
+        return state, metrics, lax.psum(jnp.sum(vote), AXIS)
+
+    return run

@@ -28,10 +28,14 @@ class Log:
     Args:
       directory: the work directory.
       step: the step from which the run goes on. Lines of later steps, written before a crash, are dropped.
+      is_writer: whether this process writes the log; in the other processes of a run it does nothing.
     """
 
-    def __init__(self, directory: Path, *, step: int):
+    def __init__(self, directory: Path, *, step: int, is_writer: bool = True):
         self._path = directory / "metrics.jsonl"
+        self._is_writer = is_writer
+        if not is_writer:
+            return
         kept = [row for row in self.history() if row["step"] <= step]
         replace_text(self._path, "".join(json.dumps(row) + "\n" for row in kept))
         self._lines = self._path.open("a")
@@ -43,6 +47,8 @@ class Log:
         Raises:
           OSError: naming the file, if it cannot be written.
         """
+        if not self._is_writer:
+            return
         with naming(self._path):
             self._lines.write(json.dumps({"step": step, **without_infinities(values)}) + "\n")
             self._lines.flush()
@@ -51,7 +57,8 @@ class Log:
 
     def picture(self, step: int, name: str, pixels: np.ndarray) -> None:
         """Sends a picture (h w 3, uint8) to TensorBoard."""
-        self._events.add(summary.image(name, pixels, dataformats="HWC"), step)
+        if self._is_writer:
+            self._events.add(summary.image(name, pixels, dataformats="HWC"), step)
 
     def history(self) -> list[dict[str, Any]]:
         """Returns all lines of `metrics.jsonl`. Damaged lines, such as one that a crash cut short, are left out and counted."""
@@ -76,6 +83,8 @@ class Log:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not self._is_writer:
+            return
         try:
             with contextlib.closing(self._events), naming(self._path):
                 self._lines.close()

@@ -15,10 +15,12 @@ class Progress:
       total: the steps of the whole run.
       done: the steps done before.
       terminal: whether to draw a bar; by default, whether standard error is a terminal.
+      is_shown: whether anything is printed at all.
     """
 
-    def __init__(self, *, total: int, done: int, terminal: bool | None = None):
-        terminal = sys.stderr.isatty() if terminal is None else terminal
+    def __init__(self, *, total: int, done: int, terminal: bool | None = None, is_shown: bool = True):
+        terminal = is_shown and (sys.stderr.isatty() if terminal is None else terminal)
+        self._is_shown = is_shown
         self._total, self._done = total, done
         self._first: tuple[int, float] | None = None  # step and time of the first advance, so that compiling does not count
         self._bar = tqdm(total=total, initial=done, bar_format=LAYOUT, dynamic_ncols=True) if terminal else None
@@ -43,7 +45,7 @@ class Progress:
         """Prints a line that stays."""
         if self._bar is not None:
             self._bar.write(text)
-        else:
+        elif self._is_shown:
             print(text, flush=True)
 
     def __enter__(self) -> "Progress":

@@ -96,7 +96,7 @@ def test_a_run_starts_from_a_network_of_another_scale(pictures, cache, tmp_path,
 
 def test_a_network_that_diverges_between_reports_stops_the_run(pictures, cache, tmp_path):
     """The loss of the step was finite, but the parameters that it left are not."""
-    optim = OptimConfig(method="sgd", lr=3e38, warmup_steps=0, ema_decay=0.0)
+    optim = OptimConfig(method="sgd", lr=1e38, warmup_steps=0, ema_decay=0.0)
     config = make_config(pictures, optim=optim, eval=EvalConfig(sets=(str(pictures),), every=1))
     with pytest.raises(TrainingError, match=r"after step 1, the evaluation failed .*; there is no good checkpoint\. A lower"):
         train(config, tmp_path / "run", cache=cache)
