@@ -6,7 +6,11 @@ arrays, `sr_jax.layers` modules with parameters, `sr_jax.models` the networks, a
 
 import time
 
+from sr_jax.system.interruption import end_quietly_while_importing
+
 __version__ = "0.1.0"
 
 STARTED = time.monotonic()
 """When the package was imported [s]. A command measures its running time from here."""
+
+end_quietly_while_importing()

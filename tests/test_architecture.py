@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "cli": {"config", "system", "errors"},
     **{command: {"runs", "cli", "config", "system", "errors"} for command in COMMANDS},
     "__main__": {*COMMANDS, "cli", "errors"},
-    "__init__": set(),
+    "__init__": {"system"},
 }
 """What each folder may import of the package, beside itself. A module at the top counts as a folder."""
 
