@@ -11,6 +11,9 @@ reaches. Then the content is moved by one pixel, down and to the right: the outp
 of the tile's edges. Networks that depend on the whole image (a Fourier layer, a global mean), or do not treat all pixels
 alike (strides, windows, positions), fail these tests and are applied to whole images. So are images for which tiles would cost
 more than compiling another program.
+
+A network is measured once, often at its start, when some of its branches may still contribute nothing. So it is measured with
+noise on all its parameters.
 """
 
 import collections
@@ -24,6 +27,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float32
 
+from sr_jax.errors import InputError
 from sr_jax.models.about import About
 
 SIDES = (32, 48, 64, 96, 128, 192, 256, 384)
@@ -35,6 +39,9 @@ COMPILATION = 2**18
 EXPECTED_RADII = (10, 37)
 """Receptive radii for which the tile of a measurement is chosen [LR pixels]: that of a small network, then, if the true radius
 is larger, that of 16 residual blocks."""
+
+NOISE = 0.3
+"""Noise on the parameters of a network that is measured: standard deviation times the root of the number of inputs."""
 
 PRECISION = "float32, highest matmul precision"
 """Precision in which networks compute here, whatever the backend's default is."""
@@ -67,6 +74,8 @@ class TiledNetwork:
         self._run = jax.jit(jax.shard_map(run, mesh=mesh, check_vma=False, **specs))
         self._radius: int | float | None = None
         """The receptive radius [LR pixels]; infinite if whole images are needed; None before it is measured."""
+        self._why_whole: str | None = None
+        """The reason for an infinite radius."""
 
     def __call__(
         self, params: Any, images: Sequence[Float32[np.ndarray, "_h _w c"]], *, known: Sequence[Any] | None = None
@@ -76,6 +85,9 @@ class TiledNetwork:
         Args:
           images: LR in [0, 1].
           known: what the network is told about each image, as arrays that can be stacked.
+
+        Raises:
+          InputError: if the network returns images of another size than it should.
         """
         params = jax.device_put(jax.device_get(params), self._replicated)
         known = [None] * len(images) if known is None else known
@@ -108,6 +120,7 @@ class TiledNetwork:
 
         The only program that is compiled is that of the tiles.
         """
+        params = jax.device_put(_with_noise(jax.device_get(params)), self._replicated)
         scene = np.random.default_rng(0).random((side + 1, side + 1, self.about.channels), dtype=np.float32)
         tile, below, right = scene[:side, :side], scene[1:, :side], scene[:side, 1:]
         spot, nan, corners = tile.copy(), tile.copy(), tile.copy()
@@ -125,7 +138,11 @@ class TiledNetwork:
             return int(np.min([np.abs(where - place).max(1, initial=0) for place in places], 0).max(initial=0))
 
         radius = farthest((sr != of_spot) | np.isnan(of_nan), centre)
-        if radius >= centre - 1 or farthest(sr != of_corners, 0, side - 1) > radius:  # far, or round the edges: circular
+        if radius >= centre - 1:
+            self._why_whole = f"a pixel reaches {radius} pixels or more, which is too far for tiles of {side}x{side}"
+            return math.inf
+        if farthest(sr != of_corners, 0, side - 1) > radius:
+            self._why_whole = "a pixel at one edge reaches the opposite edge"
             return math.inf
         s, inner = self.scale, slice(self.scale * radius, self.scale * (side - radius - 1))
         moved = slice(inner.start + s, inner.stop + s)
@@ -134,6 +151,8 @@ class TiledNetwork:
             np.allclose(sr[there], shifted[inner, inner], rtol=0, atol=tolerance)
             for there, shifted in (((moved, inner), of_below), ((inner, moved), of_right))
         )
+        if not alike:
+            self._why_whole = "SR does not move with LR"
         return radius if alike else math.inf
 
     def _by_tiles(
@@ -176,12 +195,28 @@ class TiledNetwork:
         while batch := list(itertools.islice(inputs, size)):
             filled = [*batch, *[batch[-1]] * (size - len(batch))]
             stacked = jax.tree.map(lambda *values: np.stack(values, dtype=np.float32), *filled)
-            now = len(batch), self._run(params, *jax.device_put(stacked, self._spread))
+            now = len(batch), self._apply(params, *stacked)
             if ahead:
                 yield from np.asarray(ahead[1])[: ahead[0]]
             ahead = now
         if ahead:
             yield from np.asarray(ahead[1])[: ahead[0]]
+
+    def _apply(self, params: Any, lr: np.ndarray, known: Any) -> Array:
+        """SR of a batch, which may still be being computed."""
+        _, h, w, channels = lr.shape
+        name = f"{self.about.name} x{self.scale}"
+        try:
+            sr = self._run(params, *jax.device_put((lr, known), self._spread))
+        except InputError:
+            raise
+        except ValueError as error:  # for example, a kernel that is larger than the image
+            raise InputError(f"{name} cannot be applied to LR of {h}x{w}: {str(error).partition(chr(10))[0]}") from error
+        expected = (self.scale * h, self.scale * w, channels)
+        if sr.shape[1:] != expected:
+            returned, given, right = (" x ".join(map(str, shape)) for shape in (sr.shape[1:], lr.shape[1:], expected))
+            raise InputError(f"{name} returns SR of the shape {returned} for LR of the shape {given}; it must be {right}")
+        return sr
 
     def _tiles_per_call(self, side: int) -> int:
         return self._count * max(1, PIXELS_PER_CALL // side**2)
@@ -234,3 +269,14 @@ def _spans(size: int, side: int, radius: int) -> list[Span]:
         start = min(done - radius, size - side)
         spans.append(Span(start, done, size if start + side == size else start + side - radius))
     return spans
+
+
+def _with_noise(params: Any) -> Any:
+    """The parameters, host arrays, as a measurement uses them: none is exactly zero."""
+    rng = np.random.default_rng(0)
+
+    def add(leaf: Any) -> Any:
+        inputs = math.prod(leaf.shape[:-1])
+        return (leaf + rng.normal(scale=NOISE / math.sqrt(max(1, inputs)), size=leaf.shape)).astype(leaf.dtype)
+
+    return jax.tree.map(add, params)
