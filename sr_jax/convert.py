@@ -7,14 +7,14 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveTypeInfo, UnsupportedTypeAnnotationError
 
 from sr_jax.cli.config_options import find_network_or_file, is_network_name
 from sr_jax.cli.parsing import parse, take
-from sr_jax.config import NETWORKS, NetworkConfig
+from sr_jax.config import NETWORKS
 from sr_jax.errors import InputError, exit_status
 
 SUMMARY = "Convert weights from, or to, other implementations."
@@ -37,7 +37,7 @@ class Arguments:
     network_name: Annotated[str | None, tyro.conf.arg(name="network", metavar=NETWORK_NAMES, help_behavior_hint="")] = None
     """Network that the weights belong to; `python -m sr_jax.networks` describes them. Not needed with --to torch.
     A config file or a work directory stands for its network, which may be one of your own."""
-    network: NetworkConfig
+    network: Any  # a group of keys; tyro takes the type of the value, which may be one's own
     """Sizes in which the network differs from the published one that --network names."""
     scale: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
     """Super-resolution factor of the weights. Not needed with --to torch."""

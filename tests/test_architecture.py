@@ -137,7 +137,6 @@ TESTED_IN = {
     "__main__": "test_commands",
     **dict.fromkeys(COMMANDS, "test_commands"),
     "assembly/evaluator": "assembly/test_training_images",
-    "assembly/network": "models/test_models",
     "assembly/optimizer": "runs/test_train",
     "assembly/pipeline": "assembly/test_training_images",
     "assembly/step": "runs/test_train",

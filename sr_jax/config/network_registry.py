@@ -71,6 +71,11 @@ def keys_of(module: type) -> Callable[[type[T]], type[T]]:
     Raises:
       InputError: if the group lacks a name or a default, or its keys are not the options of the network.
     """
+    if not all(hasattr(getattr(module, "about", None), fact) for fact in ("name", "channels", "scales")):
+        raise InputError(
+            f"keys_of({getattr(module, '__name__', module)}): give the class of a network, which has an attribute "
+            "`about = About(name=..., channels=..., scales=...)`"
+        )
 
     def decorate(cls: type[T]) -> type[T]:
         cls.__annotations__ = get_type_hints(cls, include_extras=True)  # pydantic could not find some that are strings
@@ -79,7 +84,8 @@ def keys_of(module: type) -> Callable[[type[T]], type[T]]:
         made.__module_class__, made.__source__ = module, own_code.source_of(cls.__module__)
         if made.__source__:
             own_code.keep_findable(made, made.__source__)
-        NETWORK_NAMES.add(made().name)  # making one checks the defaults
+        defaults = {field.name: getattr(made(), field.name) for field in dataclasses.fields(made)}
+        NETWORK_NAMES.add(made(**defaults).name)  # pydantic checks only values that are given
         return made
 
     return decorate
@@ -103,9 +109,6 @@ def _check_own(cls: type, module: type) -> None:
         raise InputError(f"{cls.__name__}: there is a network {name!r} already; give yours another name")
     if bare := [key for key in keys if not hasattr(cls, key)]:
         raise InputError(f"{cls.__name__}: the keys {', '.join(bare)} have no defaults; give them some")
-    about = getattr(module, "about", None)
-    if not all(hasattr(about, fact) for fact in ("name", "channels", "scales")):
-        raise InputError(f"{module.__name__} needs an attribute `about = About(name=..., channels=..., scales=...)`")
     options = inspect.signature(module).parameters
     if any(option.kind is option.VAR_KEYWORD for option in options.values()):
         return

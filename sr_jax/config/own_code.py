@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path, PurePosixPath
@@ -235,7 +235,7 @@ class _Finder(MetaPathFinder):
         self.code = code
         self.namespaces: set[str] = set()
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None, /) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None, /) -> ModuleSpec | None:
         del target
         if fullname.partition(".")[0] in _RESERVED or (path is not None and not self._is_ours(fullname.rpartition(".")[0])):
             return None
