@@ -87,8 +87,8 @@ def score(name: str, seed: int, arguments: argparse.Namespace) -> dict[tuple[str
     folder = arguments.out / f"{arguments.steps}-{config.optim.lr:g}" / f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}-{seed}"
     if not (folder / "results.json").exists():
         train(config, folder, cache=cache_folder(None))
-    elif lines := differences(config, load(folder / "config.json")):
-        sys.exit(f"{folder} is a run of another config ({'; '.join(lines)}); give another --out")
+    elif keys := differences(load(folder / "config.json"), config):
+        sys.exit(f"{folder} is a run of another config ({', '.join(keys)} differ); give another --out")
     rows = json.loads((folder / "results.json").read_text())
     means = {(row["set"], row["method"] == "bicubic"): row["psnr_y"] for row in rows if row["image"] == "mean"}
     missing = {Path(name).name for name in config.eval.sets} - {name for name, _ in means}

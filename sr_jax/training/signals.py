@@ -13,8 +13,8 @@ STDERR = 2
 class StopSignals:
     """While it is entered, the first SIGTERM or SIGINT stops a run where nothing is lost. A second one acts as usual.
 
-    Before `defer` is called there is nothing to save, and the first signal raises `Interrupted` at once. After it, the signal is
-    only stored in `received`.
+    Before `defer` is called there is nothing to save, and the first signal raises `Interrupted` at once. After it, the signal
+    is only stored in `received`.
     """
 
     def __init__(self) -> None:
