@@ -2,8 +2,8 @@
 
     python benchmarks/founding.py --data_root DIR --bsds DIR/BSDS200 --steps 2000 --seeds 3
 
-LR is made from HR by a Gaussian blur (sigma 0.6 to 2.4), subsampling and Gaussian noise (up to 1 %). The founding system
-predicts the blur of each image and undoes it. Its rivals are a network that ends in a transposed convolution (FSRCNN) and a
+LR is made from HR by a Gaussian blur (sigma 0.6 to 2.4), subsampling and Gaussian noise (up to 1 %). DeconvSR predicts
+the blur of each image and undoes it. Its rivals are a network that ends in a transposed convolution (FSRCNN) and a
 network of residual blocks with a sub-pixel convolution (EDSR). All networks read Y. They are trained for the same number of
 steps on the same patches of the 91 images and General-100, each with the learning rate that suits it. Each evaluation image has
 one draw of blur and noise, which is the same for all networks. Seeds change the initial weights and the patches. A finished run
@@ -98,7 +98,7 @@ def score(name: str, seed: int, arguments: argparse.Namespace) -> dict[tuple[str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Trains the founding system and its rivals on blurred, noisy LR.")
+    parser = argparse.ArgumentParser(description="Trains DeconvSR and its rivals on blurred, noisy LR.")
     parser.add_argument("--data_root", type=Path, required=True, help="folder with T91, General-100, Set5, Set14")
     parser.add_argument("--bsds", type=Path, help="folder of more images to score on")
     parser.add_argument("--out", type=Path, default=Path("runs/founding"), help="folder for the work directories")

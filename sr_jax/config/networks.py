@@ -214,7 +214,7 @@ class ConverseSRResNetConfig:
 
 @network
 class DeconvSRConfig:
-    """DeconvSR, the founding system: predict the blur kernel, deconvolve in the Fourier domain, refine."""
+    """DeconvSR, the network of this project: it predicts the blur, undoes it in the Fourier domain, and refines the result."""
 
     name: Literal["deconv-sr"] = "deconv-sr"
     """Which network; the other keys of this group belong to it."""

@@ -1,4 +1,4 @@
-"""DeconvSR, the founding system: a CNN reads the blur from the LR image, a Fourier layer inverts it, a CNN refines the result.
+"""DeconvSR: a CNN reads the blur from the LR image, a Fourier layer inverts it, and a CNN refines the result.
 
 Structure, where LR is the image, k its blur, and lambda_1, ..., lambda_n are regularisations:
 

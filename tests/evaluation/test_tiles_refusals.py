@@ -49,7 +49,7 @@ def test_a_branch_that_starts_at_zero_counts(rng, kind):
 
 
 def test_a_branch_that_is_almost_zero_counts(rng):
-    """The founding system starts its last layer near 0, so what that branch does hardly shows in SR at first."""
+    """DeconvSR starts its last layer near 0, so what that branch does hardly shows in SR at first."""
 
     def apply(params, lr, xp=jnp):
         return doubled(lr + params * windows(lr, xp), xp)
