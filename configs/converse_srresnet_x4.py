@@ -8,9 +8,9 @@ Expected: 32.25 dB on Set5 and 28.72 dB on Set14 (published, Y-PSNR; cszn/Conver
 
 Time: not measured; this config has not been run to its end.
 
-The published code only evaluates. What it does not tell is taken from the SRResNet of the same authors' training code
-(cszn/KAIR): batches of 32 patches of 96 pixels, Adam at 1e-4, halved every 200,000 steps, and an L1 loss. The number of steps
-and the data are our choice. The network computes in float32, because bfloat16 rounds too coarsely for its small lambdas.
+The published code has no training. The settings here are those of SRResNet in the same authors' training code (cszn/KAIR):
+batches of 32 patches of 96 pixels, an L1 loss, and Adam with a learning rate of 1e-4 that is halved every 200,000 steps. The
+number of steps and the data are our choice. The network computes in float32, because bfloat16 rounds too coarsely for its small lambdas.
 """
 
 from sr_jax.config import Config, ConverseSRResNetConfig, DataConfig, EvalConfig, OptimConfig

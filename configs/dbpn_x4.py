@@ -10,7 +10,7 @@ x2: 38.09 / 33.85 / 32.27 / 32.55 / 38.89. Both rows are from SwinIR's tables.
 
 Time: not measured; this config has not been run to its end.
 
-What differs: the paper also trains on ImageNet, and without flips and rotations. The loss is that of the authors' code.
+What differs: the paper also trains on ImageNet, and does not flip or rotate patches. The loss is that of the authors' code.
 """
 
 from sr_jax.config import Config, DataConfig, DBPNConfig, EvalConfig, OptimConfig

@@ -8,8 +8,8 @@ Expected: 37.63 dB on Set5 and 33.04 dB on Set14 (published, Y-PSNR).
 
 Time: not measured; this config has not been run to its end.
 
-As in the paper: batches of 64, SGD with momentum 0.9, a learning rate that falls from 1e-2 by tenths to 1e-6, and a weight
-decay of 1e-4.
+As in the paper: batches of 64, SGD with momentum 0.9, a learning rate that falls from 1e-2 to 1e-6, each time to a tenth,
+and a weight decay of 1e-4.
 
 What differs: the paper lowers the rate when the error on held-out images has not fallen for 5 epochs; here it falls every
 40,000 steps. The paper's loss is half a sum over pixels and ours is a mean, so the weight decay is divided by the ratio of the

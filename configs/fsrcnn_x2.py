@@ -8,8 +8,8 @@ Expected: 37.09 dB on Set5 and 32.65 dB on Set14 (docs/results.md; published: 37
 
 Time: about an hour on two CPU cores; 174 minutes when they were shared with other work (configs/README.md).
 
-What differs: the paper trains with SGD for days. Here its network and its data are trained with Adam, an L1 loss and a cosine,
-and without copies of the images at 0.6 to 0.9 of their size.
+What differs: the paper trains with SGD, for days, and also on copies of the images at 0.6 to 0.9 of their size. Here the same
+network is trained on the same images, without these copies, with Adam, an L1 loss and a cosine.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig

@@ -14,8 +14,8 @@ rate of 1e-5 that is halved every 50 epochs of 1,000 steps, and a weight decay o
 
 What differs: the paper's loss is a sum over pixels, and its learning rate and weight decay belong to that sum. Ours is a mean,
 and both are converted. Gradients are clipped, because otherwise training diverges within three steps. The paper also shrinks
-images at random to 0.5 to 1 of their size; this is left out, and so are images that are smaller than a patch. The number of
-steps is our choice.
+images at random to 0.5 to 1 of their size, which is not done here. Images that are smaller than a patch are left out. The
+number of steps is our choice.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, LapSRNConfig, OptimConfig

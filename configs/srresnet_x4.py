@@ -11,7 +11,8 @@ on ImageNet.
 
 Time: not measured; this config has not been run to its end.
 
-What differs: the implementation has four cosines of 250,000 steps, each from the peak; here there is one cosine.
+What differs: in the implementation the learning rate falls along four cosines of 250,000 steps, each from the peak. Here it
+falls along one.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, SRResNetConfig

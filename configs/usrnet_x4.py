@@ -11,13 +11,15 @@ These are on bicubic LR, and the network is told the kernel of the bicubic reduc
 Time: not measured; this config has not been run to its end.
 
 In training, the network is told the kernel and the noise that are drawn for each patch. Kernels have 25 x 25 taps; half of them
-are anisotropic Gaussians and half motion blurs. The noise has a sigma of at most 25. Batches of 48 patches of 96 pixels, an L1
-loss, and Adam at 1e-4, halved every 100,000 steps down to 0.0625e-4, are those of the authors' training code (cszn/KAIR).
+are anisotropic Gaussians and half motion blurs. The noise has a sigma of at most 25.
+
+As in the authors' training code (cszn/KAIR): batches of 48 patches of 96 pixels, an L1 loss, and Adam with a learning rate of
+1e-4 that is halved every 100,000 steps down to 0.0625e-4.
 
 What differs: the paper trains one network for all scales, and draws one of x1 to x4 for each batch; here each scale has a
-network of its own. The paper blurs patches as if they were periodic; ours are cut from the blurred image and then extended
-until they are periodic, which the paper's test does with LR. The paper's kernels are centred on the kept pixel; ours are
-centred on the cell, so that LR lies as after a bicubic reduction.
+network of its own. The paper blurs each patch as if it were periodic. Here a patch is cut from the blurred image, and the
+network extends LR until it is periodic, as the paper does in its tests. In the paper, the middle of a kernel lies on the pixel
+that subsampling keeps. Here it lies in the middle of the cell, so that LR is aligned as after a bicubic reduction.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig, USRNetConfig

@@ -9,7 +9,7 @@ Expected: 37.53 dB on Set5 and 33.03 dB on Set14 (published, Y-PSNR, by one netw
 Time: not measured; this config has not been run to its end.
 
 As in the paper: batches of 64, SGD with momentum 0.9, 9,960 steps in 80 epochs, a learning rate of 0.1 that falls to a tenth
-every 20 epochs, and gradients that are clipped to theta / learning rate. The paper does not tell theta.
+every 20 epochs, and gradients that are clipped to theta / learning rate. The paper does not say what theta is.
 
 What differs: the paper's loss is half a sum over pixels, and its learning rate and its weight decay of 1e-4 belong to that sum.
 Ours is a mean, and both are converted. Patches have 48 pixels in place of 41, because every scale divides 48.
