@@ -39,7 +39,7 @@ def to_ours(source: Path, *, network_config: Any, scale: int, layout: str | None
     _check_replaces_only_a_conversion(out)
 
     # The source, and the layout that fits it best.
-    state_dict = torch_files.read(source)
+    state_dict = torch_files.read(source, most=torch_files.most_bytes(mapping.shapes(module)))
     best, *others = match.nearest(state_dict.tensors, module, layouts)
     if best.complaints and state_dict.tensors.keys() == mapping.shapes(module).keys():
         raise InputError(f"{source} already has the names of sr_jax; give --to torch to convert it to another layout")
@@ -63,9 +63,11 @@ def to_ours(source: Path, *, network_config: Any, scale: int, layout: str | None
     # Our weights, with a card that says where they are from.
     params = mapping.from_torch(module, best.state, best.layout)
     origin = Converted(source.name, state_dict.sha256, best.title)
-    card = Card(Config(scale=scale, model=network_config), None, provenance.commit(), [], origin)
+    config = Config(scale=scale, model=network_config)
+    card = Card(config, None, provenance.commit(), [], origin)
     with writing(f"--out {out}:"):
         out.parent.mkdir(parents=True, exist_ok=True)
+        configs.keep_code(out.parent, config)
         weights.write(out, params, card)
     back = weights.named(trained.load(str(out), which="latest", parameters="ema").network.params)
     _print("written", f"{out} and {card_path(out).name}; read back: {_count(back)}")
@@ -93,7 +95,7 @@ def to_torch(source: Path, *, network_config: Any | None, scale: int | None, lay
     ours = trained.load(str(source), which="latest", parameters="ema")
     known = ours.config.model, ours.config.scale
     expected = network_config or known[0], scale or known[1]
-    if expected != known:
+    if _describe(*expected) != _describe(*known):  # the class of one's own network differs from that of its copy
         raise InputError(f"{source} holds {_describe(*known)}, not {_describe(*expected)}; leave out --network and --scale")
 
     # Its state dict.
@@ -103,7 +105,8 @@ def to_torch(source: Path, *, network_config: Any | None, scale: int | None, lay
     with writing(f"--out {out}:"):
         out.parent.mkdir(parents=True, exist_ok=True)
         torch_files.write(out, state)
-    back = match.compare(torch_files.read(out).tensors, module, title, names, "")
+    tensors = torch_files.read(out, most=torch_files.most_bytes(mapping.shapes(module))).tensors
+    back = match.compare(tensors, module, title, names, "")
     assert not back.complaints, back.complaints
     _print("source", ours.origin)
     _print("network", _describe(*known))
