@@ -10,7 +10,8 @@ Time: not measured; this config has not been run to its end.
 
 The published code has no training. The settings here are those of SRResNet in the same authors' training code (cszn/KAIR):
 batches of 32 patches of 96 pixels, an L1 loss, and Adam with a learning rate of 1e-4 that is halved every 200,000 steps. The
-number of steps and the data are our choice. The network computes in float32, because bfloat16 rounds too coarsely for its small lambdas.
+number of steps and the data are our choice. The network computes in float32, because bfloat16 rounds too coarsely for its small
+lambdas.
 """
 
 from sr_jax.config import Config, ConverseSRResNetConfig, DataConfig, EvalConfig, OptimConfig

@@ -142,7 +142,7 @@ class Config:
     """Type in which the network computes in training. Parameters, loss and evaluation are always float32."""
     parallel: Literal["pmap", "shard_map"] = "shard_map"
     """How a step is spread over the devices. Both ways give the same numbers."""
-    steps_per_dispatch: Count = 1
+    steps_per_dispatch: Annotated[Count, Field(le=10_000)] = 1
     """Steps in one compiled call. Several steps save overhead where a step is short, as on a GPU.
     On a CPU they save little, and more than 8 are slow."""
     accumulate: Count = 1
