@@ -1,16 +1,15 @@
 """Reads blur kernels from files."""
 
 import hashlib
-import warnings
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from PIL import Image as PILImage
 
+from sr_jax.data.degrade.mat_files import read_mat
 from sr_jax.errors import InputError
 from sr_jax.system.archives import parse_npy, read_npz
 
@@ -18,8 +17,6 @@ MAX_SIZE = 101
 """Largest kernel in a file. A larger one is more likely a photograph, and needs a margin larger than most training images."""
 MAX_BYTES = 2**28
 """Largest file, and the most that it may unpack to: three thousand kernels of the largest size in float64."""
-MAT_HEADER, MAT_PACKED = 128, 15
-"""Bytes of a MATLAB file's header, and the type of its packed elements."""
 
 
 def load_kernels(path: str | Path) -> Float[np.ndarray, "n k k"]:
@@ -77,32 +74,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 
 def _read_mat(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat  # slow to import
-
-    _check_mat(path)
-    with warnings.catch_warnings():  # it warns about variables with one name, of which it takes the last
-        warnings.simplefilter("error")
-        return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
-
-
-def _check_mat(path: Path) -> None:
-    """Checks that what is packed in a MATLAB file of version 5 does not unpack to more than MAX_BYTES.
-
-    Source: MathWorks, "MAT-File Format": a header of 128 bytes, and elements that begin with their type and size.
-    """
-    data, at, unpacked = path.read_bytes(), MAT_HEADER, 0
-    order: Literal["little", "big"] = "big" if data[126:128] == b"MI" else "little"
-    while at + 8 <= len(data):
-        kind, size = (int.from_bytes(data[place : place + 4], order) for place in (at, at + 4))
-        if kind == MAT_PACKED:
-            stream = zlib.decompressobj()
-            rest = data[at + 8 : at + 8 + size]
-            while rest and unpacked <= MAX_BYTES:
-                unpacked += len(stream.decompress(rest, 2**20))
-                rest = stream.unconsumed_tail
-        if unpacked > MAX_BYTES:
-            raise InputError(f"{path} unpacks to more than {MAX_BYTES:,} bytes; save only the kernels")
-        at += 8 + size
+    return read_mat(path.read_bytes(), most=MAX_BYTES)
 
 
 def _read_png(path: Path) -> dict[str, Any]:
@@ -129,7 +101,7 @@ def _too_large(where: str, height: int, width: int) -> str:
 def _split(name: str, array: Any, path: Path) -> list[np.ndarray]:
     """Checks the kernels of an array, and divides each by its sum."""
     if not isinstance(array, np.ndarray):
-        raise InputError(f"kernel file {path}, {name}: is not an array, but {type(array).__name__}; save the kernel's taps")
+        raise InputError(f"kernel file {path}, {name}: is not an array; write it with np.save or np.savez")
     if array.dtype == object:  # a cell array
         return [kernel for i, cell in enumerate(array.ravel()) for kernel in _split(f"{name}{{{i + 1}}}", cell, path)]
     where = f"kernel file {path}, {name}"

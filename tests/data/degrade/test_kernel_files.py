@@ -5,7 +5,6 @@ import zipfile
 import numpy as np
 import pytest
 import scipy.io
-import scipy.sparse
 from PIL import Image
 
 from sr_jax.data.degrade import kernel_files
@@ -118,7 +117,7 @@ def test_a_bomb_in_a_mat_is_not_unpacked(tmp_path, refuse):
     with pytest.raises(InputError, match="a 2048x2048 kernel"):
         kernel_files.load_kernels(tmp_path / "k.mat")
     assert (tmp_path / "k.mat").stat().st_size < 2**18
-    refuse("k.mat", " unpacks to more than 1,048,576 bytes; save only the kernels")
+    refuse("k.mat", r": cannot be read \(it unpacks to more than 1,048,576 bytes; save only the arrays that are needed\)")
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".mat", ".png"])
@@ -138,6 +137,17 @@ def test_a_large_picture_is_not_decoded(tmp_path, refuse):
     refuse("k.png", ": a 4096x4096 kernel; each side must have 1 to 101 taps")
 
 
+def test_members_that_are_not_arrays_are_named(tmp_path):
+    (tmp_path / "k.npy").write_bytes(b"some text")
+    with zipfile.ZipFile(tmp_path / "k.npz", "w") as archive:
+        archive.writestr("readme.txt", "some text")
+    for name, member in (("k.npy", "k.npy"), ("k.npz", "readme.txt")):
+        with pytest.raises(
+            InputError, match=f"kernel file {tmp_path / name}, {member}: is not an array; write it with np.save"
+        ):
+            kernel_files.load_kernels(tmp_path / name)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_names_that_mean_two_kernels_are_refused(tmp_path):
     for names in (("k.npy", "k"), ("k.npy", "k.npy")):
@@ -146,24 +156,3 @@ def test_names_that_mean_two_kernels_are_refused(tmp_path):
                 archive.writestr(name, npy_of_zeros((1, 1), 8))
         with pytest.raises(InputError, match=r"^kernel file .*k\.npz (has k\.npy and k,|lists k\.npy 2 times)"):
             kernel_files.load_kernels(tmp_path / "k.npz")
-    scipy.io.savemat(tmp_path / "k.mat", {"kernel": np.ones((3, 3))}, do_compression=False)
-    data = (tmp_path / "k.mat").read_bytes()
-    (tmp_path / "k.mat").write_bytes(data + data[kernel_files.MAT_HEADER :])
-    with pytest.raises(InputError, match=r"k\.mat: cannot be read \(Duplicate variable name"):
-        kernel_files.load_kernels(tmp_path / "k.mat")
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (scipy.sparse.csc_array(np.eye(3)), "is not an array, but csc_"),
-        ("text", "<U4 of shape"),
-        (np.array([["a", np.ones((3, 3))]], object), r"k\{1\}: <U1 of shape"),
-        ({"a": 1}, "of shape"),
-    ],
-    ids=["sparse", "text", "cell", "struct"],
-)
-def test_values_of_matlab_that_are_not_kernels(tmp_path, value, message):
-    scipy.io.savemat(tmp_path / "k.mat", {"k": value})
-    with pytest.raises(InputError, match=rf"k\.mat, .*{message}"):
-        kernel_files.load_kernels(tmp_path / "k.mat")
