@@ -1,6 +1,7 @@
 """Errors that a command answers with one line and an exit status, because a traceback would hide the message."""
 
 import contextlib
+import errno
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -54,7 +55,7 @@ def exit_status(command: Callable[[], int | None]) -> int:
 
 @contextlib.contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Turns an error of the file system into an InputError.
+    """Turns an error of the file system into an InputError, and that of a full disk into a TrainingError.
 
     Args:
       what: what is written, as the message names it, such as `--out results`.
@@ -62,6 +63,8 @@ def writing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise TrainingError(f"the disk is full: {what} cannot be written; make room or give another folder") from error
         raise InputError(f"{what} cannot be written ({error.strerror or error}); give another folder") from error
 
 

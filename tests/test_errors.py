@@ -1,6 +1,9 @@
+import errno
+import os
+
 import pytest
 
-from sr_jax.errors import InputError, exit_status, listing, option
+from sr_jax.errors import InputError, TrainingError, exit_status, listing, option, writing
 
 
 def test_an_option_is_named_before_the_message():
@@ -8,6 +11,19 @@ def test_an_option_is_named_before_the_message():
         raise InputError("unknown set 'Set6'")
     with pytest.raises(ValueError, match=r"^not about the input$"), option("--sets"):
         raise ValueError("not about the input")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "message"),
+    [
+        (errno.EACCES, InputError, r"^--out x cannot be written \(Permission denied\); give another folder$"),
+        (errno.ENOSPC, TrainingError, r"^the disk is full: --out x cannot be written; make room or give another folder$"),
+        (errno.EDQUOT, TrainingError, r"^the disk is full: --out x cannot be written"),
+    ],
+)
+def test_a_full_disk_is_no_wrong_input(number, kind, message):
+    with pytest.raises(kind, match=message), writing("--out x"):
+        raise OSError(number, os.strerror(number))
 
 
 def test_long_listings_are_cut_short():

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jax
 import orbax.checkpoint as ocp
-from jax.experimental import multihost_utils
 
 from sr_jax.errors import InputError
+from sr_jax.system import processes
 from sr_jax.system.files import is_full, read_json, replace_text
 
 METRIC = "psnr_y"
@@ -27,15 +26,14 @@ def complete_steps(directory: Path) -> list[int]:
 
 def clean(directory: Path) -> None:
     """Deletes what a killed run was writing, and renames folders that are no checkpoints. Prints what it renames."""
-    if jax.process_index() == 0:
+    if processes.is_first():
         delete_partial(directory)
         for folder in _folders(directory):
             if not _is_complete(folder):
                 aside = _free_name(folder.with_name(f"{folder.name}.damaged"))
                 folder.rename(aside)
                 print(f"checkpoint {folder} is not complete; it is renamed to {aside.name}", file=sys.stderr)
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices("checkpoints are cleaned")
+    processes.barrier(f"the check of the checkpoints in {directory}")
 
 
 def delete_partial(directory: Path) -> None:
@@ -61,7 +59,7 @@ def read_metrics(directory: Path, step: int) -> dict[str, Any]:
 
 def write_metrics(directory: Path, step: int, metrics: dict[str, Any]) -> None:
     """Replaces the metrics of a complete checkpoint."""
-    if jax.process_index() == 0:
+    if processes.is_first():
         path = directory / str(step) / METRICS
         path.parent.mkdir(exist_ok=True)
         replace_text(path, json.dumps(metrics))

@@ -15,7 +15,8 @@ from jaxtyping import UInt8
 
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import catalog, locate
-from sr_jax.system.files import replace_text
+from sr_jax.errors import InputError
+from sr_jax.system.files import read_json, replace_text
 
 TABLE = Path(__file__).with_name("pixels.tsv")
 MEASURED = ("Set5", "Set14", "T91", "General-100", "BSDS200")
@@ -72,8 +73,8 @@ def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> 
 def _read(file: Path) -> dict[str, Sum] | None:
     """The checksums in a file; None if it is missing, damaged, or of an older format."""
     try:
-        return {name: Sum(*fields) for name, fields in json.loads(file.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {name: Sum(*fields) for name, fields in read_json(file).items()}
+    except (InputError, TypeError):
         return None
 
 

@@ -4,7 +4,6 @@ A file grows as NAME.partial. A note beside it says which version of the file it
 that has changed on the server is downloaded from its beginning. NAME appears, in one move, when the checksum is right.
 """
 
-import errno
 import hashlib
 import http.client
 import json
@@ -23,7 +22,8 @@ from typing import IO, Any
 from filelock import FileLock
 from tqdm import tqdm
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, TrainingError
+from sr_jax.system.files import is_full, read_json
 
 CHUNK = 1 << 20
 ATTEMPTS = 5
@@ -39,8 +39,9 @@ def download(url: str, target: Path, *, checksum: str, pause: float = 1.0, timeo
       timeout: seconds without a byte after which a connection counts as broken.
 
     Raises:
-      InputError: if the server refuses, the connection fails, space runs out, or the checksum is wrong. The bytes received
-        are kept, except after a wrong checksum.
+      InputError: if the server refuses, the connection fails, or the checksum is wrong. The bytes received are kept, except
+        after a wrong checksum.
+      TrainingError: if the disk is full. The bytes received are kept.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
@@ -60,8 +61,8 @@ def download(url: str, target: Path, *, checksum: str, pause: float = 1.0, timeo
                     raise InputError(f"{url}: the server answers {error.code} {error.reason}") from None
                 reason = f"the server answers {error.code} {error.reason}"
             except (OSError, http.client.HTTPException, _Broken) as error:
-                if getattr(error, "errno", None) == errno.ENOSPC:
-                    raise InputError(f"{url}: no space left for {partial}") from None
+                if is_full(error):
+                    raise TrainingError(f"{url}: no space left for {partial}; the same command continues") from None
                 reason = str(getattr(error, "reason", error))
             failures = 0 if _size(partial) > before else failures + 1
             if failures >= ATTEMPTS:
@@ -141,10 +142,10 @@ class _Broken(Exception):
 def _receive(url: str, partial: Path, timeout: float) -> None:
     """Makes one request that continues `partial`, or starts it again if the file on the server has changed."""
     note = _note_of(partial)
-    version = json.loads(note.read_text()) if note.exists() and partial.exists() else {}
+    version = _read(note) if partial.exists() else {}
     validator = _validator(version)
     received = _size(partial) if version.get("url") == url and validator else 0
-    if received and received == version["total"]:
+    if received and received == version.get("total"):
         return
     headers = {"User-Agent": "sr_jax", "Accept-Encoding": "identity"}
     if received and validator:
@@ -168,6 +169,14 @@ def _receive(url: str, partial: Path, timeout: float) -> None:
                 bar.update(len(block))
     if total is not None and _size(partial) < total:
         raise _Broken(f"the connection ended after {_size(partial):,} of {total:,} bytes")
+
+
+def _read(note: Path) -> dict[str, Any]:
+    """What is known of a partial download; nothing if its note is missing or damaged."""
+    try:
+        return read_json(note)
+    except InputError:
+        return {}
 
 
 def _validator(version: dict[str, Any]) -> str | None:

@@ -42,11 +42,15 @@ def test_sums_are_computed_once(image, tmp_path):
     assert checksums.sums_of([], fingerprint="g", cache=tmp_path) == {}
 
 
-@pytest.mark.parametrize("kept", ["{", "[]", '{"a": [9, 7, "0"]}', '{"a": 3}'], ids=["cut off", "list", "older", "number"])
+@pytest.mark.parametrize(
+    "kept",
+    [b"{", b"[]", b'{"a": [9, 7, "0"]}', b'{"a": 3}', b"null", b"\xff", b"[" * 100_000],
+    ids=["cut off", "list", "older", "number", "null", "no text", "deep"],
+)
 def test_sums_that_cannot_be_used_are_computed_again(image, tmp_path, kept):
     first = checksums.sums_of([image], fingerprint="f", cache=tmp_path)
     (note,) = tmp_path.rglob("*.json")
-    note.write_text(kept)
+    note.write_bytes(kept)
     assert checksums.sums_of([image], fingerprint="f", cache=tmp_path) == first
     assert checksums.sums_of([], fingerprint="f", cache=tmp_path) == first
 

@@ -72,6 +72,21 @@ def test_a_later_call_continues_too(tmp_path, monkeypatch):
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("note", [b"", b"null", b"[]", b"3", b"\xff", b"{}", None])
+def test_a_damaged_note_of_a_partial_download_starts_again(tmp_path, monkeypatch, note):
+    monkeypatch.setattr(module, "ATTEMPTS", 1)
+    with serving(CONTENT, breaks_after=[20_000, 0]) as server:
+        with pytest.raises(InputError, match="20,000 bytes are kept"):
+            fetch(server, tmp_path / "file")
+        path = module._note_of(next(tmp_path.glob("*.partial")))
+        path.unlink()
+        if note is not None:
+            path.write_bytes(note)
+        fetch(server, tmp_path / "file")
+    assert server.asked == [None, "bytes=20000-", None]
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
 def test_a_server_without_ranges_sends_all_again(tmp_path):
     with serving(CONTENT, breaks_after=[20_000], ranges=False) as server:
         fetch(server, tmp_path / "file")
