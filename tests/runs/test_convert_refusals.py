@@ -85,8 +85,8 @@ def test_tensors_of_something_else(call_convert):
     [
         (("--network", "fsrcnn"), "give --network and --scale"),
         (("--scale", "2"), "give --network and --scale"),
-        (("--network", "fsrnc", "--scale", "2"), "--network fsrnc: there is no network 'fsrnc'; did you mean 'fsrcnn'?"),
-        (("--network", "EDSR", "--scale", "2"), "--network EDSR: there is no network 'EDSR'; did you mean 'edsr'?"),
+        (("--network", "fsrnc", "--scale", "2"), "--network=fsrnc: there is no network 'fsrnc'; did you mean 'fsrcnn'?"),
+        (("--network", "EDSR", "--scale", "2"), "--network=EDSR: there is no network 'EDSR'; did you mean 'edsr'?"),
         (("--model", "fsrcnn", "--scale", "2"), "--model is called --network"),
         (("--network", "fsrcnn", "--scale", "5"), "scale=5: FSRCNN knows the scales 2, 3, 4"),
         ((*OPTIONS, "--layout", "yjn870"), "there is no layout of fsrcnn 'yjn870'; did you mean 'yjn870/FSRCNN-pytorch'?"),
