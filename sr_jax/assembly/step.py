@@ -35,4 +35,5 @@ def make_train_step(
         compute_dtype=config.compute,
         accumulate=config.accumulate,
         unroll=unrolls(config.accumulate),
+        skip_not_finite=config.on_nan == "skip",
     )

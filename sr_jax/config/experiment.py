@@ -147,6 +147,9 @@ class Config:
     On a CPU they save little, and more than 8 are slow."""
     accumulate: Count = 1
     """Parts of a batch whose gradients are computed one after another and averaged, so that a large batch fits into memory."""
+    on_nan: Literal["stop", "skip"] = "stop"
+    """What to do with a step whose loss or gradient is infinite or NaN. `stop` ends the run and names the batch.
+    `skip` leaves the parameters as they were; the log counts such steps as `skipped`, and too many in a row end the run."""
     data: DataConfig = DataConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()

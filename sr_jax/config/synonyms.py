@@ -100,6 +100,7 @@ TABLE = (
         "save_checkpoint_freq snapshot_every",
     ),
     Synonyms("keep", "max_to_keep keep_checkpoints save_total_limit num_checkpoints keep_last"),
+    Synonyms("on_nan", "nan skip_nan skip_nonfinite terminate_on_nan apply_if_finite"),
     Synonyms("accumulate", "accumulation accumulation_steps gradient_accumulation gradient_accumulation_steps accum_steps"),
     Synonyms("steps_per_dispatch", "steps_per_call steps_per_loop inner_steps scan_steps"),
     Synonyms(

@@ -1,6 +1,7 @@
 """Watches a run: whether its losses are finite, and where the time goes."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from sr_jax.errors import TrainingError
+
+MOST_SKIPPED = 100
+"""More skipped steps in a row than this end the run: it does not train any more."""
 
 
 class Metrics:
@@ -21,12 +25,13 @@ class Metrics:
         self._describe = describe
         self._in_flight: tuple[int, dict[str, Any]] | None = None
         self._collected: dict[str, list[float]] = {}
+        self._skipped_in_a_row = 0
 
     def add(self, first_step: int, metrics: dict[str, Any]) -> None:
         """Takes the metrics of a dispatch that has just begun, and checks those of the dispatch before it.
 
         Raises:
-          TrainingError: naming the step, if a loss was not finite.
+          TrainingError: as `settle` does.
         """
         self.settle()
         self._in_flight = (first_step, metrics)
@@ -39,24 +44,39 @@ class Metrics:
         """Waits for the dispatch in flight and checks it. Call this before anything is built on the state.
 
         Raises:
-          TrainingError: naming the step, if a loss was not finite.
+          TrainingError: naming the step, if a loss was not finite and the step was not skipped, or if too many were skipped.
         """
         if self._in_flight is None:
             return
         first_step, metrics = self._in_flight
         self._in_flight = None
-        losses = np.asarray(metrics["loss"])
-        bad = np.flatnonzero(~np.isfinite(losses))
+        values = {name: np.asarray(array) for name, array in metrics.items()}
+        skipped = values.get("skipped", np.zeros_like(values["loss"])) > 0
+        bad = np.flatnonzero(~np.isfinite(values["loss"]) & ~skipped)
         if bad.size:
             step = first_step + int(bad[0])
-            raise TrainingError(f"the loss became {losses[bad[0]]} in step {step}; {self._describe(step)}")
-        for name, values in metrics.items():
-            self._collected.setdefault(name, []).extend(np.asarray(values).tolist())
+            raise TrainingError(f"the loss became {values['loss'][bad[0]]} in step {step}; {self._describe(step)}")
+        for index, was_skipped in enumerate(skipped):
+            self._skipped_in_a_row = self._skipped_in_a_row + 1 if was_skipped else 0
+            if self._skipped_in_a_row > MOST_SKIPPED:
+                step = first_step + index
+                raise TrainingError(
+                    f"{self._skipped_in_a_row} steps in a row were skipped, because their losses or gradients were not finite; "
+                    f"the last one was step {step}; {self._describe(step - MOST_SKIPPED)}"
+                )
+        for name, array in values.items():
+            kept = array if name == "skipped" else array[~skipped]
+            self._collected.setdefault(name, []).extend(kept.tolist())
 
     def take(self) -> dict[str, float]:
-        """Returns the mean of each metric since the last call, the loss first."""
+        """Returns the mean of each metric since the last call over the steps that were not skipped, the loss first.
+
+        `skipped` is the number of the others; it is there only if steps may be skipped.
+        """
         names = sorted(self._collected, key=lambda name: name != "loss")
-        means = {name: float(np.mean(self._collected[name])) for name in names}
+        means = {name: float(np.mean(values)) if (values := self._collected[name]) else math.nan for name in names}
+        if "skipped" in means:
+            means["skipped"] = float(np.sum(self._collected["skipped"]))
         self._collected.clear()
         return means
 

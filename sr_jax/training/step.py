@@ -50,6 +50,7 @@ def make_step(
     compute_dtype: DTypeLike = jnp.float32,
     accumulate: int = 1,
     unroll: bool = False,
+    skip_not_finite: bool = False,
 ) -> Step:
     """Builds the step that runs on every device of the axis `AXIS`.
 
@@ -61,9 +62,11 @@ def make_step(
       compute_dtype: the type in which the network computes. Parameters, loss, gradients and averages stay float32.
       accumulate: the number of equal parts of a device's batch whose gradients are computed one after another and averaged.
       unroll: repeats the computation of a part in the program instead of looping over the parts; see `make_dispatch`.
+      skip_not_finite: whether a step leaves everything but its number as it was if its loss or its gradient is not finite.
 
     Returns:
-      the step. Its metrics are `loss`, `grad_norm` and those of the objective, scalars over the global batch.
+      the step. Its metrics are `loss`, `grad_norm` and those of the objective, scalars over the global batch. If it may skip,
+      `skipped` is 1 where it did.
     """
 
     def loss_of(params: Any, lr: Array, hr: Array, drawn: dict[str, Array], constants: Any) -> tuple[Float[Array, ""], Metrics]:
@@ -95,7 +98,12 @@ def make_step(
         decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
         ema = jax.tree.map(lambda e, p: decay * e + (1 - decay) * p, state.ema, params)
         metrics = {"loss": loss, "grad_norm": optax.tree.norm(gradients), **metrics}
-        return State(state.step + 1, params, ema, opt_state), metrics
+        new = State(state.step + 1, params, ema, opt_state)
+        if skip_not_finite:
+            is_good = jnp.isfinite(loss) & jnp.isfinite(metrics["grad_norm"])
+            kept = jax.tree.map(lambda a, b: jnp.where(is_good, a, b), new, state)
+            new, metrics["skipped"] = kept._replace(step=new.step), 1.0 - is_good
+        return new, metrics
 
     return step
 

@@ -191,6 +191,30 @@ def test_bfloat16_computes_in_bfloat16_and_keeps_float32(setting):
     assert rough_losses[0] != exact_losses[0]
 
 
+def test_a_step_that_is_not_finite_is_skipped(setting):
+    """It leaves all but its number as it was, also the optimiser's state and the average."""
+    images, sampler, model, params = setting
+    batch = jax.tree.map(jnp.asarray, pipelines.host_batch(images, sampler.plan(0), **CUT))
+
+    def poisoned(params, lr, hr, _, constants):
+        loss, metrics = objective(model)(params, lr, hr)
+        return loss * constants, metrics
+
+    optimizer = optax.adam(1e-2)
+    step = make_step(poisoned, optimizer, DEGRADE, channels=1, ema_decay=0.9, skip_not_finite=True)
+    one = jax.jit(jax.vmap(step, in_axes=(None, 0, None), axis_name="data"))
+    start = state.create(params, optimizer)._replace(step=jnp.int32(7))
+    examples = jax.tree.map(lambda a: a[None], batch)
+    after, metrics = one(start, examples, jnp.nan)
+    after = jax.tree.map(lambda a: a[0], after)
+    assert metrics["skipped"] == 1
+    assert after.step == 8
+    assert_same(after._replace(step=start.step), start)
+    good, metrics = one(start, examples, 1.0)
+    assert metrics["skipped"] == 0
+    assert not np.array_equal(jax.tree.leaves(good.params)[0][0], jax.tree.leaves(params)[0])
+
+
 def test_batch_that_cannot_be_divided():
     with pytest.raises(InputError, match=r"data\.batch=6 cannot be divided among 4 devices; use 4 or 8"):
         Spread(lambda *a: a, kind="pmap", batch=6, devices=jax.devices())

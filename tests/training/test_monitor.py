@@ -1,3 +1,5 @@
+import math
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -53,3 +55,31 @@ def test_meter(clock):
     assert meter.read() == {"images_per_s": 4.0, "wait_share": 0.0}
     assert meter.seconds == 20
     assert meter.wait_share == 0.05
+
+
+def test_skipped_steps_are_counted_and_not_averaged():
+    metrics = Metrics(lambda step: f"batch {step}")
+    metrics.add(0, {"loss": jnp.array([1.0, jnp.nan, 3.0]), "skipped": jnp.array([0.0, 1.0, 0.0])})
+    metrics.settle()
+    assert metrics.take() == {"loss": 2.0, "skipped": 1.0}
+    metrics.add(3, {"loss": jnp.array([jnp.nan]), "skipped": jnp.array([1.0])})
+    metrics.settle()
+    assert math.isnan(metrics.take()["loss"])
+
+
+def test_a_loss_that_is_not_finite_and_not_skipped_stops():
+    metrics = Metrics(lambda step: f"batch {step}")
+    metrics.add(5, {"loss": jnp.array([jnp.nan, jnp.inf]), "skipped": jnp.array([1.0, 0.0])})
+    with pytest.raises(TrainingError, match="the loss became inf in step 6; batch 6"):
+        metrics.settle()
+
+
+def test_too_many_skipped_steps_in_a_row_stop():
+    metrics = Metrics(lambda step: f"batch {step}")
+    some = {"loss": jnp.full(60, jnp.nan), "skipped": jnp.ones(60)}
+    metrics.add(0, some)
+    metrics.add(60, {"loss": jnp.ones(1), "skipped": jnp.zeros(1)})
+    metrics.add(61, some)
+    metrics.add(121, some)
+    with pytest.raises(TrainingError, match=r"101 steps in a row were skipped.*the last one was step 161; batch 61"):
+        metrics.settle()
