@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Num, UInt8
-from scipy.ndimage import correlate1d
 
 __all__ = ["checkerboard", "luma", "phase_errors", "psnr", "shave", "ssim"]
 
@@ -170,6 +169,8 @@ def checkerboard(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, sc
 
 
 def _window_mean(x: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import correlate1d  # slow to import, and not all commands need it
+
     taps = np.exp(-((np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2))
     taps /= taps.sum()
     for axis in (0, 1):

@@ -11,8 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from sr_jax.assembly import trained
 from sr_jax.data.images import decode_image
@@ -95,8 +93,14 @@ def inverse_transfer(kernel: np.ndarray, lam: float, *, scale: int) -> np.ndarra
     return power / (scale**2 * (np.tile(folded, (scale, scale)) + lam))
 
 
-def picture(kernel: np.ndarray, lambdas: list[float], *, scale: int) -> Figure:
-    """Draws the kernel, its transfer function, and that of the inverse for each lambda. Dashed lines enclose the LR band."""
+def picture(kernel: np.ndarray, lambdas: list[float], *, scale: int) -> Any:
+    """Returns a figure of the kernel, its transfer function, and that of its inverse for each lambda.
+
+    Dashed lines enclose the LR band.
+    """
+    from matplotlib.figure import Figure  # slow to import, so wrong models and images are answered first
+    from matplotlib.patches import Rectangle
+
     half = len(kernel) / 2
     spectra = [("|F{k}|" if lambdas else "|F{G}|", transfer(kernel, scale=scale))]
     spectra += [(f"|inverse|, lambda = {lam:.2g}", inverse_transfer(kernel, lam, scale=scale)) for lam in lambdas]
