@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from sr_jax.assembly import trained
 from sr_jax.data.images import decode_image
+from sr_jax.data.sources import folders
 from sr_jax.errors import InputError, writing
 from sr_jax.ops.color import network_input
 from sr_jax.system.compilation import use_compilation_cache
@@ -74,10 +75,9 @@ def read(image: Path, *, channels: int) -> Float[Array, "1 h w c"]:
     Raises:
       InputError: if the image cannot be read.
     """
-    try:
-        pixels = decode_image(image.read_bytes(), f"--image {image}")
-    except OSError as error:
-        raise InputError(f"--image {image} cannot be read ({error.strerror or error})") from None
+    if reason := folders.unreadable(f"--image {image}", image):
+        raise InputError(reason)
+    pixels = decode_image(image.read_bytes(), f"--image {image}")
     return jnp.asarray(network_input(pixels, channels=channels))[None]
 
 

@@ -1,3 +1,4 @@
+import os
 import re
 
 import jax.numpy as jnp
@@ -110,7 +111,12 @@ def test_places_that_are_not_there(cache, image, capsys, model, more):
 def test_images_that_cannot_be_read(tmp_path, cache, capsys):
     (tmp_path / "text.png").write_text("no image")
     model = save(tmp_path, DECONV)
-    for name, message in [("missing.png", "cannot be read"), ("text.png", "not an image that Pillow can read")]:
+    os.mkfifo(tmp_path / "pipe.png")
+    for name, message in [
+        ("missing.png", "cannot be read"),
+        ("text.png", "not an image of a known kind"),
+        ("pipe.png", "regular"),
+    ]:
         argv = ["--model", model, "--image", str(tmp_path / name), "--cache_dir", str(cache)]
         assert command.main(argv) == 2
         err = capsys.readouterr().err
