@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,4 +81,39 @@ def test_the_config_of_an_earlier_work_directory_loads_equal():
         eval=EvalConfig(sets=("Set5", "/c"), degradation="bicubic"),
     )
     assert config.data.root is None
-    assert configs.to_json(config) == path.read_text()
+    earlier = json.loads(path.read_text())
+    assert _common(json.loads(configs.to_json(config)), earlier) == earlier
+
+
+def _common(now: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    """The keys that a config had earlier, too."""
+    return {
+        key: _common(value, earlier[key]) if isinstance(value, dict) else value for key, value in now.items() if key in earlier
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"null", "the config holds null where a JSON object belongs"),
+        (b"3", "the config holds a number where a JSON object belongs"),
+        (b"[]", "the config holds a list where a JSON object belongs"),
+        (b'{"steps": ', "the config is not JSON"),
+        (b'{"data": {"dir": "\xe4"}}', "the config is not JSON"),
+        (b"[" * 100_000, "the config is not JSON"),
+        (b'{"data": null}', "data=None: input should be an object"),
+    ],
+)
+def test_json_that_is_no_config(tmp_path, data, message):
+    path = tmp_path / "config.json"
+    path.write_bytes(data)
+    for read in (lambda: configs.load(path), lambda: configs.from_json(data)):
+        with pytest.raises(InputError, match=message):
+            read()
+
+
+def test_an_encoding_that_the_file_declares_is_read(tmp_path):
+    path = tmp_path / "latin.py"
+    path.write_bytes("# coding: latin-1\nfrom sr_jax.config import FSRCNConfig  # \xe4\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"did you mean FSRCNNConfig\?"):
+        configs.load(path)
