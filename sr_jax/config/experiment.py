@@ -13,6 +13,8 @@ TrainingSet = Literal[
     "photographs", "folder", "T91", "General-100", "BSDS200", "91", "291", "91+General-100", "DIV2K", "Flickr2K", "DF2K"
 ]
 
+MAX_SCALE = 64
+"""No larger super-resolution factor makes sense."""
 WARMUP_STEPS = 100
 """Steps of the warm-up where none are given, unless the run is short."""
 
@@ -123,7 +125,7 @@ class EvalConfig:
 class Config:
     """One experiment."""
 
-    scale: Annotated[Count, Field(le=64)] = 2
+    scale: Annotated[Count, Field(le=MAX_SCALE)] = 2
     """Super-resolution factor."""
     steps: Count = 1000
     """Training steps."""

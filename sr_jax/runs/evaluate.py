@@ -20,6 +20,7 @@ from sr_jax.assembly.methods import columns as columns_of
 from sr_jax.assembly.methods import titles as titles_of
 from sr_jax.assembly.trained import Trained
 from sr_jax.config import PRESETS
+from sr_jax.config.experiment import MAX_SCALE
 from sr_jax.errors import InputError, listing, option, writing
 from sr_jax.evaluation import report
 from sr_jax.evaluation.evaluator import BICUBIC, Evaluator
@@ -135,6 +136,8 @@ def common_scale(settings: Settings, networks: dict[str, Trained]) -> int:
         raise InputError("--model bicubic needs --scale, for example --scale 2")
     if scale < 2:
         raise InputError(f"--scale {scale}: must be at least 2")
+    if scale > MAX_SCALE:
+        raise InputError(f"--scale {scale}: must be at most {MAX_SCALE}")
     wrong = [f"{name} is for x{theirs}" for name, theirs in scales.items() if theirs != scale]
     if wrong:
         raise InputError(f"evaluating x{scale}, but {', '.join(wrong)}")

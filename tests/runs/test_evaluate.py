@@ -178,6 +178,7 @@ def test_no_lr_at_all(call, sets, tmp_path):
         (("--sets", "Set5"), "give either --model, or --compare"),
         (("--model", "bicubic"), "--model bicubic needs --scale, for example --scale 2"),
         (("--model", "bicubic", "--scale", "1"), "--scale 1: must be at least 2"),
+        (("--model", "bicubic", "--scale", "1000000000000"), "--scale 1000000000000: must be at most 64"),
         (("--compare", "bicubic", "--scale", "2"), "give either --model, or --compare with several"),
         (("--compare", "bicubic", "bicubic", "--scale", "2"), "--compare bicubic bicubic: names one twice"),
         (("--model", "bicubic", "--scale", "2", "--group"), "--group is for --compare"),
