@@ -1,6 +1,7 @@
 """The cache of compiled programs, and the time that compilation takes."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ def use_compilation_cache(cache: Path) -> None:
         cache.mkdir(parents=True, exist_ok=True)
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache / "compiled"))
+    # On a full disk JAX warns once for each program. Nothing is lost, the next run only compiles again.
+    warnings.filterwarnings("ignore", "Error writing persistent compilation cache entry")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
