@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
-from sr_jax.cli.options import CacheDir, DataRoot
+from sr_jax.cli.options import CacheDir, ClusterOptions, DataRoot
 from sr_jax.cli.parsing import parse
 from sr_jax.errors import InputError, exit_status
 from sr_jax.system.places import cache_folder, data_root
@@ -32,7 +32,7 @@ SUMMARY = "Score networks and bicubic interpolation on sets of images, by a publ
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Arguments:
+class Arguments(ClusterOptions):
     """The options of this command."""
 
     model: Annotated[str | None, tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS", help_behavior_hint="")] = None
@@ -79,44 +79,43 @@ def _evaluate(argv: Sequence[str] | None) -> int:
     models, sets, cache = _models(arguments), _sets(arguments), cache_folder(arguments.cache_dir)
     from sr_jax.runs import evaluate  # slow to import, so --help and wrong options are answered first
 
-    return evaluate.run(
-        evaluate.Settings(
-            models=models,
-            sets=sets,
-            scale=arguments.scale,
-            data_root=data_root(arguments.data_root, cache),
-            protocol=arguments.protocol,
-            lr_source=arguments.lr_source,
-            degradation=arguments.degradation,
-            checkpoint=arguments.checkpoint,
-            parameters=arguments.parameters,
-            out=arguments.out.expanduser() if arguments.out else None,
-            cache=cache,
-            group=arguments.group,
-            against=arguments.against,
+    with arguments.joined():
+        return evaluate.run(
+            evaluate.Settings(
+                models=models,
+                sets=sets,
+                scale=arguments.scale,
+                data_root=data_root(arguments.data_root, cache),
+                protocol=arguments.protocol,
+                lr_source=arguments.lr_source,
+                degradation=arguments.degradation,
+                checkpoint=arguments.checkpoint,
+                parameters=arguments.parameters,
+                out=arguments.out.expanduser() if arguments.out else None,
+                cache=cache,
+                group=arguments.group,
+                against=arguments.against,
+            )
         )
-    )
 
+    def _models(arguments: Arguments) -> tuple[str, ...]:
+        """What is scored, in order."""
+        model, compare = arguments.model, arguments.compare
+        if bool(model) == bool(compare) or len(compare) == 1:
+            raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
+        if len(set(compare)) < len(compare):
+            raise InputError(f"--compare {' '.join(compare)}: names one twice")
+        if model and (arguments.group or arguments.against):
+            raise InputError(f"{'--group' if arguments.group else '--against'} is for --compare")
+        return compare or (model or "",)
 
-def _models(arguments: Arguments) -> tuple[str, ...]:
-    """What is scored, in order."""
-    model, compare = arguments.model, arguments.compare
-    if bool(model) == bool(compare) or len(compare) == 1:
-        raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
-    if len(set(compare)) < len(compare):
-        raise InputError(f"--compare {' '.join(compare)}: names one twice")
-    if model and (arguments.group or arguments.against):
-        raise InputError(f"{'--group' if arguments.group else '--against'} is for --compare")
-    return compare or (model or "",)
-
-
-def _sets(arguments: Arguments) -> list[str]:
-    """The names of the sets, which were once separated by commas."""
-    joined = [name for name in arguments.sets if "," in name and not Path(name).expanduser().exists()]
-    if joined:
-        names = " ".join(arguments.sets).replace(",", " ").split() or ["Set5", "Set14"]
-        raise InputError(f"separate sets by spaces: --sets {' '.join(names)}")
-    return list(arguments.sets)
+    def _sets(arguments: Arguments) -> list[str]:
+        """The names of the sets, which were once separated by commas."""
+        joined = [name for name in arguments.sets if "," in name and not Path(name).expanduser().exists()]
+        if joined:
+            names = " ".join(arguments.sets).replace(",", " ").split() or ["Set5", "Set14"]
+            raise InputError(f"separate sets by spaces: --sets {' '.join(names)}")
+        return list(arguments.sets)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from sr_jax.evaluation.report import Method
 from sr_jax.evaluation.rows import Row, Stamp
 from sr_jax.evaluation.sheets import write_sheets
 from sr_jax.evaluation.tiles import PRECISION, TiledNetwork
-from sr_jax.system import provenance
+from sr_jax.system import processes, provenance
 from sr_jax.system.compilation import CompileClock, use_compilation_cache
 from sr_jax.system.files import replace_text
 
@@ -95,7 +95,7 @@ def run(settings: Settings) -> int:
     print(f"\n{text}")
     share = clock.seconds / seconds
     print(f"\n{len(tasks)} images in {seconds:.1f} s, {share:.0%} of that compiling {clock.programs} programs")
-    if settings.out:
+    if settings.out and processes.is_first():
         with writing(f"--out {settings.out}:"):
             write(settings, [row for of_model in rows.values() for row in of_model], text, protocol, degradation, networks, bad)
         samples = ", samples/" if networks else ""
@@ -236,7 +236,7 @@ def score(
         for number, (name, one) in enumerate(networks.items(), 1):
             tiled = TiledNetwork(one.network.apply, one.network.about, scale=one.config.scale)
             rows_of[name], samples = evaluator(tiled, one.network.params, method=titles[name], weights=one.origin)
-            if settings.out:
+            if settings.out and processes.is_first():
                 with writing(f"--out {settings.out}:"):
                     folder = settings.out / "samples" / folder_name(number, name)
                     for _ in write_sheets(samples, folder, method=titles[name]):
@@ -289,8 +289,9 @@ def folder_name(number: int, model: str) -> str:
 
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[], None]]:
-    """Shows a progress bar on a terminal, and nothing elsewhere."""
-    with tqdm(total=total, unit="image", leave=False, dynamic_ncols=True, disable=None) as bar:
+    """Shows a progress bar on a terminal, and nothing elsewhere or in the other processes of a run."""
+    disable = None if processes.is_first() else True
+    with tqdm(total=total, unit="image", leave=False, dynamic_ncols=True, disable=disable) as bar:
 
         def advance() -> None:
             bar.update()
