@@ -98,24 +98,26 @@ def _evaluate(argv: Sequence[str] | None) -> int:
             )
         )
 
-    def _models(arguments: Arguments) -> tuple[str, ...]:
-        """What is scored, in order."""
-        model, compare = arguments.model, arguments.compare
-        if bool(model) == bool(compare) or len(compare) == 1:
-            raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
-        if len(set(compare)) < len(compare):
-            raise InputError(f"--compare {' '.join(compare)}: names one twice")
-        if model and (arguments.group or arguments.against):
-            raise InputError(f"{'--group' if arguments.group else '--against'} is for --compare")
-        return compare or (model or "",)
 
-    def _sets(arguments: Arguments) -> list[str]:
-        """The names of the sets, which were once separated by commas."""
-        joined = [name for name in arguments.sets if "," in name and not Path(name).expanduser().exists()]
-        if joined:
-            names = " ".join(arguments.sets).replace(",", " ").split() or ["Set5", "Set14"]
-            raise InputError(f"separate sets by spaces: --sets {' '.join(names)}")
-        return list(arguments.sets)
+def _models(arguments: Arguments) -> tuple[str, ...]:
+    """What is scored, in order."""
+    model, compare = arguments.model, arguments.compare
+    if bool(model) == bool(compare) or len(compare) == 1:
+        raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
+    if len(set(compare)) < len(compare):
+        raise InputError(f"--compare {' '.join(compare)}: names one twice")
+    if model and (arguments.group or arguments.against):
+        raise InputError(f"{'--group' if arguments.group else '--against'} is for --compare")
+    return compare or (model or "",)
+
+
+def _sets(arguments: Arguments) -> list[str]:
+    """The names of the sets, which were once separated by commas."""
+    joined = [name for name in arguments.sets if "," in name and not Path(name).expanduser().exists()]
+    if joined:
+        names = " ".join(arguments.sets).replace(",", " ").split() or ["Set5", "Set14"]
+        raise InputError(f"separate sets by spaces: --sets {' '.join(names)}")
+    return list(arguments.sets)
 
 
 if __name__ == "__main__":
