@@ -35,7 +35,7 @@ class TinyNetConfig:
 
     name: Literal["tiny-net"] = "tiny-net"
     """Which network; the other keys of this group belong to it."""
-    width: PositiveInt = 3
+    width: Width = 3
     """Channels of the features."""
 
 
