@@ -11,7 +11,7 @@ commands.
 The exit status is the worst one of the processes: 2 (wrong input), then 1 (anything else), then 75 (stopped and saved), then 0.
 SIGTERM and Ctrl-C go to all processes, which save and stop; a second signal ends them at once, and a third one kills them.
 
-This file needs only the standard library. Last checked on 2026-11-26 with jax 0.10.2 and 0.12, on CPU devices.
+This file needs only the standard library. Last checked on 2026-11-26 with jax 0.10.2, on CPU devices.
 """
 
 import argparse
