@@ -20,7 +20,7 @@ def test_distributed_takes_no_value(tmp_path, capsys, command, arguments):
     assert "no cluster is detected here" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("command", "arguments"), [TRAIN, pytest.param(*EVALUATE, marks=MISSING)], ids=["train", "evaluate"])
+@pytest.mark.parametrize(("command", "arguments"), [TRAIN, EVALUATE], ids=["train", "evaluate"])
 def test_wrong_input_has_the_status_that_is_never_restarted(tmp_path, capsys, command, arguments):
     options = ["--coordinator", "127.0.0.1:1", "--processes", "2", "--process", "2"]
     assert run(command, options, arguments, tmp_path) == 2
