@@ -10,24 +10,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
 
-from sr_jax.cli.options import CacheDir, ClusterOptions, DataRoot
+from sr_jax.cli.options import CacheDir, ClusterOptions, DataRoot, Switch
 from sr_jax.cli.parsing import parse
 from sr_jax.errors import InputError, exit_status
 from sr_jax.system.places import cache_folder, data_root
 
-Switch = Annotated[
-    bool,
-    PrimitiveConstructorSpec(
-        nargs=0,
-        metavar="",
-        instance_from_str=lambda _: True,
-        is_instance=lambda value: isinstance(value, bool),
-        str_from_instance=lambda _: [],
-    ),
-]
-"""An option without a value."""
 SUMMARY = "Score networks and bicubic interpolation on sets of images, by a published protocol."
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from sr_jax.errors import InputError
 
@@ -31,6 +32,19 @@ DataRoot = Annotated[
 ]
 
 
+Switch = Annotated[
+    bool,
+    PrimitiveConstructorSpec(
+        nargs=0,
+        metavar="",
+        instance_from_str=lambda _: True,
+        is_instance=lambda value: isinstance(value, bool),
+        str_from_instance=lambda _: [],
+    ),
+]
+"""An option without a value."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClusterOptions:
     """The options of a command that several processes run together. None of them is needed where JAX detects the cluster."""
@@ -41,7 +55,7 @@ class ClusterOptions:
     """Number of processes of the run. 1: do not look for a cluster."""
     process: Annotated[int | None, tyro.conf.arg(metavar="INDEX", help_behavior_hint="")] = None
     """Index of this process, from 0."""
-    distributed: bool = False
+    distributed: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
     """Stop unless a cluster is detected, so that no process trains by itself by mistake."""
     join_timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 300.0
     """How long to wait for the other processes at the start."""

@@ -52,7 +52,10 @@ CONTENTS = {
     "metrics.jsonl": "all metrics of the run; tensorboard/ has them too",
     "weights.safetensors": "the network; weights.json is its card",
     "checkpoints/": "the latest states and the best one (Orbax)",
-    "config.json": "every key of the config; changes.jsonl notes those that changed between runs",
+    "config.json": "every key of the config",
+    "changes.jsonl": "the keys that changed between runs",
+    "init.json": "the parameters that were taken from another network",
+    "code/": "the files of your own that the config uses",
 }
 
 
@@ -295,4 +298,5 @@ def print_results(config: Config, directory: Path, bicubic: list[Row], rows: lis
         print(f"\ntrained for {meter.seconds:.0f} s, {meter.wait_share:.2%} of that waiting for data")
     print(f"\nY-PSNR [dB] and SSIM, {conditions}\n\n{lines}\n\n{directory} holds")
     for name, content in CONTENTS.items():
-        print(f"  {name:21s}{content}")
+        if (directory / name).exists():
+            print(f"  {name:21s}{content}")

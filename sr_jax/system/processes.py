@@ -69,6 +69,7 @@ def joined(cluster: Cluster) -> Iterator[None]:
             cluster.coordinator,
             cluster.processes,
             cluster.process,
+            cluster_detection_method="deactivate" if cluster.coordinator else None,  # it would choose devices, too
             initialization_timeout=round(cluster.join_timeout) + 60,  # JAX aborts then, and does not say why
             heartbeat_timeout_seconds=round(cluster.heartbeat_timeout),
             shutdown_timeout_seconds=round(TIMEOUT),

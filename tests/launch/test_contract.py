@@ -6,7 +6,6 @@ from sr_jax import evaluate, train
 
 TRAIN = (train, ["--config", "configs/x2.py", "--workdir", "DIR"])
 EVALUATE = (evaluate, ["--model", "bicubic", "--sets", "Set5"])
-MISSING = pytest.mark.xfail(strict=True, reason="the flag is not there yet; remove this mark with it")
 
 
 def run(command, options, arguments, tmp_path) -> int:
@@ -14,7 +13,6 @@ def run(command, options, arguments, tmp_path) -> int:
 
 
 @pytest.mark.parametrize(("command", "arguments"), [TRAIN, EVALUATE], ids=["train", "evaluate"])
-@MISSING
 def test_distributed_takes_no_value(tmp_path, capsys, command, arguments):
     assert run(command, ["--distributed"], arguments, tmp_path) == 2
     assert "no cluster is detected here" in capsys.readouterr().err
