@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -74,6 +75,8 @@ class ClusterOptions:
         for name, value in (("--join_timeout", self.join_timeout), ("--heartbeat_timeout", self.heartbeat_timeout)):
             if not 1 <= value <= MOST_SECONDS:
                 raise InputError(f"{name} {value:g}: give a number of seconds from 1 to {MOST_SECONDS:,}")
+        if self.coordinator is not None and not re.fullmatch(r"\S+:\d{1,5}", self.coordinator):
+            raise InputError(f"--coordinator {self.coordinator}: give a host and a port, such as 10.0.0.1:1234")
         cluster = processes.Cluster(
             self.coordinator, self.processes, self.process, self.distributed, self.join_timeout, self.heartbeat_timeout
         )
