@@ -30,6 +30,9 @@ def luma(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 1"]:
     Returns:
       Y in [16, 235], or the gray image as float64.
 
+    Raises:
+      ValueError: if the image is neither RGB nor gray.
+
     Example:
       >>> import numpy as np
       >>> from sr_jax.metrics import luma
@@ -38,6 +41,8 @@ def luma(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 1"]:
     """
     if image.shape[-1] == 1:
         return image.astype(np.float64)
+    if image.shape[-1] != len(LUMA_WEIGHTS):
+        raise ValueError(f"an image of {image.shape[-1]} channels has no Y: it must be RGB or gray")
     return (image.astype(np.float64) @ LUMA_WEIGHTS + LUMA_OFFSET)[..., None]
 
 
@@ -48,16 +53,23 @@ def shave(image: Num[np.ndarray, "h w c"], border: int) -> Num[np.ndarray, "h2 w
       image: values in any range.
       border: the number of pixels to cut, at least 0.
 
+    Raises:
+      ValueError: if the border is negative, or nothing would be left.
+
     Example:
       >>> import numpy as np
       >>> from sr_jax.metrics import shave
       >>> shave(np.zeros((8, 9, 3)), 2).shape
       (4, 5, 3)
     """
+    if border < 0:
+        raise ValueError(f"border={border} must be at least 0")
+    if min(image.shape[:2]) <= 2 * border:
+        raise ValueError(f"border={border} leaves nothing of a {image.shape[0]}x{image.shape[1]} image")
     return image[border:-border, border:-border] if border else image
 
 
-def psnr(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
+def psnr(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"]) -> float:
     """Computes the peak signal-to-noise ratio [dB]: `10 log10(255^2 / mean((a - b)^2))`.
 
     Args:
@@ -66,17 +78,24 @@ def psnr(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
     Returns:
       The ratio, which is infinite for equal images.
 
+    Raises:
+      ValueError: if the images differ in shape, or have no pixels.
+
     Example:
       >>> import numpy as np
       >>> from sr_jax.metrics import psnr
       >>> round(psnr(np.full((4, 4, 1), 100), np.full((4, 4, 1), 110)), 2)
       28.13
     """
-    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return 10 * math.log10(PEAK**2 / error) if error else math.inf
+    _check_pair(a, b)
+    with np.errstate(over="ignore"):
+        error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
+    if error in (0, math.inf):
+        return math.inf if error == 0 else -math.inf
+    return 10 * math.log10(PEAK**2 / error)
 
 
-def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
+def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"]) -> float:
     """Computes the structural similarity (Wang et al. 2004), the mean over pixels and channels.
 
     The options are those of the authors' `ssim_index.m`: an 11x11 Gaussian window with sigma 1.5 in its valid region, and
@@ -89,7 +108,7 @@ def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
       The similarity in [-1, 1], which is 1 for equal images.
 
     Raises:
-      ValueError: if an image is smaller than the window.
+      ValueError: if the images differ in shape, have no pixels, or are smaller than the window.
 
     Example:
       >>> import numpy as np
@@ -100,6 +119,7 @@ def ssim(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"]) -> float:
     """
     if min(a.shape[:2]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs images of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, not {a.shape[0]}x{a.shape[1]}")
+    _check_pair(a, b)
     a, b = a.astype(np.float64), b.astype(np.float64)
     mean_a, mean_b = _window_mean(a), _window_mean(b)
     var_a = _window_mean(a * a) - mean_a**2
@@ -123,7 +143,8 @@ def phase_errors(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"], *,
       Element (r, q) is the error of the pixels `(scale * y + r, scale * x + q)`.
 
     Raises:
-      ValueError: if the images differ in shape, or are smaller than one cell of scale x scale pixels.
+      ValueError: if the images differ in shape, or are smaller than one cell of scale x scale pixels, or if the scale is not
+        positive.
 
     Example:
       >>> import numpy as np
@@ -134,8 +155,9 @@ def phase_errors(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"], *,
       [[0. 9.]
        [0. 0.]]
     """
-    if a.shape != b.shape:
-        raise ValueError(f"images of different shapes, {a.shape} and {b.shape}, cannot be compared")
+    _check_pair(a, b)
+    if scale < 1:
+        raise ValueError(f"scale={scale} must be at least 1")
     h, w, c = (n // m * m for n, m in zip(a.shape, (scale, scale, 1), strict=True))
     if not h or not w:
         raise ValueError(f"a {a.shape[0]}x{a.shape[1]} image is smaller than a cell of {scale}x{scale} pixels")
@@ -143,7 +165,7 @@ def phase_errors(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"], *,
     return error.reshape(h // scale, scale, w // scale, scale, c).mean((0, 2, 4))
 
 
-def checkerboard(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, scale: int) -> float:
+def checkerboard(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h2 w2 c2"], *, scale: int) -> float:
     """Measures how much the errors of the output phases differ: the standard deviation of `phase_errors` over their mean.
 
     Args:
@@ -166,6 +188,13 @@ def checkerboard(a: Num[np.ndarray, "h w c"], b: Num[np.ndarray, "h w c"], *, sc
     """
     errors = phase_errors(a, b, scale=scale)
     return float(errors.std() / errors.mean()) if errors.any() else 0.0
+
+
+def _check_pair(a: np.ndarray, b: np.ndarray) -> None:
+    if a.shape != b.shape:
+        raise ValueError(f"images of different shapes, {a.shape} and {b.shape}, cannot be compared")
+    if not a.size:
+        raise ValueError(f"images without pixels, of shape {a.shape}, cannot be compared")
 
 
 def _window_mean(x: np.ndarray) -> np.ndarray:

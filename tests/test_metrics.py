@@ -99,3 +99,72 @@ def test_phase_errors(rng):
         metrics.phase_errors(a, b[:, :4], scale=2)
     with pytest.raises(ValueError, match="9x8 image is smaller than a cell of 9x9"):
         metrics.phase_errors(a, b, scale=9)
+
+
+REFERENCE = {"channel_axis": -1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+
+
+@pytest.mark.parametrize("levels", [(255, 255), (255, 254), (0, 255), (0, 0), (0, 1)], ids=str)
+def test_constant_images(levels):
+    a, b = (np.full((11, 14, 2), level, np.uint8) for level in levels)
+    assert metrics.ssim(a, b) == pytest.approx(reference.structural_similarity(a, b, **REFERENCE), rel=1e-12)
+    difference = abs(levels[0] - levels[1])
+    assert metrics.psnr(a, b) == pytest.approx(20 * math.log10(255 / difference) if difference else math.inf)
+
+
+def test_the_negative_of_a_checkerboard():
+    """Of all images it resembles the checkerboard least."""
+    a = (np.indices((33, 35)).sum(0) % 2 * 255).astype(np.uint8)[..., None]
+    expected = reference.structural_similarity(a, 255 - a, **REFERENCE)
+    assert metrics.ssim(a, 255 - a) == pytest.approx(expected, abs=1e-12)
+    assert metrics.ssim(a, 255 - a) < -0.99
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 1), (9, 1, 4), (1, 100000, 1), (11, 20000, 1), (11, 11, 5)], ids=str)
+def test_thin_and_long_images(rng, shape):
+    a, b = rng.integers(0, 256, (2, *shape), dtype=np.uint8)
+    assert metrics.psnr(a, b) == pytest.approx(reference.peak_signal_noise_ratio(a, b), abs=1e-12)
+    if min(shape[:2]) >= 11:
+        assert metrics.ssim(a, b) == pytest.approx(reference.structural_similarity(a, b, **REFERENCE), abs=1e-12)
+
+
+@pytest.mark.slow
+def test_a_large_image(rng):
+    a, b = rng.integers(0, 256, (2, 3000, 4000, 1), dtype=np.uint8)
+    assert metrics.psnr(a, b) == pytest.approx(reference.peak_signal_noise_ratio(a, b), abs=1e-9)
+    assert metrics.ssim(a, b) == pytest.approx(reference.structural_similarity(a, b, **REFERENCE), abs=1e-9)
+
+
+@pytest.mark.parametrize("metric", [metrics.psnr, metrics.ssim])
+@pytest.mark.parametrize("shape", [(14, 14, 3), (1, 14, 1), (14, 15, 1), (0, 14, 1)], ids=str)
+def test_images_of_different_shapes_are_refused(rng, metric, shape):
+    """NumPy would broadcast the first two and compare what does not correspond."""
+    a, b = rng.random((14, 14, 1)), rng.random(shape)
+    with pytest.raises(ValueError, match="of different shapes"):
+        metric(a, b)
+
+
+def test_images_without_pixels_are_refused():
+    for shape in ((0, 4, 1), (14, 14, 0)):
+        with pytest.raises(ValueError, match="without pixels"):
+            metrics.psnr(np.zeros(shape), np.zeros(shape))
+    with pytest.raises(ValueError, match="without pixels"):
+        metrics.ssim(np.zeros((14, 14, 0)), np.zeros((14, 14, 0)))
+
+
+def test_psnr_of_enormous_errors():
+    """The square of such an error is infinite."""
+    assert metrics.psnr(np.full((2, 2, 1), 1e200), np.zeros((2, 2, 1))) == -math.inf
+
+
+def test_wrong_borders_scales_and_channels_are_refused():
+    image = np.zeros((8, 9, 4), np.uint8)
+    with pytest.raises(ValueError, match="border=-1 must be at least 0"):
+        metrics.shave(image, -1)
+    with pytest.raises(ValueError, match="border=4 leaves nothing of a 8x9 image"):
+        metrics.shave(image, 4)
+    with pytest.raises(ValueError, match="an image of 4 channels has no Y: it must be RGB or gray"):
+        metrics.luma(image)
+    for scale in (0, -1):
+        with pytest.raises(ValueError, match=f"scale={scale} must be at least 1"):
+            metrics.phase_errors(image, image, scale=scale)

@@ -30,7 +30,7 @@ from sr_jax.ops.resize_kernels import KERNELS, SUPPORT, downsample_weights, find
 def _finish(total: Any, denominator: int, dtype: np.dtype, xp: ModuleType) -> Any:
     """Divides a sum and converts it to `dtype`. Integers are rounded half away from zero and clipped."""
     if not jnp.issubdtype(dtype, jnp.integer):
-        return (total / denominator).astype(dtype)
+        return (total / float(denominator)).astype(dtype)  # an integer could exceed 32 bits
     if jnp.issubdtype(total.dtype, jnp.integer):
         rounded = (2 * total + denominator) // (2 * denominator)  # exact for total >= 0; negative results are clipped to 0
     else:

@@ -282,3 +282,36 @@ def test_size_that_is_no_multiple_is_refused():
 def test_integer_overflow_is_refused():
     with pytest.raises(ValueError, match="convert it to float"):
         resize.bicubic_downsample(jnp.zeros((16, 16, 1), jnp.uint16), 8)
+
+
+def test_a_float_image_is_reduced_by_a_large_factor_on_a_device():
+    """The sum of the integer weights does not fit into 32 bits there, which shows when the program is traced."""
+    f = functools.partial(resize.imresize, scale=(1 / 128, 1), kernel="bicubic", antialias=True)
+    assert jax.eval_shape(f, jax.ShapeDtypeStruct((128, 1, 1), jnp.float32)).shape == (1, 1, 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 7, 1), (7, 1, 3), (2, 1, 4)], ids=str)
+@pytest.mark.parametrize("factor", [Fraction(1, 8), Fraction(1, 3), Fraction(4), Fraction(5)], ids=str)
+@pytest.mark.parametrize("kernel", RATIONAL)
+def test_thin_images_of_extreme_values(rng, kernel, factor, shape):
+    x = (rng.integers(0, 2, shape) * 65535).astype(np.uint16)
+    expected = definition(x, scales=[factor] * 2, kernel=kernel, antialias=True, peak=65535)
+    np.testing.assert_array_equal(resize.imresize_host(x, scale=float(factor), kernel=kernel, antialias=True), expected)
+
+
+def test_a_long_line(rng):
+    """Pillow mirrors nothing, so the borders are left out."""
+    x = rng.random((1, 100_000), dtype=np.float32)
+    pillow = np.array(Image.fromarray(x).resize((31_234, 1), Image.Resampling.BICUBIC))
+    ours = resize.imresize_host(x[..., None], shape=(1, 31_234), kernel="bicubic", antialias=True)[..., 0]
+    np.testing.assert_allclose(ours[:, 3:-3], pillow[:, 3:-3], atol=2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", PILLOW)
+@pytest.mark.parametrize("shape", [(1500, 2000), (1111, 2345)], ids=str)
+def test_a_large_image(rng, kernel, shape):
+    x = rng.random((3000, 4000), dtype=np.float32)
+    pillow = np.array(Image.fromarray(x).resize(shape[::-1], PILLOW[kernel]))
+    ours = resize.imresize_host(x[..., None], shape=shape, kernel=kernel, antialias=True)[..., 0]
+    np.testing.assert_allclose(ours[3:-3, 3:-3], pillow[3:-3, 3:-3], atol=2e-6)
