@@ -73,7 +73,7 @@ def by_laplacian(y: jax.Array, k: jax.Array, lam: jax.Array, boundary: str) -> j
 @functools.partial(jax.jit, static_argnames="boundary")
 def by_wiener(y: jax.Array, k: jax.Array, lam: jax.Array, boundary: str) -> jax.Array:
     """The Wiener filter with the power spectrum of photographs, 1 / f^2."""
-    return wiener(y, k, lambda fy, fx: lam * (fy**2 + fx**2 + 1e-6), boundary=boundary, margin=MARGIN)
+    return wiener(y, k, nsr=lambda fy, fx: lam * (fy**2 + fx**2 + 1e-6), boundary=boundary, margin=MARGIN)
 
 
 @functools.partial(jax.jit, static_argnames="boundary")

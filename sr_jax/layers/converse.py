@@ -107,7 +107,7 @@ class Converse2D(nnx.Module):
 
     def _on_torus(self, y: Array) -> Array:
         x0 = enlarge(y, scale=self.scale, method="nearest", boundary="circular")
-        return data_step(y, self.kernel[...], x0, self.lam, scale=self.scale)
+        return data_step(y, self.kernel[...], x0, self.lam, scale=self.scale, boundary="circular")
 
     def _by_transfer(self, y: Array, transfer: Array) -> Array:
         size = y.shape[1:3]

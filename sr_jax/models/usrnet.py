@@ -100,7 +100,7 @@ class USRNet(nnx.Module):
         centre = (kernel.shape[1] - 1) // 2
         x = enlarge(lr, scale=self.scale, method="nearest", boundary="circular")
         for alpha, beta in zip(*self.hyper(known.noise, self.scale), strict=True):
-            z = data_step(lr, kernel, x, alpha[:, None], scale=self.scale, centre=centre)
+            z = data_step(lr, kernel, x, alpha[:, None], scale=self.scale, boundary="circular", centre=centre)
             level = jnp.broadcast_to(beta[:, None, None, None], (*z.shape[:3], 1))
             x = self.prior(jnp.concatenate([z, level.astype(z.dtype)], -1))
         return x

@@ -4,14 +4,16 @@ The names in `__all__` are public; everything else may change.
 
 Images have the axes (batch, height, width, channels). The functions of resizing, colours and JPEG take one image, too.
 
-The Fourier operators (`data_step`, `tikhonov`, `wiener`, ...) invert the model `y = S(k * x)`, and `sr_jax.ops.blur` states its
-conventions. Spectra are half-spectra, unnormalised, as computed by `jnp.fft.rfft2`. The computation runs in float32, or in
-float64 if an argument is float64; the result has the type of the image, also for bfloat16.
+`restore` undoes a known blur of a photograph in one call. The Fourier operators on which it stands (`wiener`, `tikhonov`,
+`data_step`, ...) invert the model `y = S(k * x)`, and `sr_jax.ops.blur` states its conventions. Spectra are half-spectra,
+unnormalised, as computed by `jnp.fft.rfft2`. The computation runs in float32, or in float64 if an argument is float64; the
+result has the type of the image, also for bfloat16. Integer images are refused: `to_float` converts them.
 
-A Fourier operator has a circular boundary. Every other `boundary` first extends the image by `margin` LR pixels and then crops
-the result (`sr_jax.ops.boundary`). The default margin is the reach of the inverse, which exceeds the size of the kernel
-(`inverse_support`). A margin determines shapes, so it cannot depend on traced values: where `jax.jit` or `jax.grad` traces
-the kernel or lambda, give a `margin`.
+A transform sees the image repeated, which is the boundary "circular". Every other `boundary` first extends the image by
+`margin` LR pixels and then crops the result (`sr_jax.ops.boundary`). The default is "smooth" where a blur is undone, and
+"circular" for `fourier_product`. The default margin is the reach of the inverse, which exceeds the size of the kernel
+(`inverse_support`). A margin determines shapes, so it cannot depend on traced values: where `jax.jit` or `jax.grad` traces the
+kernel or lambda, give a `margin`. A kernel must not be larger than the image with its margin.
 """
 
 from sr_jax.ops import blur_kernels
@@ -25,8 +27,10 @@ from sr_jax.ops.interpolate import enlarge
 from sr_jax.ops.inverse_filters import constrained_least_squares, tikhonov, wiener
 from sr_jax.ops.jpeg import apply_jpeg
 from sr_jax.ops.margins import inverse_support
+from sr_jax.ops.noise import estimate_noise
 from sr_jax.ops.resize import bicubic_downsample, bicubic_upsample, imresize, imresize_host
 from sr_jax.ops.resize_kernels import bicubic_kernel
+from sr_jax.ops.restoration import restore
 from sr_jax.ops.spectra import otf_to_psf, psf_to_otf
 from sr_jax.ops.subpixel import depth_to_space, space_to_depth, subpixel_from_transposed, transposed_from_subpixel
 
@@ -47,6 +51,7 @@ __all__ = [
     "depth_to_space",
     "edgetaper",
     "enlarge",
+    "estimate_noise",
     "extend_border",
     "fourier_product",
     "imresize",
@@ -55,6 +60,7 @@ __all__ = [
     "network_input",
     "otf_to_psf",
     "psf_to_otf",
+    "restore",
     "rgb_to_y",
     "rgb_to_ycbcr",
     "space_to_depth",

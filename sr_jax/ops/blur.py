@@ -51,7 +51,8 @@ def blur_downsample(
     check_image_shape(x.shape)
     if x.shape[1] % scale or x.shape[2] % scale:
         raise ValueError(f"a {x.shape[1]}x{x.shape[2]} image cannot be subsampled by {scale}: crop it to a multiple")
-    k = as_batch(k, x.shape, scale=1)
+    k = as_batch(k, x.shape)
+    check_kernel_fits(k.shape[1:3], x.shape[1:3])
     return _blur_downsample(x, k, scale, find_centre(k.shape[1:3], scale, centre))
 
 
@@ -95,7 +96,8 @@ def blur_downsample_adjoint(
        [1. 1. 2. 2.]]
     """
     check_scale(scale)
-    k = as_batch(k, r.shape, scale=scale)
+    k = as_batch(k, r.shape)
+    check_kernel_fits(k.shape[1:3], (r.shape[1] * scale, r.shape[2] * scale))
     return _blur_downsample_adjoint(r, k, scale, find_centre(k.shape[1:3], scale, centre))
 
 
@@ -164,25 +166,30 @@ def phase_taps(kernel_size: int, scale: int, centre: int, phase: int) -> list[Pa
     return [(t, offset // scale) for t, offset in offsets if offset % scale == 0]
 
 
-def as_batch(k: Array, image_shape: tuple[int, ...], *, scale: int) -> Float[Array, "b kh kw c"]:
+def as_batch(k: Array, image_shape: tuple[int, ...]) -> Float[Array, "b kh kw c"]:
     """The kernel with all four axes. The axes of images and channels have size 1 where these share a kernel.
 
     Raises:
-      ValueError: if the kernel does not fit `image_shape` (b, h, w, c), or is larger than `scale` times the image.
+      ValueError: if the kernel does not fit the numbers of images and channels in `image_shape` (b, h, w, c).
     """
     check_image_shape(image_shape)
-    b, h, w, c = image_shape
+    b, _, _, c = image_shape
     if k.ndim not in (2, 3, 4):
         raise ValueError(f"a kernel of shape {k.shape} does not have the axes (kh, kw), (kh, kw, c) or (b, kh, kw, c)")
     full = k[None, :, :, None] if k.ndim == 2 else k[None] if k.ndim == 3 else k
     if full.shape[0] not in (1, b) or full.shape[3] not in (1, c):
         raise ValueError(f"a kernel of shape {k.shape} does not fit {b} images of {c} channels")
-    if not (0 < full.shape[1] <= h * scale and 0 < full.shape[2] <= w * scale):
-        raise ValueError(
-            f"a {full.shape[1]}x{full.shape[2]} kernel is larger than the {h * scale}x{w * scale} image: crop the kernel, or "
-            "use a larger image"
-        )
     return full
+
+
+def check_kernel_fits(kernel_size: Sequence[int], size: Sequence[int], *, margin: int = 0) -> None:
+    """Raises ValueError if a kernel has no taps, or is larger than an image with `margin` more pixels on each side."""
+    (kh, kw), (h, w) = kernel_size, (n + 2 * margin for n in size)
+    if min(kh, kw) < 1:
+        raise ValueError(f"a {kh}x{kw} kernel has no taps")
+    if kh > h or kw > w:
+        extended, hint = (" with its margin", "give a larger margin") if margin else ("", "use a larger image")
+        raise ValueError(f"a {kh}x{kw} kernel is larger than the {h}x{w} image{extended}: crop the kernel, or {hint}")
 
 
 def check_image_shape(shape: tuple[int, ...]) -> None:

@@ -5,6 +5,8 @@ even, and `shift` moves the shape's middle from there down and to the right [pix
 from the horizontal. Every parameter except `size` and `shift` may be traced. Nothing is checked: a scale of 0 gives NaN.
 """
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,6 +14,7 @@ from jaxtyping import Array, Float
 __all__ = ["delta", "disk", "gaussian", "generalised_gaussian", "motion", "path", "plateau", "sinc", "within"]
 
 Scalar = Float[Array, ""] | float
+Sigma = Scalar | tuple[Scalar, Scalar]
 SquareKernel = Float[Array, "k k"]
 
 _QUADRATURE = 64  # nodes of Bessel's integral, enough for arguments up to 50
@@ -19,18 +22,19 @@ _FINE = 8  # parts of a pixel's side, to resolve the edge of a disk
 _POINTS = 128  # points along a straight motion
 
 
-def gaussian(size: int, *, sigma: tuple[Scalar, Scalar], angle: Scalar = 0.0, shift: float = 0.0) -> SquareKernel:
+def gaussian(size: int, sigma: Sigma, *, angle: Scalar = 0.0, shift: float = 0.0) -> SquareKernel:
     """A Gaussian, `exp(-q / 2)`.
 
     Args:
       size: the number of taps along each axis.
-      sigma: the standard deviations along `angle` and across it [pixels], positive. q is the squared distance in these units.
+      sigma: the standard deviation [pixels], positive, or a pair of them along `angle` and across it. q is the squared distance
+        in these units.
       angle: the direction of the first axis [degrees].
       shift: how far the middle lies from the origin [pixels], down and to the right.
 
     Example:
       >>> from sr_jax.ops import blur_kernels
-      >>> print((100 * blur_kernels.gaussian(3, sigma=(0.6, 0.6))).round().astype(int))
+      >>> print((100 * blur_kernels.gaussian(3, 0.6)).round().astype(int))
       [[ 3 11  3]
        [11 45 11]
        [ 3 11  3]]
@@ -39,9 +43,7 @@ def gaussian(size: int, *, sigma: tuple[Scalar, Scalar], angle: Scalar = 0.0, sh
     return normalised(jnp.exp(-0.5 * (q - q.min())))
 
 
-def generalised_gaussian(
-    size: int, *, sigma: tuple[Scalar, Scalar], beta: Scalar, angle: Scalar = 0.0, shift: float = 0.0
-) -> SquareKernel:
+def generalised_gaussian(size: int, sigma: Sigma, *, beta: Scalar, angle: Scalar = 0.0, shift: float = 0.0) -> SquareKernel:
     """A generalised Gaussian, `exp(-q^beta / 2)` (Wang et al., Real-ESRGAN, 2021).
 
     Args:
@@ -50,7 +52,7 @@ def generalised_gaussian(
 
     Example:
       >>> from sr_jax.ops import blur_kernels
-      >>> print((100 * blur_kernels.generalised_gaussian(3, sigma=(1.0, 1.0), beta=2.0)).round().astype(int))
+      >>> print((100 * blur_kernels.generalised_gaussian(3, 1.0, beta=2.0)).round().astype(int))
       [[ 3 15  3]
        [15 25 15]
        [ 3 15  3]]
@@ -58,7 +60,7 @@ def generalised_gaussian(
     return normalised(jnp.exp(-0.5 * _squared_distance(size, sigma, angle, shift) ** beta))
 
 
-def plateau(size: int, *, sigma: tuple[Scalar, Scalar], beta: Scalar, angle: Scalar = 0.0, shift: float = 0.0) -> SquareKernel:
+def plateau(size: int, sigma: Sigma, *, beta: Scalar, angle: Scalar = 0.0, shift: float = 0.0) -> SquareKernel:
     """A plateau, `1 / (1 + q^beta)`, with a flat top and long tails (Wang et al., Real-ESRGAN, 2021).
 
     Args:
@@ -67,7 +69,7 @@ def plateau(size: int, *, sigma: tuple[Scalar, Scalar], beta: Scalar, angle: Sca
 
     Example:
       >>> from sr_jax.ops import blur_kernels
-      >>> print((100 * blur_kernels.plateau(3, sigma=(1.0, 1.0), beta=1.0)).round().astype(int))
+      >>> print((100 * blur_kernels.plateau(3, 1.0, beta=1.0)).round().astype(int))
       [[ 8 12  8]
        [12 23 12]
        [ 8 12  8]]
@@ -75,7 +77,7 @@ def plateau(size: int, *, sigma: tuple[Scalar, Scalar], beta: Scalar, angle: Sca
     return normalised(1 / (1 + _squared_distance(size, sigma, angle, shift) ** beta))
 
 
-def sinc(size: int, *, cutoff: Scalar) -> SquareKernel:
+def sinc(size: int, cutoff: Scalar) -> SquareKernel:
     """The circular ideal low-pass filter `w / (2 pi r) J1(w r)`, cut to the size (Wang et al., Real-ESRGAN, 2021).
 
     Args:
@@ -84,7 +86,7 @@ def sinc(size: int, *, cutoff: Scalar) -> SquareKernel:
 
     Example:
       >>> from sr_jax.ops import blur_kernels
-      >>> print((100 * blur_kernels.sinc(3, cutoff=1.5)).round().astype(int))
+      >>> print((100 * blur_kernels.sinc(3, 1.5)).round().astype(int))
       [[ 9 12  9]
        [12 16 12]
        [ 9 12  9]]
@@ -103,7 +105,7 @@ def bessel_j1(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     return jnp.mean(jnp.cos(phase), -1)
 
 
-def disk(size: int, *, radius: Scalar, shift: float = 0.0) -> SquareKernel:
+def disk(size: int, radius: Scalar, *, shift: float = 0.0) -> SquareKernel:
     """A disk of constant brightness, the blur of a lens out of focus. Pixels at its edge count by their area inside.
 
     Args:
@@ -113,7 +115,7 @@ def disk(size: int, *, radius: Scalar, shift: float = 0.0) -> SquareKernel:
 
     Example:
       >>> from sr_jax.ops import blur_kernels
-      >>> print((100 * blur_kernels.disk(3, radius=1.0)).round().astype(int))
+      >>> print((100 * blur_kernels.disk(3, 1.0)).round().astype(int))
       [[ 2 15  2]
        [15 32 15]
        [ 2 15  2]]
@@ -124,7 +126,7 @@ def disk(size: int, *, radius: Scalar, shift: float = 0.0) -> SquareKernel:
     return normalised(inside.reshape(size, _FINE, size, _FINE).mean((1, 3)))
 
 
-def motion(size: int, *, length: Scalar, angle: Scalar = 0.0, shift: float = 0.0) -> SquareKernel:
+def motion(size: int, length: Scalar, *, angle: Scalar = 0.0, shift: float = 0.0) -> SquareKernel:
     """A straight motion at constant speed.
 
     Args:
@@ -135,7 +137,7 @@ def motion(size: int, *, length: Scalar, angle: Scalar = 0.0, shift: float = 0.0
 
     Example:
       >>> from sr_jax.ops import blur_kernels
-      >>> print((100 * blur_kernels.motion(3, length=3.0)).round().astype(int))
+      >>> print((100 * blur_kernels.motion(3, 3.0)).round().astype(int))
       [[ 0  0  0]
        [32 36 32]
        [ 0  0  0]]
@@ -219,9 +221,10 @@ def _axis(size: int, shift: float) -> np.ndarray:
     return np.arange(size) - (size - 1) / 2 - shift
 
 
-def _squared_distance(size: int, sigma: tuple[Scalar, Scalar], angle: Scalar, shift: float) -> SquareKernel:
+def _squared_distance(size: int, sigma: Sigma, angle: Scalar, shift: float) -> SquareKernel:
+    first, second = sigma if isinstance(sigma, Sequence) else (sigma, sigma)
     y, x = offsets(size, shift)
     theta = jnp.deg2rad(angle)
     cosine, sine = jnp.cos(theta), jnp.sin(theta)
     along, across = x * cosine - y * sine, x * sine + y * cosine
-    return (along / sigma[0]) ** 2 + (across / sigma[1]) ** 2
+    return (along / first) ** 2 + (across / second) ** 2

@@ -5,17 +5,26 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
-from sr_jax.ops.blur import BlurKernel, Pair, as_batch, check_centre, check_image_shape, check_scale, find_centre
+from sr_jax.ops.blur import (
+    BlurKernel,
+    Pair,
+    as_batch,
+    check_centre,
+    check_image_shape,
+    check_kernel_fits,
+    check_scale,
+    find_centre,
+)
 from sr_jax.ops.boundary import cell_sums, crop_border, extend_border
-from sr_jax.ops.margins import choose_margin, extended_shape
-from sr_jax.ops.spectra import channels_first, channels_last, phase_spectra, working_type
+from sr_jax.ops.margins import choose_margin
+from sr_jax.ops.spectra import channels_first, channels_last, check_floats, phase_spectra, working_type
 from sr_jax.ops.subpixel import interleave
 
 
 def fourier_product(
-    lr: Float[Array, "b h w i"],
+    lr: Num[Array, "b h w i"],
     g: BlurKernel | Float[Array, "b_or_1 kh kw i2 o"],
     *,
     scale: int,
@@ -38,7 +47,8 @@ def fourier_product(
       centre: by default `(k - s) / 2`, which puts the middle of G into the middle of the pixel's s x s cell.
 
     Raises:
-      ValueError: if the kernel does not fit or is larger than the HR image, or an option is out of range.
+      ValueError: if lr is not float, the kernel does not fit or is larger than the HR image with its margin, or an option is
+        out of range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -50,16 +60,14 @@ def fourier_product(
     """
     check_scale(scale)
     check_image_shape(lr.shape)
+    check_floats(lr=lr)
     dtype = working_type(lr, g)
     full = g.ndim == 5
     if full and (g.shape[0] not in (1, lr.shape[0]) or g.shape[3] != lr.shape[3]):
         raise ValueError(f"a kernel of shape {g.shape}, (b, kh, kw, in, out), does not fit an input of shape {lr.shape}")
-    largest_shape = extended_shape(lr.shape, boundary, max(g.shape))
-    k = g if full else as_batch(g, largest_shape, scale=scale)[..., None]  # b kh kw i o
+    k = g if full else as_batch(g, lr.shape)[..., None]  # b kh kw i o
     margin = choose_margin(boundary, margin, lambda: -(-max(k.shape[1:3]) // scale))
-    h, w = extended_shape(lr.shape, boundary, margin)[1:3]
-    if k.shape[1] > h * scale or k.shape[2] > w * scale:
-        raise ValueError(f"a kernel of shape {g.shape} is larger than the image of {scale} x {(h, w)} pixels")
+    check_kernel_fits(k.shape[1:3], (lr.shape[1] * scale, lr.shape[2] * scale), margin=margin * scale)
     if centre is None:
         cy, cx = find_centre(k.shape[1:3], scale, None)
         centre = (k.shape[1] - 1 - cy, k.shape[2] - 1 - cx)

@@ -1,6 +1,7 @@
 """The forms of a transposed convolution. All compute the same output; their speed depends on the shapes."""
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -107,7 +108,8 @@ def gathered(x: Array, w: Array, g: Geometry) -> Array:
     x = _pad(x, g.y.pads, g.x.pads)
     x = x.reshape(*x.shape[:3], g.groups, i // g.groups)
     windows = [x[:, m - 1 - t : m - 1 - t + g.y.cells, n - 1 - u : n - 1 - u + g.x.cells] for t in range(m) for u in range(n)]
-    windows = jnp.concatenate(windows, -1).reshape(-1, g.groups, m * n * i // g.groups)
+    pixels = x.shape[0] * g.y.cells * g.x.cells
+    windows = jnp.concatenate(windows, -1).reshape(pixels, g.groups, m * n * i // g.groups)
     matrix = taps.reshape(m, r, n, q, g.groups, i // g.groups, o).transpose(4, 0, 2, 5, 1, 3, 6)
     matrix = matrix.reshape(g.groups, windows.shape[2], r * q * o)
     cells = windows[:, 0] @ matrix[0] if g.groups == 1 else jnp.einsum("ngk,gko->ngo", windows, matrix)
@@ -119,7 +121,8 @@ def scattered(x: Array, w: Array, g: Geometry) -> Array:
     taps = _taps_and_phases(w, g)
     m, r, n, q, i, o = taps.shape
     matrix = taps.transpose(0, 2, 1, 3, 5, 4).reshape(-1, i)
-    products = (matrix @ x.reshape(-1, i).T).reshape(m, n, r * q * o, *x.shape[:3])
+    pixels = math.prod(x.shape[:3])
+    products = (matrix @ x.reshape(pixels, i).T).reshape(m, n, r * q * o, *x.shape[:3])
     rows = jnp.zeros((n, r * q * o, x.shape[0], g.y.cells, x.shape[2]), x.dtype)
     for t, product in enumerate(jnp.split(products, m)):
         rows += _pad(product[0], (g.y.pads[0] - (m - 1 - t), g.y.pads[1] - t), (0, 0), first=3)
@@ -197,8 +200,8 @@ def _taps_and_phases(w: Array, g: Geometry) -> Array:
 
 def _join(cells: Array, g: Geometry) -> Array:
     """The output image of cells with the axes (b, cells, cells, groups, phases, out / groups)."""
-    b, h, w, *_ = cells.shape
-    out = depth_to_space(cells.swapaxes(3, 4).reshape(b, h, w, -1), (g.y.stride, g.x.stride))
+    b, h, w, *channels = cells.shape
+    out = depth_to_space(cells.swapaxes(3, 4).reshape(b, h, w, math.prod(channels)), (g.y.stride, g.x.stride))
     return out[:, g.y.crop : g.y.crop + g.y.out, g.x.crop : g.x.crop + g.x.out]
 
 

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from sr_jax.ops.blur import (
     BlurKernel,
@@ -14,15 +14,18 @@ from sr_jax.ops.blur import (
     blur_downsample,
     blur_downsample_adjoint,
     check_image_shape,
+    check_kernel_fits,
     check_scale,
     find_centre,
 )
 from sr_jax.ops.boundary import cell_sums, crop_border, extend_border
-from sr_jax.ops.margins import choose_margin, extended_shape, inverse_support
+from sr_jax.ops.margins import choose_margin, inverse_support
 from sr_jax.ops.spectra import (
     PerChannel,
     channels_first,
     channels_last,
+    check_floats,
+    check_kernel,
     check_not_negative,
     kernel_taps,
     per_channel,
@@ -37,13 +40,13 @@ MAX_TAPS = 17 * 17
 
 
 def data_step(
-    y: Float[Array, "b h w c"],
+    y: Num[Array, "b h w c"],
     k: BlurKernel,
-    x0: Float[Array, "b sh sw c"],
+    x0: Num[Array, "b sh sw c"],
     lam: PerChannel,
     *,
     scale: int,
-    boundary: str = "circular",
+    boundary: str = "smooth",
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b sh sw c"]:
@@ -70,8 +73,9 @@ def data_step(
       centre: the tap that lies on the kept pixel, as in `blur_downsample`.
 
     Raises:
-      ValueError: if x0 is not `scale` times as large as y, the kernel does not fit or has no tap at its centre, lam is
-        negative, or the margin must be given because the kernel or lam is traced.
+      ValueError: if y or x0 is not float, x0 is not `scale` times as large as y, the kernel does not fit, is larger than the
+        image with its margin or has no tap at its centre, lam is negative, or the margin must be given because the kernel or
+        lam is traced.
 
     Example:
       >>> import jax.numpy as jnp
@@ -84,15 +88,18 @@ def data_step(
     """
     check_scale(scale)
     check_image_shape(y.shape)
+    check_floats(y=y, x0=x0)
     dtype = working_type(y, k, x0, lam)
     expected = (y.shape[0], y.shape[1] * scale, y.shape[2] * scale, y.shape[3])
     if x0.shape != expected:
         raise ValueError(f"x0 of shape {x0.shape} does not fit y of shape {y.shape} at scale={scale}: it must be {expected}")
-    kernel = as_batch(k, extended_shape(y.shape, boundary, margin or 0), scale=scale).astype(dtype)
+    kernel = as_batch(k, y.shape).astype(dtype)
+    check_kernel(k, dtype)
     centres = find_centre(kernel.shape[1:3], scale, centre)
     check_not_negative("lam", lam)
     weights = per_channel("lam", lam, y.shape).astype(dtype)
     margin = choose_margin(boundary, margin, lambda: inverse_support(k, lam, scale=scale, centre=centres))
+    check_kernel_fits(kernel.shape[1:3], expected[1:3], margin=margin * scale)
     out_type = jnp.result_type(y, x0)
     y = extend_border(y.astype(dtype), margin, boundary, psf=cell_sums(kernel, scale))
     x0 = extend_border(x0.astype(dtype), margin * scale, boundary, psf=kernel)
@@ -127,13 +134,13 @@ def _solve(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: Pair) 
 
 
 def data_step_mixed(
-    y: Float[Array, "b h w i"],
+    y: Num[Array, "b h w i"],
     k: Float[Array, "kh kw o i"],
-    x0: Float[Array, "b sh sw o"],
+    x0: Num[Array, "b sh sw o"],
     lam: PerChannel,
     *,
     scale: int,
-    boundary: str = "circular",
+    boundary: str = "smooth",
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b sh sw o"]:
@@ -153,7 +160,8 @@ def data_step_mixed(
       centre: the tap that lies on the kept pixel, as in `blur_downsample`.
 
     Raises:
-      ValueError: if y, x0 and the kernel do not fit, the kernel has no tap at its centre, or lam is not one positive number.
+      ValueError: if y or x0 is not float, y, x0 and the kernel do not fit, the kernel is larger than the image with its margin
+        or has no tap at its centre, or lam is not one positive number.
 
     Example:
       >>> import jax.numpy as jnp
@@ -164,6 +172,7 @@ def data_step_mixed(
     """
     check_scale(scale)
     check_image_shape(y.shape)
+    check_floats(y=y, x0=x0)
     if jnp.ndim(lam):
         raise ValueError(f"lam of shape {jnp.shape(lam)} must be one number: mixed channels share it")
     dtype = working_type(y, k, x0, lam)
@@ -172,10 +181,10 @@ def data_step_mixed(
             f"y {y.shape}, x0 {x0.shape} and a kernel {k.shape}, (kh, kw, channels of x, channels of y), do not fit at "
             f"scale={scale}"
         )
-    if k.shape[0] > x0.shape[1] or k.shape[1] > x0.shape[2]:
-        raise ValueError(f"a {k.shape[0]}x{k.shape[1]} kernel is larger than the {x0.shape[1]}x{x0.shape[2]} image")
+    check_kernel(k.transpose(3, 0, 1, 2), dtype)
     check_not_negative("lam", lam, positive=True)
     margin = choose_margin(boundary, margin, lambda: 2 * -(-max(k.shape[:2]) // scale))
+    check_kernel_fits(k.shape[:2], x0.shape[1:3], margin=margin * scale)
     centres = find_centre(k.shape[:2], scale, centre)
     kernel = k.astype(dtype)
     mean = jnp.mean(kernel, (2, 3))[None, :, :, None]
@@ -200,6 +209,7 @@ def _solve_mixed(y: Array, k: Array, x0: Array, lam: Array, scale: int, centre: 
     # The Hermitian system becomes a real symmetric one of twice the size, because not every accelerator factorises the former.
     real = jnp.concatenate([jnp.concatenate([gram.real, -gram.imag], -1), jnp.concatenate([gram.imag, gram.real], -1)], -2)
     real += (lam * jnp.eye(2 * channels, dtype=dtype))[None, None]
+    real = jnp.where(jnp.isfinite(real), real, jnp.nan)  # a factor of infinity would give 0, and x0 as if it were the solution
     right = residual.transpose(2, 3, 1, 0)  # h w2 i b
     right = jnp.concatenate([right.real, right.imag], 2)
     solved = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(real), right)

@@ -8,15 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
-from sr_jax.ops.blur import BlurKernel, Pair, as_batch, find_centre
+from sr_jax.ops.blur import BlurKernel, Pair, as_batch, check_image_shape, check_kernel_fits, find_centre
 from sr_jax.ops.boundary import crop_border, extend_border
 from sr_jax.ops.margins import choose_margin, inverse_support
+from sr_jax.ops.noise import HALF_LEVEL, estimate_noise, natural_nsr
 from sr_jax.ops.spectra import (
     PerChannel,
     channels_first,
     channels_last,
+    check_floats,
+    check_kernel,
     check_not_negative,
     frequencies,
     kernel_taps,
@@ -30,16 +33,16 @@ from sr_jax.ops.spectra import (
 LAPLACIAN = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32) / 4
 """The default high-pass kernel of constrained least squares."""
 
-PerFrequency = float | Float[Array, "*frequencies"] | Callable[[np.ndarray, np.ndarray], Array]
+PerFrequency = float | Float[Array, "*frequencies"] | Callable[[np.ndarray, np.ndarray], Array | np.ndarray]
 """A spectrum: one number, an array, or a function of the frequencies along both axes; see `wiener`."""
 
 
 def tikhonov(
-    y: Float[Array, "b h w c"],
+    y: Num[Array, "b h w c"],
     k: BlurKernel,
     lam: PerChannel,
     *,
-    boundary: str = "circular",
+    boundary: str = "smooth",
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b h w c"]:
@@ -57,8 +60,8 @@ def tikhonov(
       centre: the tap of the kernel that does not move a pixel; by default its middle.
 
     Raises:
-      ValueError: if lam is negative, the kernel does not fit or has no middle, or the margin must be given because the
-        kernel or lam is traced.
+      ValueError: if y is not float, lam is negative, the kernel does not fit, is larger than the image with its margin or has
+        no middle, or the margin must be given because the kernel or lam is traced.
 
     Example:
       >>> import jax.numpy as jnp
@@ -74,15 +77,20 @@ def tikhonov(
 
 
 def wiener(
-    y: Float[Array, "b h w c"],
+    y: Num[Array, "b h w c"],
     k: BlurKernel,
-    nsr: PerFrequency,
     *,
-    boundary: str = "circular",
+    nsr: PerFrequency | None = None,
+    noise: PerChannel | None = None,
+    boundary: str = "smooth",
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b h w c"]:
     """Applies the Wiener filter `X = conj(K) Y / (|K|^2 + nsr)`, the linear filter with the least mean squared error.
+
+    Give `nsr`, or the standard deviation of the noise. From `noise`, the filter computes `nsr = noise^2 / (a / f^2)`: the
+    power spectrum of photographs is about a / f^2 (Field 1987), and a is estimated from y (`sr_jax.ops.noise`). Without
+    both, the noise is estimated too, but taken as at least 0.002. `restore` does this for images as they come from files.
 
     Source: Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time Series", 1949.
 
@@ -92,20 +100,42 @@ def wiener(
       nsr: the power spectrum of the noise divided by that of the image, at least 0. It is one number, one for each channel
         (c), one for each frequency of the half-spectrum of the extended image (h, w // 2 + 1) or (h, w // 2 + 1, c), or a
         function `nsr(fy, fx)` of these frequencies [cycles a pixel], which are arrays of the shapes (h, 1) and
-        (1, w // 2 + 1). Photographs have a power spectrum of about 1 / f^2.
-      boundary, margin, centre: as in `tikhonov`.
+        (1, w // 2 + 1).
+      noise: the standard deviation of the noise, at least 0, in the units of y: 0.01 is 1 % for images in [0, 1]. It is one
+        number, one for each channel (c), or one for each image and channel (b, c).
+      boundary, centre: as in `tikhonov`.
+      margin: as in `tikhonov`; without nsr, by default three times the size of the kernel, at least 32 and at most 256.
 
     Raises:
-      ValueError: if nsr is negative or does not fit the half-spectrum, and as `tikhonov`.
+      ValueError: if both nsr and noise are given, one is negative or does not fit, and as `tikhonov`.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from sr_jax.ops import wiener
       >>> y, k = jnp.ones((1, 8, 8, 1)), jnp.full((3, 3), 1 / 9)
-      >>> x = wiener(y, k, lambda fy, fx: 0.01 * (fy**2 + fx**2), boundary="symmetric", margin=4)
+      >>> x = wiener(y, k, noise=0.01)
       >>> bool(jnp.allclose(x, y, atol=1e-3))
       True
     """
+    if nsr is not None and noise is not None:
+        raise ValueError("nsr and noise are given: the filter needs only one of them")
+    if nsr is None:
+        check_floats(y=y)
+        if noise is None:
+            noise = jnp.maximum(estimate_noise(y), HALF_LEVEL)
+        check_not_negative("noise", noise)
+        levels = per_channel("noise", noise, y.shape)
+        kernel = as_batch(k, y.shape)
+        margin = choose_margin(boundary, margin, lambda: _natural_margin(kernel.shape[1:3]))
+        return _regularised_inverse(
+            y,
+            k,
+            lambda size: natural_nsr(y, kernel, levels, size, centre=find_centre(kernel.shape[1:3], 1, centre)),
+            noise,
+            boundary=boundary,
+            margin=margin,
+            centre=centre,
+        )
 
     def at(size: Sequence[int]) -> Array:
         value = nsr(*frequencies(size)) if callable(nsr) else nsr
@@ -127,12 +157,12 @@ def wiener(
 
 
 def constrained_least_squares(
-    y: Float[Array, "b h w c"],
+    y: Num[Array, "b h w c"],
     k: BlurKernel,
     lam: PerChannel,
     *,
     penalty: Float[Array, "ph pw"] | np.ndarray = LAPLACIAN,
-    boundary: str = "circular",
+    boundary: str = "smooth",
     margin: int | None = None,
     centre: int | Pair | None = None,
 ) -> Float[Array, "b h w c"]:
@@ -168,17 +198,26 @@ def constrained_least_squares(
     return _regularised_inverse(y, k, at, lam, boundary=boundary, margin=margin, centre=centre, penalty=penalty)
 
 
+def _natural_margin(kernel_size: Sequence[int]) -> int:
+    """A margin for photographs that depends on shapes only, so that it is the same where the kernel is traced."""
+    return min(256, max(32, 3 * max(kernel_size)))
+
+
 def _regularised_inverse(
     y: Array, k: Array, weight_at: Callable[[Sequence[int]], Array], lam: Any, *, boundary, margin, centre, penalty=None
 ) -> Array:
     """`X = conj(K) Y / (|K|^2 + weight)`; `weight_at(size)` has the axes (b, c, h, w2), of size 1 where they share a weight."""
+    check_image_shape(y.shape)
+    check_floats(y=y)
     dtype = working_type(y, k) if callable(lam) else working_type(y, k, lam)
-    kernel = as_batch(k, y.shape, scale=1).astype(dtype)
+    kernel = as_batch(k, y.shape).astype(dtype)
+    check_kernel(k, dtype)
     centres = find_centre(kernel.shape[1:3], 1, centre)
     margin = choose_margin(boundary, margin, lambda: inverse_support(k, lam, centre=centres, penalty=penalty))
+    check_kernel_fits(kernel.shape[1:3], y.shape[1:3], margin=margin)
     image = extend_border(y.astype(dtype), margin, boundary, psf=kernel)
     x = _filter(image, kernel, weight_at(image.shape[1:3]).astype(dtype), centres)
-    return crop_border(x, margin).astype(y.dtype if jnp.issubdtype(y.dtype, jnp.floating) else dtype)
+    return crop_border(x, margin).astype(y.dtype)
 
 
 @functools.partial(jax.jit, static_argnums=3)

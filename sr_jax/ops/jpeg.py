@@ -146,7 +146,12 @@ def _halve(plane: Int[Array, "h w"]) -> Int[Array, "h2 w2"]:
 
 
 def _double(plane: Int[Array, "h w"]) -> Int[Array, "h2 w2"]:
-    """Doubles the size with a triangle filter: 3/4 of the nearest pixel and 1/4 of the next one, in both directions."""
+    """Doubles the size with a triangle filter: 3/4 of the nearest pixel and 1/4 of the next one, in both directions.
+
+    Planes of one or two columns repeat their pixels, because libjpeg's filter needs three columns.
+    """
+    if plane.shape[1] <= 2:
+        return plane.repeat(2, 0).repeat(2, 1)
     rows = jnp.pad(plane, ((1, 1), (0, 0)), mode="edge")
     tall = jnp.stack([3 * plane + rows[:-2], 3 * plane + rows[2:]], 1).reshape(-1, plane.shape[1])
     columns = jnp.pad(tall, ((0, 0), (1, 1)), mode="edge")

@@ -12,16 +12,15 @@ from sr_jax.ops.boundary import check_mode
 from sr_jax.ops.spectra import PerChannel, check_not_negative
 
 
-def extended_shape(shape: tuple[int, ...], boundary: str, margin: int) -> tuple[int, ...]:
-    """The shape of an image after it was extended by `margin` pixels."""
-    b, h, w, c = shape
-    more = 0 if boundary == "circular" else 2 * margin
-    return b, h + more, w + more, c
-
-
 def choose_margin(boundary: str, margin: int | None, default: Callable[[], int]) -> int:
-    """The margin that an operator uses: 0 for the circular boundary, else the given one, else the default."""
+    """The margin that an operator uses: 0 for the circular boundary, else the given one, else the default.
+
+    Raises:
+      ValueError: if the boundary is unknown, or the margin is negative.
+    """
     check_mode(boundary)
+    if margin is not None and margin < 0:
+        raise ValueError(f"margin={margin} must not be negative")
     if boundary == "circular":
         return 0
     return default() if margin is None else margin
@@ -63,7 +62,7 @@ def inverse_support(
     Example:
       >>> import jax.numpy as jnp
       >>> from sr_jax.ops import blur_kernels, inverse_support
-      >>> k = blur_kernels.gaussian(9, sigma=(1.2, 1.2))
+      >>> k = blur_kernels.gaussian(9, 1.2)
       >>> [inverse_support(k, lam) for lam in (1e-1, 1e-3, 1e-5)]
       [6, 10, 11]
     """
@@ -81,10 +80,12 @@ def _inverse_support(k, lam, scale, centre, penalty, tail, largest) -> int:
     kernels = np.asarray(k, np.float64)
     if not np.isfinite(kernels).all():
         raise ValueError("the kernel is not finite")
-    weight = lam if callable(lam) else float(np.min(np.asarray(lam, np.float64)))
+    weight = lam if callable(lam) else float(np.min(np.asarray(lam, np.float64), initial=np.inf))
     penalty = None if penalty is None else np.asarray(penalty, np.float64)
     kernels = kernels[None, :, :, None] if kernels.ndim == 2 else kernels[None] if kernels.ndim == 3 else kernels
     centres = find_centre(kernels.shape[1:3], scale, centre)
+    if not kernels.size:
+        return 0
     images = kernels.transpose(0, 3, 1, 2).reshape(-1, *kernels.shape[1:3])
     n = 32
     while n * scale < 2 * max(images.shape[1:]):

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Complex, Float, Num
 
-from sr_jax.ops.blur import BlurKernel, Pair, as_batch, find_centre, phase_taps
+from sr_jax.ops.blur import BlurKernel, Pair, as_batch, check_kernel_fits, find_centre, phase_taps
 
 PerChannel = float | Num[Array, "*b_c"]
 """One number, one for each channel (c), or one for each image and channel (b, c)."""
@@ -84,7 +84,8 @@ def psf_to_otf(
       ((8, 4), 1.0)
     """
     h, w = size
-    full = as_batch(k, (k.shape[0] if k.ndim == 4 else 1, h, w, k.shape[-1] if k.ndim > 2 else 1), scale=1)
+    full = as_batch(k, (k.shape[0] if k.ndim == 4 else 1, h, w, k.shape[-1] if k.ndim > 2 else 1))
+    check_kernel_fits(full.shape[1:3], size)
     cy, cx = find_centre(full.shape[1:3], scale, centre)
     torus = jnp.zeros((full.shape[0], h, w, full.shape[3]), working_type(k)).at[:, : full.shape[1], : full.shape[2]].set(full)
     otf = jnp.fft.rfft2(jnp.roll(torus, (-cy, -cx), (1, 2)), axes=(1, 2))
@@ -143,10 +144,15 @@ def channels_last(x: Float[Array, "b c h w"]) -> Float[Array, "b h w c"]:
 
 
 def reciprocal(power: Float[Array, "b c ..."], k: Float[Array, "b2 kh kw c2"]) -> Float[Array, "b c ..."]:
-    """1 / power. Where the power is not above the rounding error of |K|^2, the result is 0 and its gradients are finite."""
-    error = 4 * jnp.finfo(power.dtype).eps * jnp.sum(jnp.abs(lax.stop_gradient(k)), (1, 2))[:, :, None, None]
+    """1 / power. Where the power is not above the rounding error of |K|^2, the result is 0 and its gradients are finite.
+
+    If |K|^2 can overflow, the result is NaN.
+    """
+    largest = jnp.sum(jnp.abs(lax.stop_gradient(k)), (1, 2))[:, :, None, None]  # at least |K|
+    one = jnp.where(jnp.isfinite(largest**2), 1, jnp.nan).astype(power.dtype)
+    error = 4 * jnp.finfo(power.dtype).eps * largest * one
     above_error = ~(power <= error**2)  # NaN stays NaN
-    return jnp.where(above_error, 1 / jnp.where(above_error, power, 1), 0)
+    return jnp.where(above_error, one / jnp.where(above_error, power, 1), 0)
 
 
 def frequencies(size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -171,12 +177,37 @@ def per_channel(name: str, value: PerChannel, shape: tuple[int, ...]) -> Float[A
 def check_not_negative(name: str, value, *, positive: bool = False) -> None:
     """Raises ValueError if a value is negative or NaN, or 0 where it must be `positive`. Traced values pass."""
     try:
-        least = np.min(np.asarray(value, np.float64)) if not callable(value) else 1.0
+        least = np.min(np.asarray(value, np.float64), initial=np.inf) if not callable(value) else 1.0
     except jax.errors.TracerArrayConversionError:
         return
     if not (least > 0 if positive else least >= 0):
         rule = "a positive number" if positive else "a number of at least 0"
         raise ValueError(f"{name}={least:g} must be {rule}")
+
+
+def check_floats(**images: Array) -> None:
+    """Raises ValueError if an image has an integer type: its result could not be stored."""
+    for name, image in images.items():
+        if not jnp.issubdtype(image.dtype, jnp.floating):
+            raise ValueError(f"{name} has the type {image.dtype}, but must be float: convert images with sr_jax.ops.to_float")
+
+
+def check_kernel(k, dtype: jnp.dtype) -> None:
+    """Raises ValueError unless |K|^2 is finite in this type, and positive where the kernel is not 0. Traced kernels pass."""
+    try:
+        taps = np.abs(np.asarray(k, np.float64))
+    except jax.errors.TracerArrayConversionError:
+        return
+    limits = jnp.finfo(dtype)
+    largest = taps.sum((-2, -1) if taps.ndim == 2 else (-3, -2)).ravel()  # at least |K|
+    if not np.isfinite(taps).all():
+        raise ValueError("the kernel is not finite")
+    bad = largest[(largest >= float(limits.max) ** 0.5) | ((largest > 0) & (largest <= float(limits.tiny) ** 0.5))]
+    if bad.size:
+        raise ValueError(
+            f"the absolute taps of the kernel have the sum {bad[0]:g}, whose square {dtype} cannot hold: divide the kernel by "
+            "its sum"
+        )
 
 
 def working_type(*arrays) -> jnp.dtype:

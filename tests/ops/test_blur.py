@@ -86,4 +86,4 @@ def test_scale_is_an_integer(scale):
 
 def test_axes_of_a_kernel():
     with pytest.raises(ValueError, match=r"shape \(5,\) does not have the axes \(kh, kw\)"):
-        as_batch(jnp.zeros(5), (1, 8, 8, 1), scale=1)
+        as_batch(jnp.zeros(5), (1, 8, 8, 1))

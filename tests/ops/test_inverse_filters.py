@@ -14,17 +14,19 @@ pytestmark = pytest.mark.exact
 def test_an_integer_lambda_is_a_number_like_any_other(rng):
     y, k = (jnp.asarray(rng.uniform(size=s), jnp.float32) for s in ((1, 8, 9, 2), (3, 3)))
     one = jnp.asarray(1)
-    np.testing.assert_array_equal(constrained_least_squares(y, k, one), constrained_least_squares(y, k, 1.0))
-    np.testing.assert_array_equal(tikhonov(y, k, one), tikhonov(y, k, 1.0))
+    np.testing.assert_array_equal(
+        constrained_least_squares(y, k, one, boundary="circular"), constrained_least_squares(y, k, 1.0, boundary="circular")
+    )
+    np.testing.assert_array_equal(tikhonov(y, k, one, boundary="circular"), tikhonov(y, k, 1.0, boundary="circular"))
 
 
 def test_a_spectrum_for_each_channel_and_every_boundary(rng):
     y, k = (jnp.asarray(rng.uniform(size=s), jnp.float32) for s in ((1, 8, 9, 2), (3, 3)))
     prior = lambda fy, fx: jnp.asarray(np.stack([0.1 + 0 * (fy + fx), 0.2 + 0 * (fy + fx)], -1), jnp.float32)
     for boundary in ("circular", "symmetric"):
-        out = wiener(y, k, prior, boundary=boundary, margin=5)
+        out = wiener(y, k, nsr=prior, boundary=boundary, margin=5)
         np.testing.assert_allclose(out[..., 1], tikhonov(y, k, 0.2, boundary=boundary, margin=5)[..., 1], atol=1e-6)
-    assert wiener(y, k, prior, boundary="symmetric").shape == y.shape
+    assert wiener(y, k, nsr=prior, boundary="symmetric").shape == y.shape
 
 
 def test_scikit_image_wiener(rng):
@@ -36,13 +38,13 @@ def test_scikit_image_wiener(rng):
     np.testing.assert_array_equal(4 * LAPLACIAN, laplacian)
     with jax.enable_x64(True):
         image, kernel = jnp.asarray(y)[None, :, :, None], jnp.asarray(k)
-        ours = constrained_least_squares(image, kernel, 0.3, penalty=laplacian)
+        ours = constrained_least_squares(image, kernel, 0.3, penalty=laplacian, boundary="circular")
         np.testing.assert_allclose(ours[0, :, :, 0], restoration.wiener(y, k, 0.3, clip=False), atol=1e-12)
         identity = np.zeros((3, 3))
         identity[1, 1] = 1
         theirs = restoration.wiener(y, k, 0.02, reg=identity, clip=False)
-        np.testing.assert_allclose(tikhonov(image, kernel, 0.02)[0, :, :, 0], theirs, atol=1e-12)
-        np.testing.assert_allclose(wiener(image, kernel, 0.02)[0, :, :, 0], theirs, atol=1e-12)
+        np.testing.assert_allclose(tikhonov(image, kernel, 0.02, boundary="circular")[0, :, :, 0], theirs, atol=1e-12)
+        np.testing.assert_allclose(wiener(image, kernel, nsr=0.02, boundary="circular")[0, :, :, 0], theirs, atol=1e-12)
 
 
 def test_scipy_wiener_filter(rng):
@@ -56,11 +58,11 @@ def test_scipy_wiener_filter(rng):
     expected = scipy.fft.ifft2(np.conj(otf) * scipy.fft.fft2(y) / (np.abs(otf) ** 2 + nsr)).real
     with jax.enable_x64(True):
         image, kernel = jnp.asarray(y)[None, :, :, None], jnp.asarray(k)
-        np.testing.assert_allclose(wiener(image, kernel, prior)[0, :, :, 0], expected, atol=1e-12)
+        np.testing.assert_allclose(wiener(image, kernel, nsr=prior, boundary="circular")[0, :, :, 0], expected, atol=1e-12)
         table = jnp.asarray(nsr[:, :8])
-        np.testing.assert_allclose(wiener(image, kernel, table)[0, :, :, 0], expected, atol=1e-12)
-        twice = wiener(jnp.concatenate([image, image], -1), kernel, jnp.array([0.1, 0.2]))
-        np.testing.assert_allclose(twice[..., 1:], tikhonov(image, kernel, 0.2), atol=1e-12)
+        np.testing.assert_allclose(wiener(image, kernel, nsr=table, boundary="circular")[0, :, :, 0], expected, atol=1e-12)
+        twice = wiener(jnp.concatenate([image, image], -1), kernel, nsr=jnp.array([0.1, 0.2]), boundary="circular")
+        np.testing.assert_allclose(twice[..., 1:], tikhonov(image, kernel, 0.2, boundary="circular"), atol=1e-12)
 
 
 def test_against_iterative_and_self_tuning_restoration(rng):
@@ -76,7 +78,8 @@ def test_against_iterative_and_self_tuning_restoration(rng):
     ours = wiener(
         jnp.asarray(blurred, jnp.float32)[None, :, :, None],
         jnp.asarray(k, jnp.float32),
-        lambda fy, fx: jnp.asarray(128**2 * 0.02**2 * (fy**2 + fx**2) / slope, jnp.float32),
+        nsr=lambda fy, fx: jnp.asarray(128**2 * 0.02**2 * (fy**2 + fx**2) / slope, jnp.float32),
+        boundary="circular",
     )[0, :, :, 0]
     psnr = lambda x: -10 * np.log10(np.mean((x - image) ** 2))
     theirs, _ = restoration.unsupervised_wiener(blurred, k, clip=False, rng=0)

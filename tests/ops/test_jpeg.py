@@ -1,6 +1,7 @@
 """JPEG against libjpeg(-turbo), which Pillow calls."""
 
 import io
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +48,27 @@ def test_pixels_are_libjpegs(quality, subsampling, size):
     pixels = PHOTOGRAPH[: size[0], 100 : 100 + size[1]]
     theirs, _ = libjpeg(pixels, quality, subsampling)
     np.testing.assert_array_equal(ours(pixels, quality, subsampling), theirs)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 2), (4, 3), (7, 4), (3, 5)])
+def test_narrow_images_repeat_their_chroma(rng, size):
+    """libjpeg does not smooth the chroma of images up to 4 pixels wide."""
+    narrow = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(ours(narrow, 90, "4:2:0"), libjpeg(narrow, 90, "4:2:0")[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("height", range(1, 21))
+def test_all_small_sizes(rng, height):
+    """Each compilation serves one size, so that it is not optimised."""
+    noise = rng.integers(0, 256, (height, 20, 3), dtype=np.uint8)
+    for width, subsampling in itertools.product(range(1, 21), SUBSAMPLING):
+        pixels = noise[:, :width]
+        x = jnp.asarray(pixels, jnp.float32) / 255
+        lowered = jax.jit(apply_jpeg, static_argnames=("quality", "subsampling")).lower(x, 90, subsampling=subsampling)
+        code = lowered.compile(compiler_options={"xla_backend_optimization_level": 0})
+        theirs, _ = libjpeg(pixels, 90, subsampling)
+        np.testing.assert_array_equal(np.round(np.asarray(code(x)) * 255).astype(int), theirs)
 
 
 def test_noise_and_flat_colours(rng):

@@ -28,7 +28,7 @@ def test_energy_outside_of_the_support(scale):
     k = gaussian(8 if scale == 2 else 9, 1.6)
     radius = inverse_support(k, 1e-3, scale=scale, tail=1e-3)
     impulse = jnp.zeros((1, 128, 128, 1)).at[0, 64, 64, 0].set(1.0)
-    x = data_step(impulse, k, jnp.zeros((1, 128 * scale, 128 * scale, 1)), 1e-3, scale=scale)
+    x = data_step(impulse, k, jnp.zeros((1, 128 * scale, 128 * scale, 1)), 1e-3, scale=scale, boundary="circular")
     energy = np.asarray(x[0, :, :, 0], np.float64) ** 2
     inside = lambda r: (
         energy[(64 - r) * scale : (64 + r + 1) * scale, (64 - r) * scale : (64 + r + 1) * scale].sum() / energy.sum()
