@@ -27,6 +27,7 @@ def test_readme():
     assert names["x"].shape == (1, 1024, 1024, 1)
 
 
+@pytest.mark.slow
 def test_the_calls_of_the_deconvolution_page():
     """The page says in words what the names stand for."""
     import jax.numpy as jnp
