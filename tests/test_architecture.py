@@ -148,6 +148,7 @@ TESTED_IN = {
     "models/about": "models/test_models",
     "system/compilation": "runs/test_evaluate",
     "system/places": "assembly/test_training_images",
+    "training/checkpoint_errors": "training/test_checkpoint",
     "training/state": "training/test_checkpoint",
     "training/step": "training/test_devices",
 }

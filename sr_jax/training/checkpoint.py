@@ -1,12 +1,8 @@
 """Checkpoints, through Orbax. Only this file and `checkpoint_folder` know Orbax."""
 
 import contextlib
-import functools
-import json
-import logging
 import math
 import sys
-import textwrap
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,19 +10,24 @@ from typing import Any, Literal
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from absl import logging as absl_logging
 from orbax.checkpoint import checkpoint_managers as policies
 
 from sr_jax.errors import InputError, TrainingError
+from sr_jax.system import processes
 from sr_jax.system.files import is_full
+from sr_jax.training.checkpoint_errors import reason, silence
 from sr_jax.training.checkpoint_folder import (
     METRIC,
+    SEALED,
     STATE,
     array_names,
     clean,
     complete_steps,
     delete_partial,
+    find_damage,
+    has_manifest,
     read_metrics,
+    seal,
     where_to_go_on,
     write_metrics,
 )
@@ -34,9 +35,6 @@ from sr_jax.training.state import State
 
 EVALUATION = "evaluation"
 """The entry among the metrics of a checkpoint that says how they were measured."""
-
-REPETITIONS = ("Event loop is closed", "Encountered error while reading array index")
-"""Errors of background tasks that Python prints, although the first error of the same reading or writing is raised."""
 
 
 class _Preserve(policies.PreservationPolicy):
@@ -57,12 +55,14 @@ class Checkpoints:
     Orbax writes them in the background, and `close` waits for it. Use this class as a context manager around a run: an error of
     the file system that leaves it becomes a TrainingError that says which step is saved.
 
-    A folder in which a part of the state is missing is no checkpoint. It is renamed to `STEP.damaged`. What a killed run was
+    Every checkpoint has a manifest with the digests of its files, which is compared before anything is restored. The newest
+    checkpoints that are damaged or incomplete are renamed to `STEP.damaged`, up to the first good one. What a killed run was
     writing is deleted. A checkpoint whose metrics are damaged can be resumed, but it is never the best one.
 
     Args:
       keep: how many of the latest checkpoints stay.
-      read_only: only reads, and leaves alone what a run may be writing at the moment.
+      read_only: only reads, and leaves alone what a run may be writing at the moment. Damaged checkpoints are left out. Before
+        `restore_params`, only the files that it needs are compared.
       evaluation: identifies how the run evaluates. Scores that were measured in another way do not count for the best
         checkpoint. Those that do not say how they were measured count always, and with None all do.
 
@@ -72,7 +72,7 @@ class Checkpoints:
     """
 
     def __init__(self, directory: str | Path, *, keep: int, read_only: bool = False, evaluation: str | None = None):
-        _silence()
+        silence()
         self._directory = Path(directory).absolute()
         self._keep, self._read_only, self._evaluation = keep, read_only, evaluation
         options = ocp.CheckpointManagerOptions(
@@ -81,10 +81,13 @@ class Checkpoints:
             lightweight_initialize=True,  # it would read all metrics, and fail if one is damaged
             read_only=read_only,
             create=not read_only,
+            async_options=ocp.options.AsyncOptions(post_finalization_callback=self._seal),
         )
+        self._saving = 0
+        self._damage: dict[int, str | None] = {}
         try:
-            if not read_only:
-                clean(self._directory)
+            if not read_only and (newest := clean(self._directory)) is not None:
+                self._damage[newest] = None
             self._metrics = {step: read_metrics(self._directory, step) for step in complete_steps(self._directory)}
             self._manager = ocp.CheckpointManager(self._directory, options=options)
         except (ValueError, OSError) as error:
@@ -92,7 +95,7 @@ class Checkpoints:
                 raise TrainingError(
                     f"the disk is full: {directory} could not be written. {where_to_go_on(self._directory, error)}"
                 ) from error
-            raise InputError(f"the checkpoints of {directory} cannot be read: {_reason(error)}") from error
+            raise InputError(f"the checkpoints of {directory} cannot be read: {reason(error)}") from error
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -109,16 +112,25 @@ class Checkpoints:
             raise TrainingError(f"{problem}. {where_to_go_on(self._directory, error)}") from error
 
     def latest(self) -> int | None:
-        """Returns the step of the newest complete checkpoint."""
-        return max(self.steps(), default=None)
+        """Returns the step of the newest good checkpoint. It waits for the one that is being written.
+
+        Raises:
+          TrainingError: as `wait` does.
+        """
+        self.wait()
+        return next(filter(self._is_good, reversed(self.steps())), None)
 
     def best(self) -> int | None:
-        """Returns the step of the checkpoint with the best mean Y-PSNR among those that can be compared."""
-        scores = {step: score for step in self.steps() if (score := self._score(step)) is not None}
-        return max(scores, key=lambda step: (scores[step], step), default=None)
+        """Returns the step of the good checkpoint with the best mean Y-PSNR among those that can be compared. It waits, too.
+
+        Raises:
+          TrainingError: as `wait` does.
+        """
+        self.wait()
+        return next(filter(self._is_good, self._ranked()), None)
 
     def steps(self) -> list[int]:
-        """Returns the steps of all checkpoints, in ascending order."""
+        """Returns the steps of all checkpoints, in ascending order. Their files are not compared."""
         return sorted(step for step in self._manager.all_steps() if step in self._metrics)
 
     def save(self, state: State, metrics: dict[str, float] | None = None) -> None:
@@ -133,8 +145,11 @@ class Checkpoints:
             return
         record = None if metrics is None else self._record(metrics)
         self._metrics[step] = record or {}
+        self._damage.pop(step, None)
+        self._saving = step
+        arguments = ocp.args.StandardSave(state._asdict())
         with self._writing(step):
-            self._manager.save(step, args=ocp.args.StandardSave(state._asdict()), metrics=record)
+            self._manager.save(step, args=arguments, metrics=record, custom_metadata=SEALED)
 
     def has_scores(self, step: int) -> bool:
         """Returns whether a checkpoint has scores that can be compared with those of this run."""
@@ -155,11 +170,14 @@ class Checkpoints:
         """Reads the checkpoint of `step`, by default the newest, onto the devices that `like` lies on.
 
         Raises:
-          InputError: naming the checkpoint, if it cannot be read.
+          InputError: naming the checkpoint, if it is damaged or cannot be read, or if there is none.
         """
         step = self.latest() if step is None else step
+        if step is None:
+            raise InputError(f"{self._directory} holds no good checkpoint")
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like._asdict())
         with self._reading(step):
+            _refuse(find_damage(self._directory, step) if self._read_only else self._find_damage(step))
             restored: Any = self._manager.restore(step, args=ocp.args.StandardRestore(target))
         return State(**restored)
 
@@ -171,11 +189,12 @@ class Checkpoints:
           like: a tree of arrays, or of their shapes and types.
 
         Raises:
-          InputError: naming the checkpoint, if it cannot be read.
+          InputError: naming the checkpoint, if it is damaged or cannot be read.
         """
         target = {field: jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)}
         arguments = jax.tree.map(lambda leaf: ocp.ArrayRestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), target)
         with self._reading(step):
+            _refuse(self._find_damage(step))
             # A partial restore leaves out what it does not find, and does not compare shapes.
             _check_names(array_names(self._directory, step, field), _shapes(like).keys())
             with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
@@ -225,21 +244,40 @@ class Checkpoints:
         is_comparable = evaluation is None or self._evaluation in (None, evaluation)
         return score if is_comparable and score is not None and not math.isnan(score) else None
 
+    def _ranked(self) -> list[int]:
+        """The steps whose scores can be compared, from the best one on."""
+        scores = {step: score for step in self.steps() if (score := self._score(step)) is not None}
+        return sorted(scores, key=lambda step: (scores[step], step), reverse=True)
+
     def _preserved(self, steps: list[int]) -> set[int]:
-        """The steps whose checkpoints stay."""
+        """The steps whose checkpoints stay. Nothing is read for this."""
         complete = [step for step in steps if step in self._metrics]
-        best = self.best()
-        return {*complete[-self._keep :], *([] if best is None else [best])}
+        return {*complete[-self._keep :], *self._ranked()[:1]}
+
+    def _seal(self) -> None:
+        """Orbax calls this in the background, in the first process, before the checkpoint gets its name."""
+        seal(self._directory, self._saving)
+
+    def _find_damage(self, step: int) -> str | None:
+        """What is damaged of the files of a checkpoint that this object is for. They are read only once."""
+        if step not in self._damage:
+            self._damage[step] = find_damage(self._directory, step, only_parameters=self._read_only)
+        return self._damage[step]
+
+    def _is_good(self, step: int) -> bool:
+        is_new, damage = step not in self._damage, self._find_damage(step)
+        if is_new and damage and processes.is_first():
+            print(f"checkpoint {self._directory / str(step)} is damaged ({damage}); it is left out", file=sys.stderr)
+        return damage is None
 
     @contextlib.contextmanager
-    def _reading(self, step: int | None) -> Iterator[None]:
+    def _reading(self, step: int) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # Orbax raises errors of many types, also bare ones
-            raise InputError(
-                f"checkpoint {self._directory / str(step)} cannot be read: {_reason(error)}. "
-                "If it is damaged, move it away, and the run goes on from an earlier one"
-            ) from error
+            place = self._directory / str(step)
+            advice = "" if has_manifest(place) else ". If it is damaged, move it away, and the run goes on from an earlier one"
+            raise InputError(f"checkpoint {place} cannot be read: {reason(error)}{advice}") from error
 
     @contextlib.contextmanager
     def _writing(self, step: int) -> Iterator[None]:
@@ -251,33 +289,15 @@ class Checkpoints:
             problem = (
                 f"the disk is full: checkpoint {place} could not be written"
                 if is_full(error)
-                else f"checkpoint {place} could not be written ({_reason(error)})"
+                else f"checkpoint {place} could not be written ({reason(error)})"
             )
             delete_partial(self._directory)
             raise TrainingError(f"{problem}. {where_to_go_on(self._directory, error)}") from error
 
 
-@functools.cache
-def _silence() -> None:
-    """Leaves out what Orbax, asyncio and TensorStore print of errors that Orbax raises, too. Orbax also reports every file."""
-    absl_logging.set_verbosity(absl_logging.FATAL)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    before = sys.unraisablehook
-
-    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
-        if not str(unraisable.exc_value).startswith(REPETITIONS):
-            before(unraisable)
-
-    sys.unraisablehook = hook
-
-
-def _reason(error: BaseException) -> str:
-    """The beginning of an error. Those of Orbax go on with advice about its own functions, or with whole arrays."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    if isinstance(error, UnicodeDecodeError | json.JSONDecodeError | AttributeError | TypeError | LookupError):
-        return "one of its files is damaged"
-    return textwrap.shorten((str(error).splitlines() or [type(error).__name__])[0], 160, placeholder=" ...")
+def _refuse(damage: str | None) -> None:
+    if damage:
+        raise InputError(f"it is damaged ({damage})")
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

@@ -11,12 +11,24 @@ import orbax.checkpoint as ocp
 from sr_jax.errors import InputError
 from sr_jax.system import processes
 from sr_jax.system.files import is_full, read_json, replace_text
+from sr_jax.training import manifest
 
 METRIC = "psnr_y"
 """The metric by which checkpoints are ranked."""
 
 STATE, METRICS, INDEX = "default", "metrics/metrics", "default/_METADATA"
 """Orbax's names within the folder of a checkpoint: the state, the metrics, and the list of the state's arrays."""
+ABOUT = "_CHECKPOINT_METADATA"
+"""Orbax's file about a checkpoint. It holds `SEALED`, too."""
+SEALED = {"has_manifest": True}
+"""What a checkpoint says of itself if it was written with a manifest."""
+WRITTEN_LAST = (ABOUT, "commit_success.txt")
+"""Files that Orbax writes after the manifest. Nothing that is restored depends on them."""
+NOT_STATE = ("metrics/",)
+NOT_PARAMETERS = ("default/_sharding", "default/array_metadatas/")
+"""Beginnings of the paths that a state, and that its parameters, can be read without."""
+PATIENCE = 1200.0
+"""Seconds that the other processes wait while the first one reads the newest checkpoint to its end."""
 
 
 def complete_steps(directory: Path) -> list[int]:
@@ -24,16 +36,55 @@ def complete_steps(directory: Path) -> list[int]:
     return sorted(int(folder.name) for folder in _folders(directory) if _is_complete(folder))
 
 
-def clean(directory: Path) -> None:
-    """Deletes what a killed run was writing, and renames folders that are no checkpoints. Prints what it renames."""
+def clean(directory: Path) -> int | None:
+    """Deletes what a killed run was writing, and renames folders that are no checkpoints. Prints what it renames.
+
+    From the newest checkpoint on, damaged ones are renamed too, up to the first good one.
+
+    Returns:
+      the step of that checkpoint, which is now the newest, in all processes; None if there is none.
+    """
     if processes.is_first():
         delete_partial(directory)
         for folder in _folders(directory):
             if not _is_complete(folder):
-                aside = _free_name(folder.with_name(f"{folder.name}.damaged"))
-                folder.rename(aside)
-                print(f"checkpoint {folder} is not complete; it is renamed to {aside.name}", file=sys.stderr)
-    processes.barrier(f"the check of the checkpoints in {directory}")
+                _set_aside(folder, "is not complete")
+        for step in reversed(complete_steps(directory)):
+            damage = find_damage(directory, step)
+            if damage is None:
+                break
+            _set_aside(directory / str(step), f"is damaged ({damage})")
+    processes.barrier("the check of the checkpoints", timeout=PATIENCE)
+    return max(complete_steps(directory), default=None)
+
+
+def seal(directory: Path, step: int) -> None:
+    """Writes the manifest of a checkpoint that Orbax has written to its end, but not yet given its name."""
+    partial = directory / f"{step}{ocp.utils.TMP_DIR_SUFFIX}"
+    manifest.write(partial if partial.exists() else directory / str(step), leave_out=WRITTEN_LAST)
+
+
+def find_damage(directory: Path, step: int, *, only_parameters: bool = False) -> str | None:
+    """Compares the files of a checkpoint with its manifest, except the metrics, which `read_metrics` compares.
+
+    A checkpoint that was never given a manifest counts as good, and this is printed.
+
+    Args:
+      only_parameters: whether to read only the files that the parameters need.
+
+    Returns:
+      what is damaged, for a message, or None.
+    """
+    folder = directory / str(step)
+    if not has_manifest(folder):
+        if processes.is_first():
+            print(
+                f"checkpoint {folder} was written without a manifest, by an earlier version; damage to it may go unnoticed",
+                file=sys.stderr,
+            )
+        return None
+    left_out = (*NOT_STATE, *(NOT_PARAMETERS if only_parameters else ()))
+    return manifest.problem(folder, needs=lambda path: not path.startswith(left_out))
 
 
 def delete_partial(directory: Path) -> None:
@@ -42,15 +93,28 @@ def delete_partial(directory: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def has_manifest(folder: Path) -> bool:
+    """Returns whether a checkpoint was written with a manifest, even if it is missing now."""
+    if (folder / manifest.MANIFEST).exists():
+        return True
+    try:
+        return read_json(folder / ABOUT).get("custom_metadata") == SEALED
+    except InputError:
+        return False
+
+
 def read_metrics(directory: Path, step: int) -> dict[str, Any]:
     """Returns the metrics of a checkpoint. If it has none, or they are damaged, they are empty; damage is printed."""
-    path = directory / str(step) / METRICS
-    if not path.exists():
+    folder = directory / str(step)
+    path = folder / METRICS
+    if not path.exists() and not manifest.lists(folder, METRICS):
         return {}
     try:
         metrics = read_json(path)
         if not isinstance(metrics.get(METRIC), int | float):
             raise InputError(f"{path} has no number {METRIC}")
+        if (folder / manifest.MANIFEST).exists():
+            _check_metrics(folder)
     except InputError as error:
         print(f"{error}; checkpoint {step} can be used, but does not count as the best one", file=sys.stderr)
         return {}
@@ -58,11 +122,17 @@ def read_metrics(directory: Path, step: int) -> dict[str, Any]:
 
 
 def write_metrics(directory: Path, step: int, metrics: dict[str, Any]) -> None:
-    """Replaces the metrics of a complete checkpoint."""
+    """Replaces the metrics of a complete checkpoint.
+
+    A process that is killed before the manifest says so leaves metrics that count as damaged, and a good state.
+    """
     if processes.is_first():
-        path = directory / str(step) / METRICS
+        folder = directory / str(step)
+        path = folder / METRICS
         path.parent.mkdir(exist_ok=True)
         replace_text(path, json.dumps(metrics))
+        if (folder / manifest.MANIFEST).exists():
+            manifest.renew(folder, METRICS)
 
 
 def array_names(directory: Path, step: int, field: str) -> set[str]:
@@ -95,6 +165,19 @@ def _folders(directory: Path) -> list[Path]:
 
 def _is_complete(folder: Path) -> bool:
     return (folder / INDEX).is_file()
+
+
+def _check_metrics(folder: Path) -> None:
+    if not manifest.lists(folder, METRICS):
+        raise InputError(f"{folder / METRICS} is not in {manifest.MANIFEST}")
+    if manifest.problem(folder, needs=METRICS.__eq__):
+        raise InputError(f"{folder / METRICS} differs from what {manifest.MANIFEST} says")
+
+
+def _set_aside(folder: Path, reason: str) -> None:
+    aside = _free_name(folder.with_name(f"{folder.name}.damaged"))
+    folder.rename(aside)
+    print(f"checkpoint {folder} {reason}; it is renamed to {aside.name}", file=sys.stderr)
 
 
 def _free_name(path: Path) -> Path:

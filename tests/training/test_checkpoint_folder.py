@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import jax
@@ -14,6 +15,13 @@ from sr_jax.training.state import State
 def at(step):
     params = {"a": jnp.full((3,), float(step))}
     return State(jnp.int32(step), params, params, ())
+
+
+def forget_manifest(checkpoint):
+    """Makes a checkpoint one that was written before there were manifests."""
+    (checkpoint / "manifest.json").unlink()
+    about = checkpoint / "_CHECKPOINT_METADATA"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"custom_metadata": {}}))
 
 
 @pytest.fixture
@@ -41,12 +49,14 @@ def test_damaged_metrics_are_named_and_the_others_count(folder, content, capsys)
     assert err.count("\n") == 1
 
 
-def test_missing_metrics_do_not_matter(folder, capsys):
+def test_missing_metrics_are_named_and_the_others_count(folder, capsys):
     shutil.rmtree(folder / "2/metrics")
     with Checkpoints(folder, keep=2) as checkpoints:
         assert checkpoints.best() == 3
         np.testing.assert_array_equal(checkpoints.restore(at(0), 2).params["a"], [2, 2, 2])
-    assert capsys.readouterr().err == ""
+    err = capsys.readouterr().err
+    assert err.startswith(f"{folder}/2/metrics/metrics cannot be read (No such file or directory); checkpoint 2 can be used")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -98,13 +108,61 @@ def test_what_a_killed_run_was_writing_is_deleted(folder):
 def test_a_damaged_list_of_arrays_is_named(folder, content):
     shapes = jax.eval_shape(lambda: at(0).params)
     (folder / "3/default/_METADATA").write_bytes(content)
-    with (
-        Checkpoints(folder, keep=5, read_only=True) as checkpoints,
-        pytest.raises(InputError, match=r"checkpoint \S*/c/3 cannot be read: \S*/3/default/_METADATA"),
-    ):
-        checkpoints.restore_params("ema", 3, like=shapes)
+    advice = r"\. If it is damaged, move it away, and the run goes on from an earlier one$"
+    messages = {False: r"it is damaged \(default/_METADATA .*\)$", True: rf"\S*/3/default/_METADATA .*{advice}"}
+    for is_old, message in messages.items():
+        if is_old:
+            forget_manifest(folder / "3")
+        with (
+            Checkpoints(folder, keep=5, read_only=True) as checkpoints,
+            pytest.raises(InputError, match=rf"checkpoint \S*/c/3 cannot be read: {message}"),
+        ):
+            checkpoints.restore_params("ema", 3, like=shapes)
 
 
 def test_names_of_arrays(folder):
     assert checkpoint_folder.array_names(folder, 3, "ema") == {"a"}
     assert checkpoint_folder.array_names(folder, 3, "opt_state") == set()
+
+
+def test_checkpoints_from_before_there_were_manifests(folder, capsys):
+    for step in (1, 2, 3):
+        forget_manifest(folder / str(step))
+    with Checkpoints(folder, keep=5) as checkpoints:
+        assert (checkpoints.latest(), checkpoints.best()) == (3, 2)
+        np.testing.assert_array_equal(checkpoints.restore(at(0)).params["a"], [3, 3, 3])
+        checkpoints.add_scores(3, {"psnr_y": 33.0})
+        checkpoints.save(at(4))
+    err = capsys.readouterr().err
+    assert err.count("was written without a manifest, by an earlier version; damage to it may go unnoticed\n") == 2
+    assert err.count("\n") == 2  # those of the steps 3 and 2
+    assert (folder / "4/manifest.json").exists()
+
+
+def test_a_manifest_stays_true_when_scores_are_added(folder, capsys):
+    with Checkpoints(folder, keep=5) as checkpoints:
+        checkpoints.save(at(4))
+        checkpoints.wait()
+        before = (folder / "4/manifest.json").read_bytes()
+        checkpoints.add_scores(4, {"psnr_y": 40.0})
+    with Checkpoints(folder, keep=5) as checkpoints:
+        assert (checkpoints.latest(), checkpoints.best()) == (4, 4)
+    assert capsys.readouterr().err == ""
+
+    (folder / "4/manifest.json").write_bytes(before)  # as if the run had been killed in between
+    with Checkpoints(folder, keep=5) as checkpoints:
+        assert (checkpoints.latest(), checkpoints.best(), checkpoints.has_scores(4)) == (4, 2, False)
+        checkpoints.add_scores(4, {"psnr_y": 41.0})
+    assert capsys.readouterr().err == (
+        f"{folder}/4/metrics/metrics is not in manifest.json; checkpoint 4 can be used, but does not count as the best one\n"
+    )
+    with Checkpoints(folder, keep=5) as checkpoints:
+        assert checkpoints.best() == 4
+
+
+def test_a_wrong_score_does_not_count(folder, capsys):
+    metrics = folder / "2/metrics/metrics"
+    metrics.write_text(metrics.read_text().replace("32.0", "36.0"))  # one bit
+    with Checkpoints(folder, keep=5) as checkpoints:
+        assert (checkpoints.latest(), checkpoints.best()) == (3, 3)
+    assert f"{metrics} differs from what manifest.json says; checkpoint 2 can be used" in capsys.readouterr().err
