@@ -1,10 +1,11 @@
 """Folders of image files: the images that they hold, and how these are named."""
 
 import collections
+import contextlib
 import fnmatch
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sr_jax.data.images import SUFFIXES
@@ -12,6 +13,15 @@ from sr_jax.errors import InputError
 
 MAX_BYTES = 900 * 2**20
 """Largest file that is read. images.MAX_PIXELS fit into it without compression, with room to spare."""
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Turns an error of the file system into an InputError that names the file. It is also a decorator."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read ({error.strerror})") from None
 
 
 def list_folders(folders: Sequence[str | Path]) -> dict[str, Path]:
@@ -35,6 +45,7 @@ def list_folders(folders: Sequence[str | Path]) -> dict[str, Path]:
     return paths
 
 
+@reading()
 def list_folder(folder: Path) -> dict[str, Path]:
     """Maps the name of each image in a folder and its subfolders to its path.
 
@@ -47,7 +58,7 @@ def list_folder(folder: Path) -> dict[str, Path]:
         raise InputError(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
 
     def fail(error: OSError) -> None:
-        raise InputError(f"{error.filename} cannot be read ({error.strerror})")
+        raise error
 
     paths: dict[str, Path] = {}
     visited = set()
@@ -106,20 +117,21 @@ def refuse_doubles(files: dict[str, Path]) -> None:
 
 def unreadable(name: str, path: Path) -> str | None:
     """The reason why a file cannot be read at all; None if it can."""
+    shown = printable(name)
     try:
         name.encode()
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would block for ever
-            return f"{name}: is not a regular file"
+            return f"{shown}: is not a regular file"
         with path.open("rb"):
             size = status.st_size
-        return f"{name}: has {size:,} bytes; at most {MAX_BYTES:,} are read" if size > MAX_BYTES else None
+        return f"{shown}: has {size:,} bytes; at most {MAX_BYTES:,} are read" if size > MAX_BYTES else None
     except UnicodeEncodeError:
-        return f"{printable(name)}: its name is not UTF-8; rename it"
+        return f"{shown}: its name is not UTF-8; rename it"
     except OSError as error:
-        return f"{name}: cannot be read ({error.strerror})"
+        return f"{shown}: cannot be read ({error.strerror})"
 
 
 def printable(name: str) -> str:
-    """A form of the name that can be printed, even if its bytes are not UTF-8."""
-    return name.encode(errors="backslashreplace").decode()
+    """A form of the name that can be printed on one line, even if it has line breaks, or bytes that are not UTF-8."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from sr_jax.data.sources import checksums
 from sr_jax.data.sources.checksums import Sum
+from sr_jax.data.sources.folders import printable
 
 # The validation images of BSDS500, which are the test images of BSDS300, are B100.
 B100 = frozenset(
@@ -39,7 +40,7 @@ def find(training: Mapping[str, Sum], evaluation: Mapping[str, Mapping[str, Sum]
             lines.append(f"{name} has the top left corner of {corners[image.corner]}")
         elif title := by_name(name, image):
             lines.append(f"{name} is, by its name and size, {title}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def by_name(name: str, image: Sum) -> str | None:

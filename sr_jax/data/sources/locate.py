@@ -34,11 +34,13 @@ def subfolder(folder: Path, path: str) -> Path | None:
     return folder
 
 
+@folders.reading()
 def find_set(root: Path, names: Iterable[str]) -> Path | None:
     """The first folder in `root` that has one of the names, whatever the case of its letters."""
     return next((place for name in names if (place := subfolder(root, name))), None)
 
 
+@folders.reading()
 def find_hr(folder: Path, *, more: Sequence[str], scale: int | None) -> dict[str, Path]:
     """Maps the name of each HR image of a set to its path. Empty if no folder structure fits.
 
@@ -58,6 +60,7 @@ def find_hr(folder: Path, *, more: Sequence[str], scale: int | None) -> dict[str
     return {}
 
 
+@folders.reading()
 def find_lr(places: Iterable[Path], hr: Sequence[str], *, scale: int, what: str) -> dict[str, Path | Bad]:
     """Maps the name of each HR image to the path of its LR image, or to Bad where that is missing, in the order of `hr`.
 
@@ -83,6 +86,7 @@ def find_lr(places: Iterable[Path], hr: Sequence[str], *, scale: int, what: str)
     raise InputError(f"{what}: no LR images at x{scale} beside its HR images; looked for {usual} in {where}{others}")
 
 
+@folders.reading()
 def lr_folders(place: Path, scale: int) -> list[Path]:
     """The folders in `place` that may hold LR images at a scale: the usual ones, and any `..._LR_bicubic/X2`."""
     usual = [subfolder(place, path.format(s=scale)) for path in LR_FOLDERS]

@@ -147,6 +147,7 @@ def is_name(name_or_dir: str | Path) -> bool:
     return True
 
 
+@folders.reading()
 def hr_of_folder(folder: Path, *, scale: int) -> dict[str, Path]:
     """Maps the names of a folder's HR images to their paths; see `open_hr`."""
     files = locate.find_hr(folder, more=(), scale=scale) if folder.is_dir() else {}
@@ -194,6 +195,7 @@ def _place(title: str, root: Path) -> Path:
     return locate.find_set(root, (title, *SETS[title].aliases)) or root / title
 
 
+@folders.reading()
 def _local_hr(title: str, split: Split, root: Path, scale: int | None) -> dict[str, Path]:
     """Maps the names of a set's HR images in the data root to their paths. Empty if there are none."""
     entry, place = SETS[title], _place(title, root)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from sr_jax.data import pack
 from sr_jax.data.images import Bad, Image
+from sr_jax.data.sources.folders import printable
 from sr_jax.errors import InputError, listing
 
 BadImages = Literal["refuse", "skip"]
@@ -77,9 +78,9 @@ def handle_bad_images(reasons: Mapping[str, str], policy: BadImages) -> None:
     if not reasons:
         return
     if policy == "skip":
-        print(f"skipping {len(reasons)} image(s):{listing(reasons.values())}", file=sys.stderr)
+        print(f"skipping {len(reasons)} image(s):{listing(map(printable, reasons.values()))}", file=sys.stderr)
         return
-    lines = listing(reasons.values(), most=10)
+    lines = listing(map(printable, reasons.values()), most=10)
     raise InputError(f"{len(reasons)} image(s) cannot be used (the policy 'skip' goes on without them):{lines}")
 
 

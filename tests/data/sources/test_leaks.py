@@ -62,3 +62,10 @@ def test_the_corner_is_named_as_such():
     training = {"mine.png": Sum(96, 96, "x", "corner"), "other.png": Sum(96, 96, "y", None)}
     evaluation = {"held": {"7.png": Sum(99, 99, "z", "corner"), "8.png": Sum(99, 99, "u", None)}}
     assert leaks.find(training, evaluation) == ["mine.png has the top left corner of 7.png in held"]
+
+
+def test_a_name_cannot_break_the_line_or_colour_the_terminal():
+    same = Sum(9, 9, "x", None)
+    assert leaks.find({"a\nb.png": same}, {"held": {"\x1b[31mred.png": same}}) == [
+        r"a\nb.png has the pixels of \x1b[31mred.png in held"
+    ]

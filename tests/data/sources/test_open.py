@@ -1,7 +1,11 @@
 import dataclasses
+import errno
+import functools
 import hashlib
+import os
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -271,3 +275,32 @@ def test_a_bad_image_in_the_middle_stands_in_its_place(tmp_path, save):
         "b.png: damaged image",
         "d.png: cannot be read",
     ]
+
+
+@pytest.mark.parametrize("kind", ["locked", "unsearchable"])
+@pytest.mark.parametrize("opens", [sources.open_folder, sources.open_hr, sources.open_lr])
+def test_a_folder_without_permission_is_named(tmp_path, save, monkeypatch, kind, opens):
+    """Tests may run as root, who may read everything, so the answers of the system are imitated."""
+    save(tmp_path / "mine", "a.png")
+    real_stat, real_scandir, folder = Path.stat, os.scandir, tmp_path / "mine"
+
+    def stat(path, **options):
+        if folder in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real_stat(path, **options)
+
+    def scandir(path="."):
+        if kind == "locked" and Path(path) == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real_scandir(path)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(os, "scandir", scandir)
+    call = functools.partial(opens, folder, root=tmp_path, scale=2, cache=tmp_path / "cache")
+    if opens is sources.open_folder:
+        call = functools.partial(opens, [folder], cache=tmp_path / "cache")
+        if kind == "unsearchable":
+            assert [image.reason for image in call()] == ["a.png: cannot be read (Permission denied)"]
+            return
+    with pytest.raises(InputError, match=rf"{folder}\S* cannot be read \(Permission denied\)"):
+        call()

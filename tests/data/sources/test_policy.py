@@ -66,3 +66,11 @@ def test_without_bad_images_nothing_happens(capsys):
 def test_many_reasons_are_cut_short():
     with pytest.raises(InputError, match=r"(?s)12 image\(s\).*line 9\n  and 2 more"):
         sources.handle_bad_images({str(i): f"line {i}" for i in range(12)}, "refuse")
+
+
+def test_a_name_cannot_break_the_line(capsys):
+    reasons = {"a\nb.png": "a\nb.png: is damaged"}
+    with pytest.raises(InputError, match=r"\n  a\\nb\.png: is damaged$"):
+        sources.handle_bad_images(reasons, "refuse")
+    sources.handle_bad_images(reasons, "skip")
+    assert capsys.readouterr().err == "skipping 1 image(s):\n  a\\nb.png: is damaged\n"
