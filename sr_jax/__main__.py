@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from sr_jax import convert, evaluate, kernels, networks, preview, train
+from sr_jax import convert, doctor, evaluate, kernels, networks, preview, train
 from sr_jax.errors import InputError, exit_status
 
 COMMANDS: dict[str, ModuleType] = {
@@ -15,6 +15,7 @@ COMMANDS: dict[str, ModuleType] = {
     "networks": networks,
     "kernels": kernels,
     "convert": convert,
+    "doctor": doctor,
 }
 
 SYNONYMS = {"models": "networks", "list": "networks", "data": "preview", "score": "evaluate", "test": "evaluate"}

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "sr_jax"
 MAX_LINES = 350
 MAX_TOP_MODULES = 16
 
-COMMANDS = {"train", "evaluate", "preview", "networks", "kernels", "convert"}
+COMMANDS = {"train", "evaluate", "preview", "networks", "kernels", "convert", "doctor"}
 """The commands: arguments, help, exit status."""
 
 PARTS = {"errors", "system", "ops", "metrics", "layers", "models", "data", "evaluation", "training"}

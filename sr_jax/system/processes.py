@@ -256,6 +256,12 @@ def _detected() -> Any:
     return next((kind for kind in kinds if kind.is_env_present()), None)
 
 
+def detected_name() -> str | None:
+    """Returns the kind of cluster that JAX detects, such as SlurmCluster; None if there is none."""
+    detected = _detected()
+    return detected.__name__ if detected else None
+
+
 def _client() -> Any:
     return distributed.global_state.client
 
