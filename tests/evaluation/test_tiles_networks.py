@@ -123,6 +123,7 @@ def test_tiles_equal_the_whole_image(name, scale, devices, monkeypatch):
     assert 0 < tiled._radius < side / 2
 
 
+@pytest.mark.exact
 @pytest.mark.parametrize(("network", "scale"), [(ESPCN, 3), (FSRCNN, 4)], ids=lambda n: getattr(n, "name", n))
 def test_tiles_of_shallow_networks_equal_the_whole_image(network, scale, monkeypatch):
     tiled = run(draw(network, scale), scale, [(71, 33)], monkeypatch, side=32, devices=4)
