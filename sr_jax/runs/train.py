@@ -275,7 +275,8 @@ def print_where_it_begins(
     elif step:
         print(f"resuming    {directory} at step {step:,}")
     else:
-        print(f"writing to  {directory}")
+        again = "; it begins again, because no checkpoint is good" if any(directory.glob("checkpoints/*.damaged")) else ""
+        print(f"writing to  {directory}{again}")
     for key, (before, now) in changes.items():
         if key != "steps":
             print(f"changed     {key} from {before} to {now}")
