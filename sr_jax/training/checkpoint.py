@@ -2,7 +2,9 @@
 
 import contextlib
 import math
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -149,6 +151,8 @@ class Checkpoints:
         self._saving = step
         arguments = ocp.args.StandardSave(state._asdict())
         with self._writing(step):
+            if not self._read_only and processes.is_first():
+                os.rmdir(tempfile.mkdtemp(dir=self._directory))  # Orbax's threads would wait ten minutes for such a folder
             self._manager.save(step, args=arguments, metrics=record, custom_metadata=SEALED)
 
     def has_scores(self, step: int) -> bool:

@@ -2,6 +2,7 @@ import contextlib
 import errno
 import os
 import resource
+import threading
 import time
 
 import jax
@@ -217,3 +218,16 @@ def test_a_message_that_is_already_on_its_way_is_kept(tmp_path, rng):
     fail_to_save(checkpoints, rng)
     with pytest.raises(TrainingError, match=r"^the loss became nan$"), checkpoints:
         raise TrainingError("the loss became nan")
+
+
+def test_a_folder_that_cannot_be_written_leaves_no_thread_that_waits(tmp_path):
+    """Such threads kept the process alive for minutes after its error. Root may write everywhere, so a file is in the way."""
+    with Checkpoints(tmp_path / "c", keep=5) as checkpoints:
+        checkpoints.save(at(1))
+        checkpoints.wait()
+        (tmp_path / "c").rename(tmp_path / "away")
+        (tmp_path / "c").write_text("")
+        before = set(threading.enumerate())
+        with pytest.raises(TrainingError, match=r"^checkpoint \S*/2 could not be written \(Not a directory"):
+            checkpoints.save(at(2))
+        assert [thread.name for thread in set(threading.enumerate()) - before if not thread.daemon] == []
