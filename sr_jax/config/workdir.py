@@ -84,8 +84,9 @@ def check(directory: Path, config: Config) -> Changes:
       the keys that have changed; nothing if the directory is new.
 
     Raises:
-      InputError: if it belongs to a different config.
+      InputError: if it belongs to a different config, or lies among the images.
     """
+    _check_place(directory, config)
     code_of(config)  # it raises an error before the work if the directory could not keep the code
     if not (directory / CONFIG).exists():
         if any((directory / CHECKPOINTS).glob("[0-9]*")):
@@ -177,6 +178,18 @@ def evaluation(config: Config) -> str:
     """Returns how a config scores. Scores of checkpoints can be compared only if this is equal."""
     keys = config.eval
     return f"{' '.join(keys.sets)}; protocol {keys.protocol}; degradation {keys.degradation}"
+
+
+def _check_place(directory: Path, config: Config) -> None:
+    """Checks that the pictures that a run writes cannot become images of a later one."""
+    for key, folders in (("data.dir", config.data.dir), ("eval.sets", config.eval.sets)):
+        for folder in folders:
+            place = Path(folder).expanduser()
+            if place.is_dir() and directory.resolve().is_relative_to(place.resolve()):
+                raise InputError(
+                    f"--workdir {directory} lies in a folder of images, {key}={folder}, and later runs would take the pictures "
+                    "that this one writes for images; take another directory"
+                )
 
 
 def _read_config(directory: Path) -> Config:

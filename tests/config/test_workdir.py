@@ -167,3 +167,17 @@ def test_damaged_files(tmp_path, content):
             assert name in str(caught.value) or "images have changed" in str(caught.value)
         (tmp_path / name).unlink()
         (tmp_path / "config.json").write_text(config)
+
+
+@pytest.mark.parametrize("key", ["data.dir", "eval.sets"])
+def test_a_work_directory_among_the_images_is_refused(tmp_path, key):
+    """The sample sheets of one run would be training images of the next."""
+    images = str(tmp_path / "images")
+    (tmp_path / "images").mkdir()
+    data = DataConfig(name="folder", dir=(images if key == "data.dir" else "elsewhere",))
+    config = Config(data=data, eval=EvalConfig(sets=(images if key == "eval.sets" else "Set5",)))
+    for inside in (tmp_path / "images", tmp_path / "images" / "runs" / "x2", tmp_path / "images" / ".." / "images" / "x2"):
+        with pytest.raises(InputError, match=rf"--workdir .* lies in a folder of images, {key}={images}"):
+            workdir.check(inside, config)
+    assert workdir.check(tmp_path / "images-2", config) == {}
+    assert workdir.check(tmp_path, config) == {}
