@@ -1,6 +1,7 @@
 """Strictness for all tests: four CPU devices, no silent rank promotion, warnings are errors (pyproject.toml)."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import tests.environment  # noqa: F401
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
+MOST_MAPS = 30_000
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +64,15 @@ def sets(tmp_path_factory) -> Path:
             if name == "Set5":
                 save(folder / name / "LRbicx2", f"{i}.png", imresize_host(picture, scale=0.5, kernel="bicubic", antialias=True))
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs() -> Iterator[None]:
+    """Forgets compiled programs when there are very many. Each maps memory, and Linux allows a process 65,530 maps."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
