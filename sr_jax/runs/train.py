@@ -225,8 +225,8 @@ def train(config: Config, directory: Path, *, cache: Path, began: float | None =
         if is_first:
             card = Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
             weights.write(directory / "weights.safetensors", state.ema, card)
-            print_results(config, directory, evaluator.bicubic_rows, rows, meter)
             training_curve(log.history(), directory / "curve.png", bicubic=baseline, method=method)
+            print_results(config, directory, evaluator.bicubic_rows, rows, meter)
             workdir.finish(directory, config)
         return [*evaluator.bicubic_rows, *rows]
 

@@ -60,6 +60,8 @@ def test_the_work_directory(pictures, cache, tmp_path, capsys):
     )
     assert re.search(r"step 6: Y-PSNR [\d.]+ dB \([+-][\d.]+ over bicubic\)", out)
     assert re.search(r"\| pictures\w*\s*\| \*\*mean\*\*", out)
+    for name in ("results.md", "samples/", "curve.png", "weights.safetensors", "checkpoints/"):
+        assert f"\n  {name} " in out
 
     # What is written.
     assert (tmp_path / "run/config.json").read_text() == to_json(config)
