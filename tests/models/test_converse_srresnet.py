@@ -45,6 +45,7 @@ def test_upsamplers_start_near_nearest_neighbour(rng):
     np.testing.assert_allclose(module.ups[0](y), y.repeat(2, 1).repeat(2, 2), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_bfloat16_stays(rng):
     module: Any = build(SMALL, 4)
     graph, params = nnx.split(module, nnx.Param)
@@ -55,6 +56,7 @@ def test_bfloat16_stays(rng):
     assert jnp.isfinite(sr).all()
 
 
+@pytest.mark.slow
 def test_its_objective_has_gradients(rng):
     lr, hr = (jnp.asarray(rng.random((2, n, n, 3), dtype=np.float32)) for n in (8, 32))
     gradients = gradient(Config(scale=4, model=SMALL), lr, hr, {})
