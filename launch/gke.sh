@@ -25,17 +25,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-dry_run=0
-verb=
-
-fail() {
-    echo "launch/gke.sh: $1" >&2
-    exit 2
-}
-
-need() { # needs a variable, and says what it should look like
-    [ -n "${!1:-}" ] || fail "$1 is not set. It should be, for example, $1=$2"
-}
+script=launch/gke.sh
+flags=(--dry-run)
+verbs=(start logs fetch delete)
+source launch/common.sh
 
 run() {
     if [ "$dry_run" = 1 ]; then echo "$*"; else "$@"; fi
@@ -77,8 +70,8 @@ start() {
     need WORKDIR gs://my-bucket/runs/x2
     need TOPOLOGY 4x4
     [ $# -gt 0 ] || fail "start needs the arguments of sr_jax.train, as in: start -- --config configs/x2.py"
-    case $WORKDIR in gs://*) ;; *) fail "WORKDIR=$WORKDIR: all hosts must reach it, so it lies in a bucket, gs://..." ;; esac
-    [[ $TOPOLOGY =~ ^[0-9]+x[0-9]+(x[0-9]+)?$ ]] || fail "TOPOLOGY=$TOPOLOGY: it should be like 4x4 or 2x2x4"
+    check_bucket
+    check_topology
     [[ $CHIPS =~ ^[1-9]$ ]] || fail "CHIPS=$CHIPS: it should be the number of chips of one host, 1 to 8"
     [[ $RESTARTS =~ ^[0-9]+$ ]] || fail "RESTARTS=$RESTARTS: it should be a number"
     host_count=$((${TOPOLOGY//x/*} / CHIPS))
@@ -108,28 +101,7 @@ delete() {
     run kubectl delete jobset "$NAME" "--namespace=$NAMESPACE"
 }
 
-while [ $# -gt 0 ]; do
-    case $1 in
-        --dry-run) dry_run=1 ;;
-        -h | --help)
-            sed -n '2,/^set /p' "${BASH_SOURCE[0]}" | sed -n 's/^# \{0,1\}//p'
-            exit 0
-            ;;
-        start | logs | fetch | delete)
-            [ -z "$verb" ] || fail "$verb and $1: one at a time"
-            verb=$1
-            ;;
-        --)
-            shift
-            break
-            ;;
-        *) fail "$1: there are --dry-run, start, logs, fetch, delete, and --" ;;
-    esac
-    shift
-done
-[ -n "$verb" ] || fail "what should be done? start, logs, fetch or delete; --help says more"
-[ "$verb" = start ] || [ $# -eq 0 ] || fail "$verb takes no arguments"
-
+parse "$@"
 need NAME x2
 [[ $NAME =~ ^[a-z]([a-z0-9-]*[a-z0-9])?$ ]] || fail "NAME=$NAME: it should have small letters, digits and hyphens"
 NAMESPACE=${NAMESPACE:-default}
@@ -137,4 +109,4 @@ RESTARTS=${RESTARTS:-10}
 ACCELERATOR=${ACCELERATOR:-tpu-v6e-slice}
 CHIPS=${CHIPS:-4}
 
-"$verb" "$@"
+"$verb" ${arguments[@]+"${arguments[@]}"}

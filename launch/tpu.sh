@@ -35,19 +35,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-dry_run=0
-legacy=0
-verb=
+script=launch/tpu.sh
+flags=(--dry-run --legacy)
+verbs=(create install start logs stop fetch delete)
+source launch/common.sh
 hosts=()
-
-fail() {
-    echo "launch/tpu.sh: $1" >&2
-    exit 2
-}
-
-need() { # needs a variable, and says what it should look like
-    [ -n "${!1:-}" ] || fail "$1 is not set. It should be, for example, $1=$2"
-}
 
 quote() { # prints words as a shell needs them
     local word separator='' escaped="'\\''"
@@ -200,36 +192,11 @@ delete() {
     return "$status"
 }
 
-while [ $# -gt 0 ]; do
-    case $1 in
-        --dry-run) dry_run=1 ;;
-        --legacy) legacy=1 ;;
-        -h | --help)
-            sed -n '2,/^set /p' "${BASH_SOURCE[0]}" | sed -n 's/^# \{0,1\}//p'
-            exit 0
-            ;;
-        create | install | start | logs | stop | fetch | delete)
-            [ -z "$verb" ] || fail "$verb and $1: one at a time"
-            verb=$1
-            ;;
-        --)
-            shift
-            break
-            ;;
-        *) fail "$1: there are --dry-run, --legacy, create, install, start, logs, stop, fetch, delete, and --" ;;
-    esac
-    shift
-done
-[ -n "$verb" ] || fail "what should be done? create, install, start, logs, stop, fetch or delete; --help says more"
-[ "$verb" = start ] || [ $# -eq 0 ] || fail "$verb takes no arguments"
-
+parse "$@"
 need NAME x2
 need PROJECT my-project
 need ZONE us-east5-a
-case ${WORKDIR:-gs://} in
-    gs://*) ;;
-    *) fail "WORKDIR=$WORKDIR: all hosts must reach it, so it lies in a bucket, gs://..." ;;
-esac
+check_bucket
 RESTARTS=${RESTARTS:-10}
 MACHINE_TYPE=${MACHINE_TYPE:-ct6e-standard-4t}
 region=${ZONE%-*}
@@ -237,10 +204,10 @@ place=("--project=$PROJECT" "--zone=$ZONE")
 if [ "$legacy" = 0 ]; then
     need TOPOLOGY 4x4
     chips=${MACHINE_TYPE##*-} # of one host: 4 of ct6e-standard-4t
-    [[ $TOPOLOGY =~ ^[0-9]+x[0-9]+(x[0-9]+)?$ ]] || fail "TOPOLOGY=$TOPOLOGY: it should be like 4x4 or 2x2x4"
+    check_topology
     [[ $chips =~ ^[1-9]t$ ]] || fail "MACHINE_TYPE=$MACHINE_TYPE: its end should be the number of chips, as in ct6e-standard-4t"
     host_count=$((${TOPOLOGY//x/*} / ${chips%t}))
     [ "$host_count" -ge 1 ] || fail "TOPOLOGY=$TOPOLOGY has fewer chips than one host of MACHINE_TYPE=$MACHINE_TYPE"
 fi
 
-"$verb" "$@"
+"$verb" ${arguments[@]+"${arguments[@]}"}

@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from tests.launch.schema import errors
+from tests.launch.scripts import HERE, ROOT, run
 
-ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 SETTINGS = {
     "NAME": "x2",
     "TOPOLOGY": "4x8",
@@ -25,13 +24,7 @@ SCHEMAS = yaml.safe_load((HERE / "schemas.yaml").read_text())
 
 
 def launch(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", str(ROOT / "launch/gke.sh"), *arguments],
-        env={"PATH": os.environ["PATH"], **SETTINGS, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run("gke.sh", *arguments, settings={**SETTINGS, **settings}, stand_ins=False)
 
 
 def as_it_is() -> list[dict[str, Any]]:

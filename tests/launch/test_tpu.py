@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
+from tests.launch.scripts import HERE, run
+
 SETTINGS = {
     "NAME": "x2",
     "PROJECT": "my-project",
@@ -22,9 +22,7 @@ TRAIN = ["start", "--", "--config", "configs/x2.py", "--config.name", "it's"]
 
 
 def launch(*arguments: str, notes: Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": f"{HERE / 'bin'}:{os.environ['PATH']}", "STAND_IN_NOTES": str(notes), **SETTINGS, **settings}
-    command = ["bash", str(ROOT / "launch/tpu.sh"), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return run("tpu.sh", *arguments, settings={"STAND_IN_NOTES": str(notes), **SETTINGS, **settings}, stand_ins=True)
 
 
 DRY_RUNS = {
