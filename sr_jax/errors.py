@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -53,6 +54,13 @@ def exit_status(command: Callable[[], int | None]) -> int:
         return 128 + signal.SIGINT
 
 
+def is_full(error: BaseException) -> bool:
+    """Returns whether an error says that a disk is full or a quota used up. Libraries in C++ say it only in their text."""
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    is_number = isinstance(error, OSError) and error.errno in numbers
+    return is_number or any(os.strerror(number) in str(error) for number in numbers)
+
+
 @contextlib.contextmanager
 def writing(what: str) -> Iterator[None]:
     """Turns an error of the file system into an InputError, and that of a full disk into a TrainingError.
@@ -63,7 +71,7 @@ def writing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise TrainingError(f"the disk is full: {what} cannot be written; make room or give another folder") from error
         raise InputError(f"{what} cannot be written ({error.strerror or error}); give another folder") from error
 
@@ -89,3 +97,8 @@ def listing(lines: Iterable[str], *, most: int | None = None) -> str:
     shown = lines[:most]
     more = f"\n  and {len(lines) - len(shown)} more" if len(lines) > len(shown) else ""
     return "".join(f"\n  {line}" for line in shown) + more
+
+
+def printable(text: str) -> str:
+    """Returns the text in one line. What cannot be printed, such as a line break, is written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from sr_jax.errors import InputError, TrainingError, exit_status, listing, option, writing
+from sr_jax.errors import InputError, TrainingError, exit_status, is_full, listing, option, writing
 
 
 def test_an_option_is_named_before_the_message():
@@ -24,6 +24,24 @@ def test_an_option_is_named_before_the_message():
 def test_a_full_disk_is_no_wrong_input(number, kind, message):
     with pytest.raises(kind, match=message), writing("--out x"):
         raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "text"), True),
+        (OSError(errno.EDQUOT, "text"), True),
+        (OSError(errno.EACCES, "text"), False),
+        # TensorStore's error
+        (
+            ValueError("RESOURCE_EXHAUSTED: Failed to write 9 bytes to file 11: No space left on device [os_error_code='28']"),
+            True,
+        ),
+        (ValueError("NOT_FOUND: Error opening a file"), False),
+    ],
+)
+def test_a_full_disk_is_recognised(error, expected):
+    assert is_full(error) == expected
 
 
 def test_long_listings_are_cut_short():

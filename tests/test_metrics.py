@@ -113,7 +113,7 @@ def test_constant_images(levels):
 
 
 def test_the_negative_of_a_checkerboard():
-    """Of all images it resembles the checkerboard least."""
+    """It resembles the checkerboard less than every other image."""
     a = (np.indices((33, 35)).sum(0) % 2 * 255).astype(np.uint8)[..., None]
     expected = reference.structural_similarity(a, 255 - a, **REFERENCE)
     assert metrics.ssim(a, 255 - a) == pytest.approx(expected, abs=1e-12)

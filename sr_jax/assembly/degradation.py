@@ -169,15 +169,15 @@ def _config_of(name: str) -> Config:
     if name in PRESETS:
         return Config(data=DataConfig(degradation=PRESETS[name]))
     path = Path(name).expanduser()
-    if path.is_dir() and not (path / workdir.CONFIG).is_file():
-        raise InputError(f"holds no {workdir.CONFIG}, so it is not the work directory of a training run")
+    if path.is_dir():
+        return configs.load(workdir.config_file(path))
     if path.suffix == files.SUFFIX and path.is_file():
         card = cards.read_card(path)
         if card.converted:
             raise InputError("another implementation trained this network, so the degradation is not known")
         return card.config
-    if path.is_dir() or path.suffix in (".py", ".json"):
-        return configs.load(path / workdir.CONFIG if path.is_dir() else path)
+    if path.suffix in (".py", ".json"):
+        return configs.load(path)
     near = nearest(name, ["own", "training", *PRESETS], cutoff=0.6)
     hint = f"did you mean {near}?" if near else f"the names are own, training, {', '.join(PRESETS)}"
     raise InputError(f"there is no such degradation, config file, work directory or weights file; {hint}")

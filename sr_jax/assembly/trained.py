@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from sr_jax import config as configs
 from sr_jax.assembly.network import Network, abstract_network
 from sr_jax.config import Config, workdir
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, option
 from sr_jax.training.checkpoint import Checkpoints
 from sr_jax.weights import card as cards
 from sr_jax.weights import files
@@ -65,9 +65,9 @@ def _origin(card: cards.Card) -> str:
 
 
 def _from_work_directory(path: Path, place: str, which: Which, parameters: Parameters) -> Trained:
-    if not (path / workdir.CONFIG).is_file():
-        raise InputError(f"{place}: holds no {workdir.CONFIG}, so it is not the work directory of a training run")
-    config = configs.load(path / workdir.CONFIG)
+    with option(place):
+        file = workdir.config_file(path)
+    config = configs.load(file)
     network = abstract_network(config)
     evaluation = workdir.evaluation(config)
     with Checkpoints(path / workdir.CHECKPOINTS, keep=config.keep, read_only=True, evaluation=evaluation) as checkpoints:

@@ -13,13 +13,12 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, Pri
 from sr_jax import config as configs
 from sr_jax.cli.parsing import parse, take
 from sr_jax.cli.values import check_values, shorten
-from sr_jax.config import OwnLoss
+from sr_jax.config import OwnLoss, workdir
 from sr_jax.config.losses import LOSSES, Loss, own_losses, short_name
 from sr_jax.config.network_registry import NETWORK_NAMES
 from sr_jax.errors import InputError, option
 
 NETWORK_KEY = "--config.model.name"
-WORKDIR_CONFIG = "config.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,9 +69,9 @@ def _find_file(given: str) -> Path:
     path = Path(given).expanduser()
     if not path.is_dir():
         return path
-    if not (path / WORKDIR_CONFIG).is_file():
-        raise InputError(f"--config {path}: this folder holds no {WORKDIR_CONFIG}, so it is not a work directory; give a file")
-    return path / WORKDIR_CONFIG
+    if not (path / workdir.CONFIG).is_file():
+        raise InputError(f"--config {path}: this folder holds no {workdir.CONFIG}, so it is not a work directory; give a file")
+    return path / workdir.CONFIG
 
 
 def _load(file: Path) -> configs.Config:

@@ -47,6 +47,17 @@ Changes = dict[str, tuple[Any, Any]]
 """Keys with their values before and now."""
 
 
+def config_file(directory: Path) -> Path:
+    """Returns the config of a work directory.
+
+    Raises:
+      InputError: if the folder has none. The message does not name the folder.
+    """
+    if not (directory / CONFIG).is_file():
+        raise InputError(f"holds no {CONFIG}, so it is not the work directory of a training run")
+    return directory / CONFIG
+
+
 @contextlib.contextmanager
 def claim(directory: Path, config: Config, *, is_owner: bool = True) -> Iterator[Changes]:
     """Creates a work directory or enters it again, and holds its lock. It belongs to no config before `register` is called.

@@ -19,8 +19,8 @@ from jaxtyping import Array, UInt8
 
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
-from sr_jax.errors import InputError, TrainingError, writing
-from sr_jax.system.files import is_full, read_json, replace_text
+from sr_jax.errors import InputError, TrainingError, is_full, writing
+from sr_jax.system.files import read_json, replace_text
 
 BLOCK = 2**20
 """Pixels in a block. With an index in two parts, 32 bits, in which devices compute, are enough for sets of any size."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tabulate import tabulate
 
+from sr_jax.errors import printable
 from sr_jax.evaluation.rows import CEILING, FIGURES, MEAN, Row, capped
 from sr_jax.system.files import replace_text, without_infinities
 
@@ -185,11 +186,6 @@ def to_json(rows: Sequence[Row]) -> str:
 def to_csv(rows: Sequence[Row]) -> str:
     """The rows as CSV, under a line with the names of their fields."""
     return "".join(f"{_csv_line(values)}\n" for values in (Row._fields, *rows))
-
-
-def printable(text: str) -> str:
-    """The text in one line. Characters that cannot be printed are written as escapes, such as `\\n`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _csv_line(values: Sequence[Any]) -> str:

@@ -11,6 +11,7 @@ from sr_jax.assembly import trained
 from sr_jax.config import Config
 from sr_jax.errors import InputError, listing, writing
 from sr_jax.system import provenance
+from sr_jax.system.files import sha256_of
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Card, Converted, card_path, read_card
 from sr_jax.weights.torch import files as torch_files
@@ -147,7 +148,7 @@ def _check_replaces_only_a_conversion(out: Path) -> None:
     existing = [str(path) for path in (out, card_path(out)) if path.exists()]
     card = _card_of(out)
     is_conversion = card is not None and card.converted is not None
-    is_intact = card is not None and (not out.exists() or card.sha256 == weights.sha256_of(out))
+    is_intact = card is not None and (not out.exists() or card.sha256 == sha256_of(out))
     if existing and not (is_conversion and is_intact):
         verb = "exists" if len(existing) == 1 else "exist"
         raise InputError(f"--out {out}: {' and '.join(existing)} {verb} already, and not from a conversion; give another name")

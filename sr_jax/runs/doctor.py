@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import platform
 import shutil
 import socket
 import time
@@ -64,7 +63,6 @@ def describe() -> dict[str, Any]:
         "memory": device_memory(),
         "versions": about["versions"],
         "commit": about["commit"],
-        "machine": f"{platform.system()} {platform.machine()}",
     }
 
 

@@ -21,7 +21,7 @@ from sr_jax.assembly.methods import titles as titles_of
 from sr_jax.assembly.trained import Trained
 from sr_jax.config import PRESETS
 from sr_jax.config.experiment import MAX_SCALE
-from sr_jax.errors import InputError, listing, option, writing
+from sr_jax.errors import InputError, listing, option, printable, writing
 from sr_jax.evaluation import report
 from sr_jax.evaluation.evaluator import BICUBIC, Evaluator
 from sr_jax.evaluation.protocol import KNOWN_BLUR, Protocol, Task, choose
@@ -209,7 +209,7 @@ def load_tasks(settings: Settings, protocol: Protocol, degradation: Degradation)
             lr_files=degradation.lr_files,
         )
     loaded = [evaluation_sets.load_set(one, scale=degradation.scale) for one in opened]
-    bad = [report.printable(f"{one.title}: {reason}") for one in loaded for reason in one.reasons.values()]
+    bad = [printable(f"{one.title}: {reason}") for one in loaded for reason in one.reasons.values()]
     tasks = [task for one in loaded for task in evaluation_sets.make_tasks(protocol, one, degradation)]
     if not tasks:
         raise InputError(f"--sets {' '.join(settings.sets)}: no image can be scored:{listing(bad)}")

@@ -1,7 +1,7 @@
-"""Writes files whole or not at all, reads and writes JSON, and recognises a full disk."""
+"""Writes files whole or not at all, hashes them, and reads and writes JSON."""
 
 import contextlib
-import errno
+import hashlib
 import json
 import math
 import os
@@ -72,11 +72,14 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def is_full(error: BaseException) -> bool:
-    """Returns whether an error says that a disk is full or a quota used up. Libraries in C++ say it only in their text."""
-    numbers = (errno.ENOSPC, errno.EDQUOT)
-    is_number = isinstance(error, OSError) and error.errno in numbers
-    return is_number or any(os.strerror(number) in str(error) for number in numbers)
+def sha256_of(path: Path) -> str:
+    """Returns the hash of a file's bytes.
+
+    Raises:
+      OSError: if the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def without_infinities(values: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
-from sr_jax.errors import InputError, TrainingError
+from sr_jax.errors import InputError, TrainingError, is_full
 from sr_jax.system import processes
-from sr_jax.system.files import is_full
 from sr_jax.training.checkpoint_errors import reason, silence
 from sr_jax.training.checkpoint_folder import (
     METRIC,
@@ -33,7 +32,7 @@ from sr_jax.training.checkpoint_folder import (
     where_to_go_on,
     write_metrics,
 )
-from sr_jax.training.state import State
+from sr_jax.training.state import State, by_name
 
 EVALUATION = "evaluation"
 """The entry among the metrics of a checkpoint that says how they were measured."""
@@ -306,8 +305,7 @@ def _refuse(damage: str | None) -> None:
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     """Name, with dots, -> shape of each leaf."""
-    leaves, _ = jax.tree.flatten_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): tuple(leaf.shape) for path, leaf in leaves}
+    return {name: tuple(leaf.shape) for name, leaf in by_name(tree).items()}
 
 
 def _check_names(stored: Collection[str], expected: Collection[str]) -> None:

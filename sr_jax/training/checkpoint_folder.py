@@ -8,9 +8,9 @@ from typing import Any
 
 import orbax.checkpoint as ocp
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, is_full
 from sr_jax.system import processes
-from sr_jax.system.files import is_full, read_json, replace_text
+from sr_jax.system.files import read_json, replace_text
 from sr_jax.training import manifest
 
 METRIC = "psnr_y"

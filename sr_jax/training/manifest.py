@@ -1,13 +1,12 @@
 """The list of a folder's files with their sizes and digests. It shows damage that Orbax would restore silently."""
 
-import hashlib
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from sr_jax.errors import InputError
-from sr_jax.system.files import read_json, replace_text
+from sr_jax.system.files import read_json, replace_text, sha256_of
 
 MANIFEST = "manifest.json"
 
@@ -65,8 +64,7 @@ def lists(folder: Path, path: str) -> bool:
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _difference(folder: Path, path: str, expected: Any) -> str | None:

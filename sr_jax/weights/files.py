@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from sr_jax.errors import InputError
-from sr_jax.system.files import replace_bytes
+from sr_jax.system.files import replace_bytes, sha256_of
 from sr_jax.weights.card import CONVERT, Card, card_path, identity, write_card
 
 SUFFIX = ".safetensors"
@@ -101,12 +101,6 @@ def check_header(path: Path, file: io.BufferedIOBase) -> None:
         raise
     except (ValueError, RecursionError):
         return
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_floating(values: np.ndarray) -> bool:

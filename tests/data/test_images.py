@@ -138,7 +138,7 @@ def test_text_and_profiles_that_unpack_to_megabytes_are_refused(chunk):
 
 @pytest.mark.parametrize("kind", ["GIF", "PPM", "ICO", "TGA"])
 def test_other_formats_are_refused_whatever_the_suffix(rgb, kind):
-    """Of some formats Pillow drops bits, and for one it starts another program."""
+    """Pillow drops bits of some formats, and starts another program for one."""
     with pytest.raises(InputError, match=r"a\.png: not an image of a known kind; give PNG, JPEG, WebP, BMP or TIFF"):
         decode_image(encoded(Image.fromarray(rgb), kind), "a.png")
 

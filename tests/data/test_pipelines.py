@@ -4,7 +4,6 @@ import functools
 import itertools
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from sr_jax.data.images import Image, decode_image
 from sr_jax.data.plan import Sampler
 from sr_jax.ops.resize import bicubic_downsample
 from tests.data import feed
+from tests.ports import free_port
 
 pytestmark = pytest.mark.exact
 
@@ -162,9 +162,7 @@ def test_processes_feed_the_same_global_batch(images, tmp_path):
 
 
 def start_processes(count, place):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(4 // count), "JAX_PLATFORMS": "cpu"}
     return [
         subprocess.Popen(

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from sr_jax.config import EvalConfig, to_json
 from tests.conftest import ROOT
+from tests.ports import free_port
 from tests.runs.short_runs import assert_same_bytes, final_state, logged, make_config
 
 pytestmark = pytest.mark.slow
@@ -28,9 +28,7 @@ class Run:
         directory.mkdir(exist_ok=True, parents=True)
         file = directory.with_suffix(".json")
         file.write_text(to_json(config))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         argv = ["--config", str(file), "--cache_dir", str(cache)]
         environment = os.environ | {
             "JAX_NUM_CPU_DEVICES": str(DEVICES // count),

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from sr_jax.errors import InputError
-from sr_jax.system.files import is_full, naming, read_json, replace_bytes
+from sr_jax.system.files import naming, read_json, replace_bytes
 
 
 def test_nothing_is_left_of_what_could_not_be_written(tmp_path):
@@ -20,24 +20,6 @@ def test_an_error_of_writing_names_its_file(tmp_path):
     assert caught.value.errno == errno.ENOSPC
     with pytest.raises(OSError, match="'b'"), naming(tmp_path / "a.json"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "b")
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (OSError(errno.ENOSPC, "text"), True),
-        (OSError(errno.EDQUOT, "text"), True),
-        (OSError(errno.EACCES, "text"), False),
-        # TensorStore's error
-        (
-            ValueError("RESOURCE_EXHAUSTED: Failed to write 9 bytes to file 11: No space left on device [os_error_code='28']"),
-            True,
-        ),
-        (ValueError("NOT_FOUND: Error opening a file"), False),
-    ],
-)
-def test_a_full_disk_is_recognised(error, expected):
-    assert is_full(error) == expected
 
 
 def test_an_object_is_read(tmp_path):

@@ -1,5 +1,4 @@
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,15 +9,14 @@ import pytest
 from sr_jax.errors import InputError
 from sr_jax.system import processes
 from sr_jax.system.processes import Cluster
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def run(action: str, count: int, *, started: int | None = None) -> list[tuple[int, str, str]]:
     """Runs processes to their ends, and returns the status, output and errors of each."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     members = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.system.member", str(port), str(count), str(i), action],

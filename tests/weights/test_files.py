@@ -7,6 +7,7 @@ from safetensors.numpy import load_file, save_file
 
 from sr_jax.config import Config, FSRCNNConfig
 from sr_jax.errors import InputError
+from sr_jax.system.files import sha256_of
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Converted, read_card
 from sr_jax.weights.torch import files as torch_files
@@ -14,7 +15,7 @@ from tests.weights.conftest import params_of, peak_memory
 
 
 def with_hash_of(card, file):
-    return card._replace(sha256=weights.sha256_of(file))
+    return card._replace(sha256=sha256_of(file))
 
 
 def change(file, card, edit, metadata=None):

@@ -1,6 +1,5 @@
 """Reads blur kernels from files."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from PIL import Image as PILImage
 from sr_jax.data.degrade.mat_files import read_mat
 from sr_jax.errors import InputError
 from sr_jax.system.archives import parse_npy, read_npz
+from sr_jax.system.files import sha256_of
 
 MAX_SIZE = 101
 """Largest kernel in a file. A larger one is more likely a photograph, and needs a margin larger than most training images."""
@@ -55,7 +55,7 @@ def file_digest(path: str | Path) -> str:
     Raises:
       InputError: if the file is missing.
     """
-    return hashlib.sha256(_existing(path).read_bytes()).hexdigest()
+    return sha256_of(_existing(path))
 
 
 def _existing(path: str | Path) -> Path:

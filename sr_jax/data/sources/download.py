@@ -22,8 +22,8 @@ from typing import IO, Any
 from filelock import FileLock
 from tqdm import tqdm
 
-from sr_jax.errors import InputError, TrainingError
-from sr_jax.system.files import is_full, read_json
+from sr_jax.errors import InputError, TrainingError, is_full
+from sr_jax.system.files import read_json
 
 CHUNK = 1 << 20
 ATTEMPTS = 5

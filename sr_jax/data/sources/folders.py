@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sr_jax.data.images import SUFFIXES
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, printable
 
 MAX_BYTES = 900 * 2**20
 """Largest file that is read. images.MAX_PIXELS fit into it without compression, with room to spare."""
@@ -130,8 +130,3 @@ def unreadable(name: str, path: Path) -> str | None:
         return f"{shown}: its name is not UTF-8; rename it"
     except OSError as error:
         return f"{shown}: cannot be read ({error.strerror})"
-
-
-def printable(name: str) -> str:
-    """A form of the name that can be printed on one line, even if it has line breaks, or bytes that are not UTF-8."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from sr_jax.data.sources import checksums
 from sr_jax.data.sources.checksums import Sum
-from sr_jax.data.sources.folders import printable
+from sr_jax.errors import printable
 
 # The validation images of BSDS500, which are the test images of BSDS300, are B100.
 B100 = frozenset(

@@ -6,8 +6,7 @@ from typing import Literal
 
 from sr_jax.data import pack
 from sr_jax.data.images import Bad, Image
-from sr_jax.data.sources.folders import printable
-from sr_jax.errors import InputError, listing
+from sr_jax.errors import InputError, listing, printable
 
 BadImages = Literal["refuse", "skip"]
 

@@ -23,7 +23,7 @@ from sr_jax.data import images
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import folders
 from sr_jax.data.sources.download import check_space
-from sr_jax.errors import InputError, writing
+from sr_jax.errors import InputError, printable, writing
 
 PART = 2**28
 """Bytes in a part, which TFDS treats as a split. TFDS holds a split in memory, and needs TensorFlow beyond 1000 MiB."""
@@ -136,7 +136,7 @@ def prepare(
         with writing(f"the cache folder (--cache_dir) {place}"):
             place.parent.mkdir(parents=True, exist_ok=True)
         make(anew=False)
-    names = tuple(folders.printable(name) for name in files)
+    names = tuple(printable(name) for name in files)
     return ImageSet(title, names, fingerprint, citation, licence, read)
 
 
@@ -146,7 +146,7 @@ def _in_order(files: Iterable[str], bad: dict[str, str], records: Any, *, start:
     skipped = sum(name not in bad for name in names[:start])
     images = iter(_decode(records, skipped) if len(records) > skipped else ())
     for name in names[start:]:
-        yield Bad(folders.printable(name), bad[name]) if name in bad else next(images)
+        yield Bad(printable(name), bad[name]) if name in bad else next(images)
 
 
 def _decode(records: Any, start: int) -> Iterator[Image | Bad]:
@@ -214,7 +214,7 @@ def _fingerprint(source: str, good: dict[str, Path], bad: dict[str, str]) -> str
     """The sha256 behind `ImageSet.fingerprint`. Reasons are part of it, because they too may change."""
     digest = hashlib.sha256(f"{images.VERSION} {source}\n".encode())
     for name, reason in bad.items():
-        digest.update(f"{folders.printable(name)}\0{reason}\n".encode())
+        digest.update(f"{printable(name)}\0{reason}\n".encode())
     for name, path in good.items():
         stat = path.stat()
         digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
