@@ -20,8 +20,10 @@ from sr_jax.errors import InputError, Interrupted, TrainingError, exit_status
 
 TIMEOUT = 300.0
 """Seconds that a process waits for the others, unless a caller knows better."""
-LEAVING = 10.0
+LEAVING = 5.0
 """Seconds that a process waits for the others after an error. They may have none, and then they do not come."""
+LEAVING_LAST = 10.0
+"""The same for the first process. JAX's service runs in it, and aborts the others if they have not left before."""
 STOPPING = 60.0
 """Seconds that a process which a signal stopped waits for the others, which learn of it when they next wait."""
 POLL = 0.05
@@ -106,7 +108,8 @@ def _leave(error: BaseException) -> None:
         if isinstance(error, Interrupted):
             tell(STOPPED)
         with contextlib.suppress(TrainingError):
-            barrier("the end after an error", timeout=STOPPING if isinstance(error, Interrupted) else LEAVING)
+            patience = LEAVING_LAST if is_first() else LEAVING
+            barrier("the end after an error", timeout=STOPPING + patience if isinstance(error, Interrupted) else patience)
             jax.distributed.shutdown()
             return
     status = exit_status(functools.partial(_throw, error)) if expected else 1
