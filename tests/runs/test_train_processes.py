@@ -13,8 +13,6 @@ from sr_jax.config import EvalConfig, to_json
 from tests.conftest import ROOT
 from tests.runs.short_runs import assert_same_bytes, final_state, make_config
 
-pytestmark = pytest.mark.exact
-
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "sr_jax.train", *arguments]
@@ -24,9 +22,10 @@ ENVIRONMENT = os.environ | {"JAX_NUM_CPU_DEVICES": "1", "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.mark.slow
+@pytest.mark.exact
 def test_sigterm_saves_and_the_same_command_goes_on(pictures, cache, tmp_path):
     config = make_config(
-        pictures, steps=3000, checkpoint_every=3000, eval=EvalConfig(sets=(str(pictures),), every=3000), log_every=50
+        pictures, steps=1000, checkpoint_every=1000, eval=EvalConfig(sets=(str(pictures),), every=1000), log_every=50
     )
     (tmp_path / "config.json").write_text(to_json(config))
 
@@ -44,7 +43,7 @@ def test_sigterm_saves_and_the_same_command_goes_on(pictures, cache, tmp_path):
     assert process.returncode == 75, err
     stopped = re.search(r"stopped by SIGTERM at step (\d+); all is saved", err)
     assert stopped, err
-    assert 100 <= int(stopped[1]) < 3000
+    assert 100 <= int(stopped[1]) < 1000
 
     outputs = {}
     for name in ("stopped", "straight"):
