@@ -137,6 +137,7 @@ TESTED_IN = {
     "__main__": "test_commands",
     **dict.fromkeys(COMMANDS, "test_commands"),
     "assembly/evaluator": "assembly/test_training_images",
+    "assembly/messages": "runs/test_train",
     "assembly/optimizer": "runs/test_train",
     "assembly/pipeline": "assembly/test_training_images",
     "assembly/step": "runs/test_train",

@@ -1,66 +1,89 @@
-"""The log of a run: scalars as JSON lines and as TensorBoard events, and pictures for TensorBoard."""
+"""The log of a run: scalars as JSON lines, as a table and as TensorBoard events, and pictures for TensorBoard."""
 
 import contextlib
+import csv
+import io
 import json
 import socket
+import struct
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from tensorboardX import summary
 from tensorboardX.proto import event_pb2
-from tensorboardX.record_writer import RecordWriter
+from tensorboardX.record_writer import masked_crc32c
 
 from sr_jax.errors import InputError
-from sr_jax.system.files import naming, parse_json, replace_text, without_infinities
+from sr_jax.system.files import naming, parse_json, replace_bytes, without_infinities
+from sr_jax.training.weights_and_biases import WandbRun
 
 events: Any = event_pb2  # it has no types
 
-FLUSH_AFTER = 30.0
-"""The events are on the disk after this time [s], because a flush can take as long as a step."""
+Row = dict[str, Any]
+"""A line of `metrics.jsonl`: the step, and values by name."""
 
 
 class Log:
-    """Appends scalars to `metrics.jsonl` and to TensorBoard events.
+    """Writes scalars to `metrics.jsonl`, `metrics.csv`, TensorBoard events and, if there is one, a run of Weights & Biases.
+
+    All are written in the caller's thread, so that the caller learns of a full disk.
 
     Args:
       directory: the work directory.
       step: the step from which the run goes on. Lines of later steps, written before a crash, are dropped.
       is_writer: whether this process writes the log; in the other processes of a run it does nothing.
+      wandb: the run of Weights & Biases. The log closes it. Lines that an earlier process logged are not sent again.
     """
 
-    def __init__(self, directory: Path, *, step: int, is_writer: bool = True):
+    def __init__(self, directory: Path, *, step: int, is_writer: bool = True, wandb: WandbRun | None = None):
         self._path = directory / "metrics.jsonl"
-        self._is_writer = is_writer
+        self._is_writer, self._wandb = is_writer, wandb
         if not is_writer:
             return
-        kept = [row for row in self.history() if row["step"] <= step]
-        replace_text(self._path, "".join(json.dumps(row) + "\n" for row in kept))
-        self._lines = self._path.open("a")
-        self._events = _Events(directory / "tensorboard", step=step)
+        before = self.history()
+        self._sent = {_key(row) for row in before} if wandb and wandb.is_resumed else set()
+        rows = [row for row in before if row["step"] <= step]
+        self._last_rows = [row for row in rows if row["step"] == step]
+        self._lines = GrowingFile(self._path, _as_lines(rows))
+        self._table = _Table(directory / "metrics.csv", rows)
+        self._events = GrowingFile(
+            directory / "tensorboard" / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}", _first_events(step)
+        )
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Writes one line. Infinities and NaN become null in JSON, which has no such numbers.
+
+        A line of the step from which the run goes on is replaced if one with the same names is there already: an evaluation
+        that is made again.
 
         Raises:
           OSError: naming the file, if it cannot be written.
         """
         if not self._is_writer:
             return
-        with naming(self._path):
-            self._lines.write(json.dumps({"step": step, **without_infinities(values)}) + "\n")
-            self._lines.flush()
-        for name, value in values.items():
-            self._events.add(summary.scalar(name, value), step)
+        row = {"step": step, **without_infinities(values)}
+        repeated = [old for old in self._last_rows if _key(old) == _key(row)]
+        if repeated:
+            self._lines.replace(_as_lines(old for old in self.history() if old not in repeated))
+        self._lines.append(_as_lines([row]))
+        self._table.append(row, self.history)
+        self._events.append(_event_of(step, *(summary.scalar(name, value) for name, value in values.items())))
+        if self._wandb and _key(row) not in self._sent:
+            self._wandb.scalars(step, values)
 
     def picture(self, step: int, name: str, pixels: np.ndarray) -> None:
-        """Sends a picture (h w 3, uint8) to TensorBoard."""
-        if self._is_writer:
-            self._events.add(summary.image(name, pixels, dataformats="HWC"), step)
+        """Sends a picture (h w 3, uint8) to TensorBoard and Weights & Biases."""
+        if not self._is_writer:
+            return
+        self._events.append(_event_of(step, summary.image(name, pixels, dataformats="HWC")))
+        if self._wandb:
+            self._wandb.picture(step, name, pixels)
 
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[Row]:
         """Returns all lines of `metrics.jsonl`. Damaged lines, such as one that a crash cut short, are left out and counted."""
         if not self._path.exists():
             return []
@@ -83,42 +106,123 @@ class Log:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if self._wandb:
+            self._wandb.close(error)
         if not self._is_writer:
             return
         try:
-            with contextlib.closing(self._events), naming(self._path):
-                self._lines.close()
+            with contextlib.ExitStack() as files:
+                for file in (self._lines, self._table, self._events):
+                    files.callback(file.close)
         except OSError:
             if error is None:  # otherwise that error is what matters
                 raise
 
 
-class _Events:
-    """A TensorBoard event file. It is written in the caller's thread, so that the caller learns of a full disk.
+class GrowingFile:
+    """A file that is written anew, or to whose end bytes are appended. Everything that a log writes goes through this class.
 
-    Args:
-      step: TensorBoard drops events of later steps that were written before.
+    Raises:
+      OSError: naming the file, if it cannot be written. This holds for all methods.
     """
 
-    def __init__(self, folder: Path, *, step: int):
-        self._path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._records = RecordWriter(str(self._path))
-        self._write(events.Event(file_version="brain.Event:2"))
-        self._write(events.Event(step=step + 1, session_log=events.SessionLog(status=events.SessionLog.START)))
-        self._flushed = time.monotonic()
+    def __init__(self, path: Path, content: bytes):
+        self._path = path
+        self._file: BinaryIO | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.replace(content)
 
-    def add(self, what: Any, step: int) -> None:
+    def replace(self, content: bytes) -> None:
+        """Writes the file anew, whole or not at all."""
+        self.close()
+        replace_bytes(self._path, content)
+        self._file = self._path.open("ab")
+
+    def append(self, content: bytes) -> None:
+        """Appends bytes. Other processes can read them when this method returns."""
+        assert self._file
         with naming(self._path):
-            self._write(events.Event(summary=what, step=step))
-            if time.monotonic() - self._flushed > FLUSH_AFTER:
-                self._records.flush()
-                self._flushed = time.monotonic()
+            self._file.write(content)
+            self._file.flush()
 
     def close(self) -> None:
+        """Closes the file."""
         with naming(self._path):
-            self._records.close()
+            if self._file:
+                self._file.close()
 
-    def _write(self, event: Any) -> None:
-        event.wall_time = time.time()
-        self._records.write(event.SerializeToString())
+
+class _Table:
+    """`metrics.csv`. It has one row for each step, which joins the lines of that step: its report and its evaluation.
+
+    The columns are in the order in which they first appear, `step` first.
+    """
+
+    def __init__(self, path: Path, rows: list[Row]):
+        joined = _joined(rows)
+        self._set_columns(joined)
+        self._file = GrowingFile(path, self._format(joined, header=True))
+
+    def append(self, row: Row, history: Any) -> None:
+        """Adds a row. The file is written anew from the `history` if a row or a column of the header must change."""
+        if row["step"] > self._last and row.keys() <= {*self._columns}:
+            self._last = row["step"]
+            self._file.append(self._format([row]))
+        else:
+            joined = _joined(history())
+            self._set_columns(joined)
+            self._file.replace(self._format(joined, header=True))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _set_columns(self, joined: list[Row]) -> None:
+        self._columns = list(dict.fromkeys(["step", *(name for row in joined for name in row)]))
+        self._last = joined[-1]["step"] if joined else -1
+
+    def _format(self, rows: list[Row], *, header: bool = False) -> bytes:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
+        if header:
+            writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue().encode()
+
+
+def _key(row: Row) -> tuple[int, frozenset[str]]:
+    """The step of a row and the names in it, which tell its report from its evaluation."""
+    return row["step"], frozenset(row)
+
+
+def _joined(rows: Iterable[Row]) -> list[Row]:
+    """One row for each step, in ascending order."""
+    steps: dict[int, Row] = {}
+    for row in rows:
+        steps.setdefault(row["step"], {}).update(row)
+    return [steps[step] for step in sorted(steps)]
+
+
+def _as_lines(rows: Iterable[Row]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _first_events(step: int) -> bytes:
+    """The beginning of a TensorBoard file. TensorBoard drops events of later steps than `step` that were written before."""
+    start = events.SessionLog(status=events.SessionLog.START)
+    return _record(events.Event(file_version="brain.Event:2")) + _record(events.Event(step=step + 1, session_log=start))
+
+
+def _event_of(step: int, *summaries: Any) -> bytes:
+    return b"".join(_record(events.Event(summary=content, step=step)) for content in summaries)
+
+
+def _record(event: Any) -> bytes:
+    """An event as TensorBoard's files hold it: length, checksum, event, checksum."""
+    event.wall_time = time.time()
+    data = event.SerializeToString()
+    length = struct.pack("<Q", len(data))
+    return length + _checksum(length) + data + _checksum(data)
+
+
+def _checksum(data: bytes) -> bytes:
+    return struct.pack("<I", masked_crc32c(data))

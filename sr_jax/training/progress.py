@@ -33,9 +33,10 @@ class Progress:
             self._bar.update(step - self._bar.n)
 
     def report(self, metrics: dict[str, float], speed: dict[str, float]) -> None:
-        """Shows the metrics by name, and the speed: `images_per_s` and `wait_share`."""
-        shown = "  ".join(f"{name} {_short(value)}" for name, value in metrics.items())
-        text = f"{shown}  {speed['images_per_s']:,.0f} images/s  waiting for data {speed['wait_share']:.1%}"
+        """Shows the metrics by name, and of the speed, if it is known, `images_per_s` and `wait_share`."""
+        text = "  ".join(f"{name} {_short(value)}" for name, value in metrics.items())
+        if speed:
+            text += f"  {speed['images_per_s']:,.0f} images/s  waiting for data {speed['wait_share']:.1%}"
         if self._bar is not None:
             self._bar.set_postfix_str(text)
         else:

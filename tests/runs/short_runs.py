@@ -1,6 +1,7 @@
 """Training runs of a few steps, and what is compared of them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def final_state(directory: Path, config: Config) -> state.State:
 
 def logged(directory: Path) -> list[dict]:
     return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def timeless(directory: Path) -> list[dict]:
+    """The log without what differs from one run to the next: times and memory."""
+    measured = re.compile(r"images_per_s|wait_share|step_s_.*|.*_bytes(_peak)?")
+    return [{name: value for name, value in row.items() if not measured.fullmatch(name)} for row in logged(directory)]
 
 
 def assert_same_bytes(a: state.State, b: state.State) -> None:

@@ -14,7 +14,7 @@ from sr_jax.config import DeconvSRConfig, EDSRConfig, EvalConfig, FSRCNNConfig, 
 from sr_jax.errors import InputError, TrainingError
 from sr_jax.runs.train import train
 from sr_jax.training.checkpoint import Checkpoints
-from tests.runs.short_runs import BLURRED, assert_same_bytes, final_state, forget_after, logged, make_config
+from tests.runs.short_runs import BLURRED, assert_same_bytes, final_state, forget_after, logged, make_config, timeless
 
 
 @pytest.mark.exact
@@ -38,10 +38,6 @@ def test_interrupted_runs_end_with_the_same_bytes(pictures, cache, tmp_path, cha
     assert f"resuming    {tmp_path / 'resumed'} at step 4\n" in capsys.readouterr().out
     assert_same_bytes(final_state(tmp_path / "straight", config), final_state(tmp_path / "resumed", config))
     assert straight == resumed
-
-    def timeless(directory):
-        return [{k: v for k, v in row.items() if k not in ("images_per_s", "wait_share")} for row in logged(directory)]
-
     assert timeless(tmp_path / "straight") == timeless(tmp_path / "resumed")
 
 

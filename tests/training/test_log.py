@@ -1,3 +1,4 @@
+import csv
 import errno
 import json
 import os
@@ -32,6 +33,63 @@ def test_resuming_drops_what_was_written_later(tmp_path):
     with Log(tmp_path, step=20) as log:
         log.scalars(30, {"loss": 2.0})
     assert lines(tmp_path) == [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 1.0}, {"step": 30, "loss": 2.0}]
+
+
+def table(directory):
+    """The rows of metrics.csv as dictionaries of numbers, without empty cells."""
+    with (directory / "metrics.csv").open(newline="") as file:
+        return [{name: float(cell) for name, cell in row.items() if cell} for row in csv.DictReader(file)]
+
+
+def test_the_table_has_one_row_for_each_step_and_a_column_for_each_name(tmp_path):
+    with Log(tmp_path, step=0) as log:
+        log.scalars(10, {"loss": 0.1, "lr": 1 / 3})
+        log.scalars(20, {"loss": float("nan"), "lr": 0.25})
+        log.scalars(20, {"psnr_y": 30.0})  # an evaluation at the step of a report
+        log.scalars(30, {"psnr_y": 31.0})  # one at a step without a report
+        log.scalars(40, {"loss": 0.4, "lr": 0.125, "skipped": 2.0})
+        assert table(tmp_path) == [
+            {"step": 10, "loss": 0.1, "lr": 1 / 3},
+            {"step": 20, "lr": 0.25, "psnr_y": 30.0},
+            {"step": 30, "psnr_y": 31.0},
+            {"step": 40, "loss": 0.4, "lr": 0.125, "skipped": 2.0},
+        ]
+    assert (tmp_path / "metrics.csv").read_text().splitlines()[0] == "step,loss,lr,psnr_y,skipped"
+
+
+def test_the_table_is_right_after_a_crash(tmp_path):
+    with Log(tmp_path, step=0) as log:
+        for step in (10, 20, 30):
+            log.scalars(step, {"loss": 1.0})
+        log.scalars(30, {"psnr_y": 30.0})
+    with (tmp_path / "metrics.csv").open("a") as file:
+        file.write("40,0.")  # cut short
+    with Log(tmp_path, step=20) as log:
+        assert table(tmp_path) == lines(tmp_path) == [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 1.0}]
+        log.scalars(30, {"loss": 2.0})
+        assert table(tmp_path) == lines(tmp_path)
+    (tmp_path / "metrics.csv").unlink()  # a work directory that never had one
+    with Log(tmp_path, step=30):
+        assert [row["step"] for row in table(tmp_path)] == [10, 20, 30]
+
+
+def test_what_is_logged_again_where_a_run_goes_on_replaces_what_was_there(tmp_path):
+    """A signal or a full disk can end a run after its evaluation, which is then made again."""
+    with Log(tmp_path, step=0) as log:
+        for step in (10, 20):
+            log.scalars(step, {"loss": 1.0})
+            log.scalars(step, {"psnr_y": 30.0})
+    with Log(tmp_path, step=20) as log:
+        log.scalars(20, {"psnr_y": 31.0})  # by another protocol, perhaps
+        log.scalars(30, {"loss": 2.0})
+    assert lines(tmp_path) == [
+        {"step": 10, "loss": 1.0},
+        {"step": 10, "psnr_y": 30.0},
+        {"step": 20, "loss": 1.0},
+        {"step": 20, "psnr_y": 31.0},
+        {"step": 30, "loss": 2.0},
+    ]
+    assert [row.get("psnr_y") for row in table(tmp_path)] == [30.0, 31.0, None]
 
 
 def events(directory):
@@ -98,7 +156,7 @@ def fill(file):
 def test_a_full_disk_is_an_error_of_the_caller(tmp_path):
     log = Log(tmp_path, step=0)
     log.scalars(10, {"loss": 0.5})
-    fill(log._lines)
+    fill(log._lines._file)
     with pytest.raises(OSError, match=r"metrics\.jsonl") as caught:
         log.scalars(20, {"loss": 0.5})
     assert caught.value.errno == errno.ENOSPC
@@ -108,9 +166,22 @@ def test_a_full_disk_is_an_error_of_the_caller(tmp_path):
 
 
 @needs_full_device
+def test_a_full_disk_names_the_table(tmp_path):
+    log = Log(tmp_path, step=0)
+    log.scalars(10, {"loss": 0.5})
+    fill(log._table._file._file)
+    with pytest.raises(OSError, match=r"metrics\.csv"):
+        log.scalars(20, {"loss": 0.5})
+    with pytest.raises(OSError, match=r"metrics\.csv"), log:
+        pass
+    with Log(tmp_path, step=20):  # once there is room
+        assert [row["step"] for row in table(tmp_path)] == [10, 20]
+
+
+@needs_full_device
 def test_events_have_no_thread_that_could_fail_unseen(tmp_path):
     log = Log(tmp_path, step=0)
-    fill(log._events._records._writer)
+    fill(log._events._file)
 
     def fill_buffer():
         for step in range(1000):
@@ -126,6 +197,6 @@ def test_events_have_no_thread_that_could_fail_unseen(tmp_path):
 @needs_full_device
 def test_closing_a_log_hides_no_other_error(tmp_path):
     log = Log(tmp_path, step=0)
-    fill(log._events._records._writer)
+    fill(log._events._file)
     with pytest.raises(ValueError, match="diverged"), log:
         raise ValueError("diverged")
