@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from sr_jax import convert, doctor, evaluate, kernels, networks, preview, train
+from sr_jax import convert, doctor, evaluate, kernels, networks, preview, train, upscale
 from sr_jax.errors import InputError, exit_status
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
     "evaluate": evaluate,
+    "upscale": upscale,
     "preview": preview,
     "networks": networks,
     "kernels": kernels,

@@ -72,6 +72,7 @@ class TiledNetwork:
         spread = PartitionSpec(AXIS)
         specs = {"in_specs": (PartitionSpec(), spread, spread), "out_specs": spread}
         self._run = jax.jit(jax.shard_map(run, mesh=mesh, check_vma=False, **specs))
+        self._pixels_per_call = PIXELS_PER_CALL
         self._radius: int | float | None = None
         """The receptive radius [LR pixels]; infinite if whole images are needed; None before it is measured."""
         self._why_whole: str | None = None
@@ -156,9 +157,16 @@ class TiledNetwork:
         return radius if alike else math.inf
 
     def _by_tiles(
-        self, params: Any, images: Sequence[np.ndarray], known: Sequence[Any], members: Sequence[int], side: int
+        self,
+        params: Any,
+        images: Sequence[np.ndarray],
+        known: Sequence[Any],
+        members: Sequence[int],
+        side: int,
+        *,
+        finish: Callable[[np.ndarray], np.ndarray] = lambda sr: sr,
     ) -> Iterator[tuple[int, Any]]:
-        """The members of `images`, each yielded when the last of its tiles is computed."""
+        """The members of `images`, each yielded when the last of its tiles is computed. `finish` converts pixels of SR."""
         if not members or self._radius is None:
             return
         radius, s = int(self._radius), self.scale
@@ -170,9 +178,10 @@ class TiledNetwork:
         )
         results: dict[int, np.ndarray] = {}
         for (i, (rows, columns)), sr in zip(tiles, self._in_batches(params, inputs, self._tiles_per_call(side)), strict=True):
+            kept = finish(sr[rows.within(s), columns.within(s)])
             if i not in results:
-                results[i] = np.empty((s * images[i].shape[0], s * images[i].shape[1], sr.shape[-1]), np.float32)
-            results[i][rows.scaled(s), columns.scaled(s)] = sr[rows.within(s), columns.within(s)]
+                results[i] = np.empty((s * images[i].shape[0], s * images[i].shape[1], sr.shape[-1]), kept.dtype)
+            results[i][rows.scaled(s), columns.scaled(s)] = kept
             missing[i] -= 1
             if not missing[i]:
                 yield i, results.pop(i)
@@ -219,7 +228,7 @@ class TiledNetwork:
         return sr
 
     def _tiles_per_call(self, side: int) -> int:
-        return self._count * max(1, PIXELS_PER_CALL // side**2)
+        return self._count * max(1, self._pixels_per_call // side**2)
 
 
 class Span(NamedTuple):

@@ -1,0 +1,1 @@
+"""Reads and writes pictures of users: all depths, alpha, colour profiles and the rest of their metadata."""

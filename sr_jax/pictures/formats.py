@@ -1,0 +1,74 @@
+"""The formats of pictures: their names and limits, and what they can hold."""
+
+from typing import NamedTuple
+
+from sr_jax.errors import InputError
+from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, Header
+
+
+class Format(NamedTuple):
+    """A format in which pictures are written."""
+
+    suffixes: tuple[str, ...]
+    """Ends of names; the first one is given to new files."""
+    max_side: int
+    """Greatest height and width [pixels]."""
+    dtypes: tuple[str, ...]
+    """Types of samples, the smallest first."""
+    has_alpha: bool
+    spaces: tuple[str, ...]
+    bytes_per_sample: float
+    """Typical size of a file for each sample of 8 bits, by which the space on the disk is judged."""
+
+
+FORMATS = {
+    "png": Format((".png",), 2**31 - 1, ("uint8", "uint16"), True, (GRAY, RGB), 0.6),
+    "jpeg": Format((".jpg", ".jpeg", ".jpe", ".jfif"), 65_535, ("uint8",), False, (GRAY, RGB, CMYK), 0.2),
+    "webp": Format((".webp",), 16_383, ("uint8",), True, (RGB,), 0.1),
+    "tiff": Format((".tif", ".tiff"), 2**31 - 1, ("uint8", "uint16", "float32"), True, (GRAY, RGB, CMYK, CHANNELS), 0.8),
+    "bmp": Format((".bmp", ".dib"), 2**31 - 1, ("uint8",), False, (GRAY, RGB), 1),
+    "avif": Format((".avif",), 65_536, ("uint8",), True, (RGB,), 0.1),
+}
+READ_ONLY = {"gif": "png"}
+"""Formats that are only read, and the formats in which their results are written by default."""
+
+SUFFIXES = {suffix: name for name, one in FORMATS.items() for suffix in one.suffixes} | {".gif": "gif"}
+"""The formats by the ends of names."""
+
+
+def target(header: Header, wanted: str | None) -> str:
+    """Returns the format of the result: the wanted one, or that of the input."""
+    return wanted or READ_ONLY.get(header.format, header.format)
+
+
+def problem(header: Header, name: str, *, size: tuple[int, int], dtype: str) -> str:
+    """Returns why a format cannot hold the result of a picture, and what to do about it; empty if it can.
+
+    Args:
+      name: the format of the result.
+      size: height and width of the result [pixels].
+      dtype: type of its samples.
+    """
+    one = FORMATS[name]
+    if max(size) > one.max_side:
+        return f"{name} holds at most {one.max_side:,} pixels a side, not {size[1]:,}x{size[0]:,}; give --format png or tiff"
+    if header.space not in one.spaces and not (header.space == GRAY and RGB in one.spaces) and header.space != CMYK:
+        return f"{name} cannot hold {header.channels} channels; give --format tiff"
+    if header.has_alpha and not one.has_alpha:
+        return f"{name} cannot hold transparency; give --format png, webp or tiff"
+    if dtype not in one.dtypes:
+        kind = "floating point" if dtype == "float32" else f"{dtype.removeprefix('uint')} bits"
+        others = [other for other, theirs in FORMATS.items() if dtype in theirs.dtypes]
+        return f"{name} cannot hold {kind}; give --bits 8, or --format {' or '.join(others)}"
+    return ""
+
+
+def of_suffix(suffix: str) -> str:
+    """Returns the format with this end of a name.
+
+    Raises:
+      InputError: if none has it.
+    """
+    if suffix.lower() not in SUFFIXES or SUFFIXES[suffix.lower()] in READ_ONLY:
+        raise InputError(f"{suffix or 'a name without an end'} names no format of pictures; use {', '.join(SUFFIXES)}")
+    return SUFFIXES[suffix.lower()]

@@ -1,0 +1,73 @@
+"""Lets threads read and write pictures while others are computed, within a bound on memory."""
+
+import collections
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sr_jax.errors import InputError, NotFiniteError
+
+J = TypeVar("J")
+
+THREADS = 2
+AHEAD = 2
+"""Pictures that are read before they are computed, that in computation included."""
+
+
+def process(
+    jobs: Sequence[J],
+    *,
+    load: Callable[[J], Any],
+    compute: Callable[[J, Any], Any],
+    save: Callable[[J, Any], Any],
+    size: Callable[[J], int],
+    most: int,
+) -> Iterator[tuple[J, Any]]:
+    """Yields each job and what `save` returned for it, in their order, or the error that the picture caused.
+
+    `load` and `save` run in threads, `compute` in this one. A broken network is an error of the run, not of a picture.
+
+    Args:
+      size: bytes of memory that a job takes.
+      most: bytes that jobs in progress may take together. A larger job is in progress by itself.
+    """
+    waiting, loading = collections.deque(jobs), collections.deque[tuple[J, Future]]()
+    saving = collections.deque[tuple[J, Future]]()
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            while waiting or loading:
+                while waiting and len(loading) < AHEAD:
+                    used = sum(size(job) for job, _ in (*loading, *saving))
+                    if used and used + size(waiting[0]) > most:
+                        break
+                    job = waiting.popleft()
+                    loading.append((job, pool.submit(load, job)))
+                if not loading:
+                    yield _outcome(*saving.popleft())
+                    continue
+                job, loaded = loading[0]
+                try:
+                    computed = compute(job, loaded.result())
+                except NotFiniteError:
+                    raise
+                except (InputError, OSError, MemoryError) as error:
+                    loading.popleft()
+                    yield job, error
+                    continue
+                loading.popleft()
+                saving.append((job, pool.submit(save, job, computed)))
+                del loaded, computed
+                while saving and (saving[0][1].done() or len(saving) > THREADS):
+                    yield _outcome(*saving.popleft())
+            while saving:
+                yield _outcome(*saving.popleft())
+        finally:
+            for _, future in (*loading, *saving):
+                future.cancel()
+
+
+def _outcome(job: J, future: Future) -> tuple[J, Any]:
+    try:
+        return job, future.result()
+    except (InputError, OSError, MemoryError) as error:
+        return job, error

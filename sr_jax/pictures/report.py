@@ -1,0 +1,118 @@
+"""Says what happens to each picture: lines or JSON, a bar of progress on a terminal, and a summary."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from sr_jax.errors import listing, printable
+from sr_jax.pictures.plan import Job
+
+MOST_LISTED = 10
+MEGA = 1e6
+
+
+class Report:
+    """The messages of one run.
+
+    Args:
+      as_json: whether each picture gets a line of JSON on standard output.
+      to_stderr: whether lines go to standard error, because standard output takes a picture.
+    """
+
+    def __init__(self, *, as_json: bool, to_stderr: bool):
+        self._as_json, self._to_stderr = as_json, to_stderr
+        self.bad: dict[str, str] = {}
+        """The pictures that could not be enlarged, by their labels, with the reasons."""
+        self._bar: tqdm | None = None
+        self._began = time.monotonic()
+        self._count, self._pixels = 0, 0
+
+    def left_out(self, others: Sequence[Path]) -> None:
+        """Names files that are not pictures."""
+        if others and not self._as_json:
+            self._print(
+                f"{len(others)} other file(s) are left out:{listing(map(printable, map(str, others)), most=MOST_LISTED)}"
+            )
+
+    def failed(self, label: str, reason: str) -> None:
+        """Names a picture that cannot be enlarged."""
+        self.bad[label] = reason
+        if self._as_json:
+            self._line({"input": label, "status": "failed", "reason": reason})
+        else:
+            self._print(f"not enlarged: {printable(reason)}", to_stderr=True)
+
+    def planned(self, jobs: Sequence[Job], notes: Mapping[Job, str]) -> None:
+        """Prints what would be done."""
+        for job in jobs:
+            self._say(job, {"status": "planned"}, f" ({notes[job]})" if notes.get(job) else "")
+
+    def skipped(self, job: Job) -> None:
+        """Says that a result is there already."""
+        if self._as_json:
+            self._say(job, {"status": "there"}, "")
+
+    def begin(self, jobs: Sequence[Job], *, done: int, why_whole: str | None) -> None:
+        """Begins with the computation."""
+        if done and not self._as_json:
+            self._print(f"{done} of {done + len(jobs)} results are there already, of the same input, model and options")
+        if why_whole and not self._as_json:
+            self._print(f"pictures are computed whole, without tiles: {why_whole}")
+        total = sum(_pixels(job) for job in jobs) / MEGA
+        hidden = None if len(jobs) > 1 and not self._as_json else True
+        form = "{percentage:3.0f}% {bar} {n:.1f} of {total:.1f} MP, {remaining} left, {rate_fmt}{postfix}"
+        self._bar = tqdm(total=total, unit="MP", leave=False, dynamic_ncols=True, disable=hidden, bar_format=form)
+        self._began = time.monotonic()
+
+    def done(self, job: Job, *, seconds: float, note: str, difference: float | None) -> None:
+        """Says that a result is written."""
+        self._count += 1
+        self._pixels += _pixels(job)
+        values: dict[str, Any] = {"status": "enlarged", "seconds": round(seconds, 3)}
+        text = f", {note}" if note else ""
+        if difference is not None:
+            values["difference"] = difference
+            text += f", greatest difference from windows without tiles {difference:.1e}"
+        self._say(job, values, text)
+        self.advance(job)
+
+    def advance(self, job: Job) -> None:
+        """Moves the bar by one picture."""
+        if self._bar is not None:
+            rate = self._count / max(1e-9, time.monotonic() - self._began)
+            self._bar.set_postfix_str(f"{rate:.2f} images/s", refresh=False)
+            self._bar.update(_pixels(job) / MEGA)
+
+    def end(self) -> None:
+        """Prints the summary."""
+        if self._bar is not None:
+            self._bar.close()
+        seconds = max(1e-9, time.monotonic() - self._began)
+        if self._count > 1 and not self._as_json:
+            rates = f"{self._count / seconds:.2f} images/s, {self._pixels / MEGA / seconds:.2f} megapixels/s of input"
+            self._print(f"{self._count} pictures in {seconds:.1f} s: {rates}")
+        if self.bad and self._count and not self._as_json:
+            reasons = listing(map(printable, self.bad.values()), most=MOST_LISTED)
+            self._print(f"{len(self.bad)} picture(s) could not be enlarged:{reasons}", to_stderr=True)
+
+    def _say(self, job: Job, values: dict[str, Any], text: str) -> None:
+        height, width = job.size
+        if self._as_json:
+            self._line({"input": job.source.label, "output": str(job.output), "width": width, "height": height, **values})
+        elif self._bar is None or self._bar.disable:
+            self._print(f"{printable(job.source.label)} -> {printable(str(job.output))} {width}x{height}{text}")
+
+    def _line(self, values: dict[str, Any]) -> None:
+        print(json.dumps(values), flush=True)
+
+    def _print(self, text: str, *, to_stderr: bool = False) -> None:
+        tqdm.write(text, file=sys.stderr if to_stderr or self._to_stderr else sys.stdout)
+
+
+def _pixels(job: Job) -> int:
+    return job.header.height * job.header.width

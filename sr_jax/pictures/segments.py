@@ -1,0 +1,119 @@
+"""The parts of PNG and JPEG files: chunks and segments, which pass from the input to the result as they are."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+
+from sr_jax.pictures.picture import File, Rest
+
+PNG_START = 8
+PNG_KEPT = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"tIME"}
+"""Chunks that say something of the picture rather than of its pixels. Others are made anew or dropped."""
+XMP_TEXT = b"XML:com.adobe.xmp"
+PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+MADE_ANEW = (XMP_TEXT, b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp", b"Raw profile type icc")
+"""Names of texts of PNG that hold what Pillow reads as EXIF, XMP or a profile."""
+
+JPEG_START = b"\xff\xd8"
+APP0, APP1, APP2, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
+SCAN, END = 0xDA, 0xD9
+WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
+DROPPED = {APP0, APP1, APP2, APP14}
+"""JFIF, EXIF and XMP, profiles, Adobe's colour transform: the writer makes them anew."""
+MOST = 65_533
+"""Bytes that a segment of JPEG holds."""
+
+
+def kept(name: str, data: bytes) -> Rest:
+    """Returns the parts of a file that its result keeps unchanged, if it has the same format."""
+    if name == "png":
+        return tuple((kind.decode(), content) for kind, content in _chunks(data) if _is_kept(kind, content))
+    if name == "jpeg":
+        return tuple((f"{marker:x}", content) for marker, content in _segments(data) if _is_kept_segment(marker))
+    return ()
+
+
+def png_exif(file: File) -> bytes | None:
+    """Returns the EXIF data of a PNG file, which may lie behind its pixels. The place in the file stays."""
+    place = file.tell()
+    try:
+        file.seek(PNG_START)
+        while len(start := file.read(8)) == 8:
+            size, kind = struct.unpack(">L4s", start)
+            if kind == b"eXIf":
+                return file.read(size)
+            file.seek(size + 4, io.SEEK_CUR)
+        return None
+    finally:
+        file.seek(place)
+
+
+def with_chunks(png: bytes, chunks: Sequence[tuple[str, bytes]]) -> bytes:
+    """Returns a PNG file with more chunks, which lie before its pixels."""
+    end_of_header = PNG_START + 25
+    added = b"".join(_chunk(name.encode(), content) for name, content in chunks)
+    return b"".join([png[:end_of_header], added, png[end_of_header:]])
+
+
+def with_segments(jpeg: bytes, parts: Sequence[tuple[int, bytes]]) -> bytes:
+    """Returns a JPEG file with more segments, which lie behind its JFIF header. Those that are too long are left out."""
+    place = len(JPEG_START)
+    if jpeg[place : place + 2] == bytes([0xFF, APP0]):
+        place += 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
+    added = b"".join(
+        bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
+        for marker, content in parts
+        if len(content) <= MOST
+    )
+    return b"".join([jpeg[:place], added, jpeg[place:]])
+
+
+def text_chunk(keyword: bytes, text: bytes) -> bytes:
+    """The content of an iTXt chunk with text in UTF-8."""
+    return keyword + b"\0\0\0\0\0" + text
+
+
+def profile_chunk(profile: bytes) -> bytes:
+    """The content of an iCCP chunk."""
+    return b"ICC profile\0\0" + zlib.compress(profile, 9)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a PNG file except its pixels. A damaged file ends early."""
+    place = PNG_START
+    while place + 8 <= len(data):
+        (size,) = struct.unpack_from(">L", data, place)
+        kind = data[place + 4 : place + 8]
+        if kind == b"IEND" or place + 12 + size > len(data):
+            return
+        if kind != b"IDAT":
+            yield kind, data[place + 8 : place + 8 + size]
+        place += 12 + size
+
+
+def _is_kept(kind: bytes, content: bytes) -> bool:
+    return kind in PNG_KEPT and not (kind in PNG_TEXTS and content.partition(b"\0")[0] in MADE_ANEW)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The segments of a JPEG file before its first scan. A damaged file ends early."""
+    place = len(JPEG_START)
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF or marker in WITHOUT_LENGTH:
+            place += 1 if marker == 0xFF else 2
+            continue
+        size = int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker in (SCAN, END) or size < 2:
+            return
+        yield marker, data[place + 4 : place + 2 + size]
+        place += 2 + size
+
+
+def _is_kept_segment(marker: int) -> bool:
+    return (APP0 <= marker <= 0xEF or marker == COMMENT) and marker not in DROPPED

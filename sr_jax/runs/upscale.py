@@ -1,0 +1,330 @@
+"""Enlarges pictures: plans all, refuses what cannot work, then decodes, enlarges, encodes and writes one after another."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import sr_jax
+from sr_jax.assembly import trained
+from sr_jax.assembly.known_blur import known_blur
+from sr_jax.assembly.trained import Trained
+from sr_jax.assembly.upscaler import Upscaler, Way
+from sr_jax.errors import InputError, TrainingError, listing, printable, writing
+from sr_jax.pictures import metadata, names, read, write
+from sr_jax.pictures.names import Source
+from sr_jax.pictures.picture import Picture
+from sr_jax.pictures.pipeline import process
+from sr_jax.pictures.plan import Job, Wishes, make_jobs
+from sr_jax.pictures.records import Records
+from sr_jax.pictures.report import MOST_LISTED, Report
+from sr_jax.system.compilation import use_compilation_cache
+from sr_jax.system.files import sha256_of
+from sr_jax.system.memory import free_memory, used_memory
+from sr_jax.weights.files import named
+
+SHARE = 0.8
+"""The share of the free memory that is used if no bound is given."""
+DEVICE_SHARE = 1 / 3
+"""The share of the memory that a compiled program may use; the pictures use the rest."""
+WINDOWS = 4
+"""Windows of each picture that --verify compares."""
+TOLERANCE = 1e-4
+"""Greatest difference between tiles and windows that is due to rounding [levels of 0 to 1]."""
+
+
+class Settings(NamedTuple):
+    """What is enlarged, and how: the options of the command."""
+
+    inputs: Sequence[str]
+    model: str
+    out: Path | None
+    """The folder of the results; None for standard output."""
+    checkpoint: trained.Which
+    scale: int | None
+    outscale: float | None
+    width: int | None
+    height: int | None
+    format: str | None
+    quality: int | None
+    bits: int | None
+    alpha: Literal["network", "bicubic"]
+    self_ensemble: bool
+    kernel: str | None
+    noise: float | None
+    to_srgb: bool
+    strip_metadata: bool
+    memory: int | None
+    """Bytes; None for what is free."""
+    verify: bool
+    overwrite: bool
+    dry_run: bool
+    json: bool
+    cache: Path
+
+
+class Loaded(NamedTuple):
+    """A decoded picture, the hash of its file, and when it was begun."""
+
+    picture: Picture
+    sha256: str
+    began: float
+
+
+class Enlarged(NamedTuple):
+    """A picture that is enlarged, and its greatest difference from windows without tiles."""
+
+    picture: Picture
+    loaded: Loaded
+    difference: float | None
+
+
+class Encoded(NamedTuple):
+    """The file of a result, with what belongs to its record."""
+
+    data: bytes
+    enlarged: Enlarged
+
+
+def run(settings: Settings) -> int:
+    """Enlarges pictures, and prints a line for each. Returns the exit status: 0, or 1 if some could not be enlarged.
+
+    Raises:
+      InputError: if the model, an option or no picture can be used, or a result would replace a file.
+      TrainingError: if the disk is full.
+    """
+    use_compilation_cache(settings.cache)
+    one = trained.load(settings.model, which=settings.checkpoint, parameters="ema")
+    scale = one.config.scale
+    if settings.scale not in (None, scale):
+        raise InputError(f"--scale {settings.scale}: {settings.model} enlarges by {scale}; --outscale resizes its result")
+    known = known_blur(one.network.about, scale=scale, kernel=settings.kernel, noise=settings.noise)
+    made_by = describe(settings, one)
+
+    report = Report(as_json=settings.json, to_stderr=settings.out is None)
+    records = Records(settings.out) if settings.out else None
+    sources, data = find_sources(settings, records, report)
+    budget = memory_budget(settings)
+    jobs = plan(settings, sources, data, one, report, budget=budget)
+    todo, notes = without_done(settings, jobs, records, made_by, data, report)
+    check_disk(todo, settings.out)
+    if settings.dry_run:
+        report.planned(todo, notes)
+        return 1 if report.bad else 0
+
+    upscaler = Upscaler(one, memory=round(DEVICE_SHARE * budget), known=known)
+    ways = {job: Way(job.dtype, job.size, settings.alpha, settings.self_ensemble) for job in todo}
+    upscaler.prepare([job.header for job in todo], [ways[job] for job in todo])
+    report.begin(todo, done=len(jobs) - len(todo), why_whole=upscaler.why_whole)
+
+    def load(job: Job) -> Loaded:
+        began, content = time.monotonic(), content_of(job.source, data)
+        picture = read.decode(content, job.source.label)
+        return Loaded(metadata.to_srgb(picture) if job.to_srgb else picture, hashlib.sha256(content).hexdigest(), began)
+
+    def compute(job: Job, loaded: Loaded) -> Enlarged:
+        enlarged = upscaler(loaded.picture, ways[job])
+        differences = upscaler.differences(loaded.picture, seed=0, count=WINDOWS) if settings.verify else []
+        return Enlarged(enlarged, loaded, max(differences, default=None))
+
+    def encode(job: Job, enlarged: Enlarged) -> Encoded:
+        picture = enlarged.picture
+        about = metadata.of_result(
+            picture.metadata,
+            size=job.size,
+            made_by={**made_by, "input_sha256": enlarged.loaded.sha256},
+            strip=settings.strip_metadata,
+        )
+        file = write.encode(picture._replace(metadata=about), job.format, quality=settings.quality)
+        return Encoded(file, enlarged)
+
+    is_exact = True
+    with writing(f"--out {settings.out}"), records.locked() if records else contextlib.nullcontext():
+        size = {job: job.memory(scale=scale, self_ensemble=settings.self_ensemble) for job in todo}
+        steps = {"load": load, "compute": compute, "save": encode}
+        for job, result in process(todo, **steps, size=size.__getitem__, most=round((1 - DEVICE_SHARE) * budget)):
+            if not isinstance(result, Encoded):
+                report.failed(job.source.label, reason_of(job, result))
+                report.advance(job)
+                continue
+            loaded, difference = result.enlarged.loaded, result.enlarged.difference
+            if records:
+                origin = {"input_name": job.source.label, "input_sha256": loaded.sha256, "made_by": made_by}
+                records.write(str(job.output), result.data, **origin)
+            else:
+                sys.stdout.buffer.write(result.data)
+            report.done(job, seconds=time.monotonic() - loaded.began, note=notes.get(job, ""), difference=difference)
+            is_exact = is_exact and (difference or 0) <= TOLERANCE
+    report.end()
+    if not is_exact:
+        raise TrainingError("tiles differ from windows by more than rounding; please report this with the model")
+    return 1 if report.bad else 0
+
+
+def describe(settings: Settings, one: Trained) -> dict[str, Any]:
+    """Returns what makes the results: the version, the model, and the options that change them."""
+    options = {
+        name: getattr(settings, name)
+        for name in ("outscale", "width", "height", "format", "quality", "bits", "alpha", "self_ensemble")
+    }
+    options |= {name: getattr(settings, name) for name in ("kernel", "noise", "to_srgb", "strip_metadata")}
+    if settings.kernel and os.path.isfile(settings.kernel):
+        options["kernel"] = sha256_of(Path(settings.kernel))
+    defaults = {"alpha": "network"}
+    return {
+        "software": f"sr_jax {sr_jax.__version__}",
+        "model": Path(settings.model).name,
+        "model_sha256": model_sha256(settings.model, one),
+        "options": {name: value for name, value in options.items() if value not in (None, False, defaults.get(name))},
+    }
+
+
+def model_sha256(place: str, one: Trained) -> str:
+    """Returns the hash of a weights file, or of the parameters of a checkpoint."""
+    path = Path(place).expanduser()
+    if path.is_file():
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    for name, values in named(one.network.params).items():
+        digest.update(name.encode() + values.tobytes())
+    return digest.hexdigest()
+
+
+def find_sources(settings: Settings, records: Records | None, report: Report) -> tuple[list[Source], dict[Source, bytes]]:
+    """Returns the pictures, and the bytes of one that comes from standard input. Results of earlier runs are not pictures."""
+    found = names.find(settings.inputs, leave_out=settings.out)
+    report.left_out(found.others)
+    results = {path.resolve() for path in records.outputs()} if records else set()
+    sources = [source for source in found.sources if source.path is None or source.path.resolve() not in results]
+    if not sources:
+        raise InputError("there is nothing to enlarge: all these pictures are results of this command")
+    if settings.out is None and len(sources) > 1:
+        raise InputError(f"--out -: standard output takes one picture, not {len(sources)}; give a folder")
+    return sources, {source: sys.stdin.buffer.read() for source in sources if source.path is None}
+
+
+def memory_budget(settings: Settings) -> int:
+    """Returns how many bytes of memory the work may take.
+
+    Raises:
+      InputError: if the user allows less than this process already uses.
+    """
+    if settings.memory is None:
+        return round(SHARE * free_memory())
+    used = used_memory()
+    if settings.memory <= used:
+        raise InputError(
+            f"--memory: {settings.memory / 2**20:,.0f} MiB are too few; this process uses {used / 2**20:,.0f} MiB before it "
+            "begins, and needs some more for pictures"
+        )
+    return settings.memory - used
+
+
+def plan(
+    settings: Settings, sources: Sequence[Source], data: dict[Source, bytes], one: Trained, report: Report, *, budget: int
+) -> list[Job]:
+    """Returns what can be done, and reports what cannot.
+
+    Raises:
+      InputError: if nothing can be done, or two results would have one name.
+    """
+    scale = one.config.scale
+    wishes = Wishes(settings.format, settings.bits, settings.outscale, settings.width, settings.height, settings.to_srgb)
+    label = names.model_label(settings.model, network=one.config.model.name, scale=scale)
+    planned = make_jobs(sources, wishes, label=label, scale=scale, data=data)
+    bad, jobs, most = dict(planned.bad), [], round((1 - DEVICE_SHARE) * budget)
+    for job in planned.jobs:
+        needed = job.memory(scale=scale, self_ensemble=settings.self_ensemble)
+        if needed <= most:
+            jobs.append(job)
+            continue
+        h, w = job.header.shape
+        mend = "raise --memory" if settings.memory else "free some memory"
+        bad[job.source.label] = (
+            f"{job.source.label}: {w:,}x{h:,} pixels take about {needed / 2**30:,.1f} GiB of memory, and "
+            f"{most / 2**30:,.1f} GiB may be used for pictures; {mend}, or divide the picture"
+        )
+    if not jobs:
+        reasons = list(map(printable, bad.values()))
+        raise InputError(
+            reasons[0] if len(reasons) == 1 else f"no picture can be enlarged:{listing(reasons, most=MOST_LISTED)}"
+        )
+    for label, reason in bad.items():
+        report.failed(label, reason)
+    return jobs
+
+
+def without_done(
+    settings: Settings,
+    jobs: Sequence[Job],
+    records: Records | None,
+    made_by: dict[str, Any],
+    data: Mapping[Source, bytes],
+    report: Report,
+) -> tuple[list[Job], dict[Job, str]]:
+    """Returns those jobs whose results are not there yet, and notes on those that replace something.
+
+    Raises:
+      InputError: if a result would replace an input, or a file that this command did not write.
+    """
+    if records is None or settings.out is None:
+        return list(jobs), {}
+    todo, foreign, notes = [], [], {}
+    inputs = {job.source.path.resolve() for job in jobs if job.source.path}
+    for job in jobs:
+        path = settings.out / job.output
+        if path.resolve() in inputs:
+            raise InputError(f"--out {settings.out}: {path} is an input, which is never replaced; give another folder")
+        digest = "" if not os.path.lexists(path) else hashlib.sha256(content_of(job.source, data)).hexdigest()
+        match records.state(str(job.output), input_sha256=digest, made_by=made_by):
+            case "done":
+                report.skipped(job)
+                continue
+            case "outdated":
+                notes[job] = "made again, because its input, the model or an option changed"
+            case "foreign" if path.is_dir():
+                raise InputError(f"--out {settings.out}: {path} is a folder; give another folder for the results")
+            case "foreign":
+                foreign.append(str(path))
+                notes[job] = "replaces a file"
+        todo.append(job)
+    if foreign and not settings.overwrite:
+        raise InputError(
+            f"--out {settings.out}: {len(foreign)} file(s) there were not written by this command, or changed since; "
+            f"give another folder, or --overwrite:{listing(map(printable, foreign), most=MOST_LISTED)}"
+        )
+    return todo, notes
+
+
+def check_disk(jobs: Sequence[Job], out: Path | None) -> None:
+    """Raises InputError if the disk has too little space for the results, by their typical sizes."""
+    if out is None:
+        return
+    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"--out {out}: {existing} is a file; give a folder")
+    needed, free = sum(job.file_bytes for job in jobs), shutil.disk_usage(existing).free
+    if needed > free:
+        raise InputError(
+            f"--out {out}: the results take about {needed / 2**30:,.1f} GiB, and the disk has {free / 2**30:,.1f} GiB free; "
+            "make room, give another folder, or --format webp"
+        )
+
+
+def content_of(source: Source, data: Mapping[Source, bytes]) -> bytes:
+    """Returns the bytes of a picture's file."""
+    return source.path.read_bytes() if source.path else data[source]
+
+
+def reason_of(job: Job, error: BaseException) -> str:
+    """Returns why a picture could not be enlarged, with its name."""
+    if isinstance(error, MemoryError):
+        return f"{job.source.label}: there is too little memory; free some, or divide the picture"
+    if isinstance(error, OSError):
+        return f"{job.source.label}: cannot be read ({error.strerror or error})"
+    return str(error) if job.source.label in str(error) else f"{job.source.label}: {error}"

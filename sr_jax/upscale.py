@@ -1,0 +1,128 @@
+"""Enlarges pictures: `python -m sr_jax.upscale INPUT... --model WEIGHTS --out DIR`.
+
+This file reads the command line; `runs/upscale.py` enlarges, and `docs/using.md` shows examples.
+"""
+
+import dataclasses
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from sr_jax.cli.options import CacheDir, Switch
+from sr_jax.cli.parsing import parse
+from sr_jax.errors import InputError, exit_status
+from sr_jax.system.places import cache_folder
+
+SUMMARY = "Enlarge pictures with a trained network."
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+FORMATS = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """The options of this command."""
+
+    inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
+    """Pictures, folders of pictures (their subfolders are kept), or - for standard input."""
+    model: Annotated[str, tyro.conf.arg(metavar="WORKDIR|WEIGHTS")]
+    """Trained network: the work directory of a run, or a .safetensors file with its card."""
+    out: Annotated[str, tyro.conf.arg(metavar="DIR|-")]
+    """Folder of the results, which are called STEM_MODEL_x2.EXT. -: standard output, for a single picture."""
+    checkpoint: Literal["latest", "best"] = "latest"
+    """Which checkpoint of a work directory."""
+    scale: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
+    """Stop unless the network enlarges by this factor."""
+    outscale: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")] = None
+    """Enlarge by this factor: the network's result is resized by bicubic interpolation before it is rounded to 8 or 16 bits."""
+    width: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="")] = None
+    """Width of the results. Without --height, their shape is kept."""
+    height: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="")] = None
+    """Height of the results. Without --width, their shape is kept."""
+    format: Annotated[FORMATS | None, tyro.conf.arg(help_behavior_hint="(default: that of each input)")] = None
+    """Format of the results."""
+    quality: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 95 for JPEG, else 90)")] = None
+    """Quality of JPEG, WebP and AVIF, from 1 to 100. JPEG keeps the full resolution of colours (4:4:4)."""
+    bits: Annotated[Literal["8", "16"] | None, tyro.conf.arg(help_behavior_hint="(default: those of each input)")] = None
+    """Bits of a sample of the results."""
+    alpha: Literal["network", "bicubic"] = "network"
+    """What enlarges transparency."""
+    self_ensemble: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Take the mean over the eight turns and reflections of each picture. It takes eight times as long, for about 0.1 dB."""
+    kernel: Annotated[str | None, tyro.conf.arg(metavar="gaussian:SIGMA|FILE", help_behavior_hint="")] = None
+    """Blur of the pictures, for networks that must be told it: a Gaussian [pixels of the result], or a kernel file
+    (.npy, .npz, .mat or .png)."""
+    noise: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")] = None
+    """Standard deviation of the noise in the pictures [grey levels of 255], for networks that must be told it."""
+    to_srgb: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Convert colours to sRGB with each picture's profile, which is kept otherwise."""
+    strip_metadata: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Keep nothing of the metadata but the colour profile, and do not write what made the picture into it."""
+    memory: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="(default: what is free)")] = None
+    """Memory that this process may use, such as 2GiB."""
+    verify: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Compute random windows of each picture also without tiles, and print the greatest difference."""
+    overwrite: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Replace files that this command did not write. An input is never replaced."""
+    dry_run: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Print what would be done, and write nothing."""
+    json: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Print one line of JSON for each picture."""
+    cache_dir: CacheDir = None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0 all pictures are enlarged, 1 some could not be, 2 bad input, 130 interrupted."""
+    return exit_status(lambda: _upscale(argv))
+
+
+def _upscale(argv: Sequence[str] | None) -> int:
+    arguments = parse(Arguments, argv, prog="python -m sr_jax.upscale", description=SUMMARY)
+    memory = _check(arguments)
+    from sr_jax.runs import upscale  # slow to import, so --help and wrong options are answered first
+
+    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(arguments)}
+    values |= {
+        "out": None if arguments.out == "-" else Path(arguments.out).expanduser(),
+        "bits": int(arguments.bits) if arguments.bits else None,
+        "memory": memory,
+        "cache": cache_folder(values.pop("cache_dir")),
+    }
+    return upscale.run(upscale.Settings(**values))
+
+
+def _check(arguments: Arguments) -> int | None:
+    """Checks what can be checked without reading a file. Returns the memory in bytes, if it is given."""
+    if not arguments.inputs:
+        raise InputError("name at least one picture or folder, or - for standard input")
+    if arguments.out == "-" and (arguments.dry_run or arguments.json):
+        raise InputError(f"--out - cannot be used with {'--dry_run' if arguments.dry_run else '--json'}; give a folder")
+    if arguments.outscale is not None and (arguments.width or arguments.height):
+        raise InputError("give either --outscale, or --width and --height")
+    for name, value, greatest in (
+        ("width", arguments.width, 2**31 - 1),
+        ("height", arguments.height, 2**31 - 1),
+        ("quality", arguments.quality, 100),
+    ):
+        if value is not None and not 1 <= value <= greatest:
+            raise InputError(f"--{name} {value}: give a number from 1 to {greatest:,}")
+    if arguments.outscale is not None and not 0.01 <= arguments.outscale <= 100:
+        raise InputError(f"--outscale {arguments.outscale:g}: give a factor from 0.01 to 100")
+    if arguments.noise is not None and not 0 <= arguments.noise <= 255:
+        raise InputError(f"--noise {arguments.noise:g}: give grey levels from 0 to 255")
+    return _bytes(arguments.memory) if arguments.memory else None
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", text, re.IGNORECASE)
+    if not match or float(match[1]) == 0:
+        raise InputError(f"--memory {text}: give a size, such as 2GiB or 500MiB")
+    return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""Whole runs of the command, mostly with bicubic interpolation as the network, whose results are known."""
+
+import io
+import json
+import re
+import types
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sr_jax import upscale
+from sr_jax.assembly import trained
+from sr_jax.assembly.trained import Trained
+from sr_jax.config import Config
+from sr_jax.models import About
+from sr_jax.ops import bicubic_upsample
+from sr_jax.ops.resize import imresize_host
+from sr_jax.pictures import read
+from tests.pictures import corpus
+
+RGB = corpus.of_type(corpus.smooth(3), "uint8")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "bicubic-net_x2.safetensors"
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _bicubic_network(monkeypatch):
+    """Whatever is loaded enlarges by bicubic interpolation."""
+    about = About(name="Bicubic", channels=3, scales=(2,))
+    params = {"factor": np.ones((), np.float32)}
+    network = types.SimpleNamespace(about=about, params=params, apply=lambda p, lr: p["factor"] * bicubic_upsample(lr, 2))
+    monkeypatch.setattr(trained, "load", lambda *_, **__: Trained(Config(scale=2), network, "bicubic"))
+
+
+@pytest.fixture
+def enlarge(tmp_path, model, cache, capsys):
+    def run(*words, out="out"):
+        status = upscale.main(
+            [*map(str, words), "--model", str(model), "--out", str(tmp_path / out), "--cache_dir", str(cache)]
+        )
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def bicubic(pixels):
+    return imresize_host(pixels.astype(np.float64), scale=2, kernel="bicubic", antialias=True)
+
+
+@pytest.mark.slow
+def test_a_corpus_goes_through_one_command(tmp_path, enlarge):
+    """Every good picture is right, every bad one is named."""
+    folder, good, bad = tmp_path / "in", corpus.good(), corpus.bad()
+    folder.mkdir()
+    for file in (*good, *bad):
+        (folder / file.name).write_bytes(file.data)
+    (folder / "notes.txt").write_text("not a picture")
+    (folder / "huge.png").write_bytes(corpus.png_header(100_000, 100_000))
+    status, out, err = enlarge(folder)
+    assert status == 1
+    assert "notes.txt" in out
+    assert "huge.png: 100,000x100,000 pixels take about" in err
+    for file in bad:
+        assert f"{file.name}: " in err
+    assert not any("bad" in path.name for path in (tmp_path / "out").iterdir())
+    written = {path.name: path for path in (tmp_path / "out").iterdir() if path.is_file()}
+    assert len(written) == len(good)
+    for file in good:
+        stem, _, end = file.name.rpartition(".")
+        names = [f"{stem}_bicubic-net_x2.{end}", f"{stem}_{end}_bicubic-net_x2.{end}", f"{stem}_bicubic-net_x2.png"]
+        path = next(written[name] for name in names if name in written)
+        check(file, read.decode(path, path.name))
+
+
+def check(file, result):
+    given, (h, w, c) = read.decode(file.data, file.name), file.pixels.shape
+    assert result.pixels.shape == (2 * h, 2 * w, c)
+    assert result.pixels.dtype == given.pixels.dtype
+    assert result.space == ("rgb" if result.format in ("webp", "avif") else given.space)
+    full = 1.0 if given.pixels.dtype.kind == "f" else np.iinfo(given.pixels.dtype).max
+    span = float(np.ptp(given.pixels)) if full == 1 else full
+    limits = (-np.inf, np.inf) if full == 1 else (0, full)
+    tolerance = {"jpeg": 3, "webp": 4, "avif": 4}.get(result.format, 0) / 255 + {255: 0.51 / 255, 65535: 0.52 / 65535, 1: 1e-5}[
+        full
+    ]
+    if given.alpha is None:
+        mean = np.abs(result.pixels - bicubic(given.pixels).clip(*limits)).mean() / span
+        assert mean <= tolerance, file.name
+        if result.format in ("png", "tiff", "bmp"):
+            assert np.abs(result.pixels - bicubic(given.pixels).clip(*limits)).max() / span <= tolerance, file.name
+    else:
+        assert result.alpha is not None
+        assert np.abs(result.alpha - bicubic(given.alpha).clip(0, full)).mean() / full < 0.02
+
+
+def test_a_picture_goes_from_standard_input_to_standard_output(model, cache, monkeypatch):
+    source, target = io.BytesIO(corpus.pillow(RGB, "PNG")), io.BytesIO()
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=source))
+    monkeypatch.setattr("sys.stdout", types.SimpleNamespace(buffer=target, write=lambda text: pytest.fail(text)))
+    assert upscale.main(["-", "--model", str(model), "--out", "-", "--cache_dir", str(cache)]) == 0
+    assert np.abs(np.asarray(Image.open(target)) - bicubic(RGB).clip(0, 255)).max() <= 0.51
+
+
+def test_an_interrupted_folder_goes_on_where_it_was(tmp_path, enlarge):
+    folder = tmp_path / "in"
+    for name in ("a.png", "sub/b.png", "sub/c.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(corpus.pillow(RGB, "PNG"))
+    assert enlarge(folder)[0] == 0
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.png")}
+    assert {str(path.relative_to(tmp_path / "out")) for path in files} == {
+        f"{name}_bicubic-net_x2.png" for name in ("a", "sub/b", "sub/c")
+    }
+    (tmp_path / "out/a_bicubic-net_x2.png").unlink()
+    (folder / "sub/b.png").write_bytes(corpus.pillow(255 - RGB, "PNG"))
+    status, out, _ = enlarge(folder)
+    assert status == 0
+    assert "1 of 3 results are there already" in out
+    assert "made again" in out
+    kept = tmp_path / "out/sub/c_bicubic-net_x2.png"
+    assert [path for path, time in files.items() if path.stat().st_mtime_ns == time] == [kept]
+    kept.write_bytes(b"mine now")
+    status, _, err = enlarge(folder)
+    assert status == 2
+    assert "were not written by this command" in err
+    assert kept.read_bytes() == b"mine now"
+    assert enlarge(folder, "--overwrite")[0] == 0
+    assert read.decode(kept, "c").pixels.shape == (72, 80, 3)
+
+
+def test_results_in_the_input_folder_are_not_inputs(tmp_path, enlarge):
+    for folder in ("out", "out/inner"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(corpus.pillow(RGB, "PNG"))
+    for _ in range(2):
+        assert enlarge(tmp_path / "out")[0] == 0
+        assert len(list((tmp_path / "out").rglob("*.png"))) == 4
+    for _ in range(2):
+        assert enlarge(tmp_path / "out", out="out/new")[0] == 0
+        assert len(list((tmp_path / "out").rglob("*.png"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--scale", "3"], 2, "--scale 3: .* enlarges by 2"),
+        (["--format", "webp", "--outscale", "60", "--height", "3"], 2, "give either --outscale"),
+        (["--format", "webp", "--width", "16384"], 2, "webp holds at most 16,383 pixels a side"),
+        (["--format", "jpeg", "--height", "65536"], 2, "jpeg holds at most 65,535 pixels a side"),
+        (["--format", "jpeg", "--bits", "16"], 2, "jpeg cannot hold 16 bits; give --bits 8"),
+        (["--memory", "1MiB"], 2, "--memory: 1 MiB are too few"),
+        (["--memory", "much"], 2, "--memory much: give a size"),
+        (["--kernel", "gaussian:1.6"], 2, "--kernel: Bicubic is not told the blur"),
+        (["--quality", "101"], 2, "--quality 101: give a number from 1 to 100"),
+        (["nowhere.png"], 2, "nowhere.png: there is no such file or folder"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(words, status, message, tmp_path, enlarge):
+    (tmp_path / "a.png").write_bytes(corpus.pillow(RGB, "PNG"))
+    result, _, err = enlarge(tmp_path / "a.png", *words)
+    assert result == status
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert re.search(message, err), err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_result_never_replaces_an_input(tmp_path, enlarge):
+    (tmp_path / "a.png").write_bytes(corpus.pillow(RGB, "PNG"))
+    (tmp_path / "a_bicubic-net_x2.png").write_bytes(corpus.pillow(RGB, "PNG"))
+    status, _, err = enlarge(tmp_path / "a.png", tmp_path / "a_bicubic-net_x2.png", "--overwrite", out=".")
+    assert status == 2
+    assert "is an input, which is never replaced" in err
+
+
+def test_lines_of_json(tmp_path, enlarge):
+    (tmp_path / "a.png").write_bytes(corpus.pillow(RGB, "PNG"))
+    (tmp_path / "b.png").write_bytes(b"")
+    status, out, _ = enlarge(
+        tmp_path / "a.png", tmp_path / "b.png", "--json", "--width", "50", "--format", "tiff", "--bits", "16"
+    )
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert status == 1
+    assert [line["status"] for line in lines] == ["failed", "enlarged"]
+    assert lines[1]["output"] == "a_bicubic-net_50x45.tif"
+    result = read.decode(tmp_path / "out/a_bicubic-net_50x45.tif", "a")
+    assert (result.pixels.shape, result.pixels.dtype) == ((45, 50, 3), np.uint16)
+
+
+def test_a_dry_run_writes_nothing(tmp_path, enlarge):
+    (tmp_path / "a.jpg").write_bytes(corpus.pillow(RGB, "JPEG"))
+    status, out, _ = enlarge(tmp_path / "a.jpg", "--dry_run", "--outscale", "3.5")
+    assert status == 0
+    assert "a_bicubic-net_x3.5.jpg 140x126" in out
+    assert not (tmp_path / "out").exists()
