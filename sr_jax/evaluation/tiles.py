@@ -206,10 +206,10 @@ class TiledNetwork:
             stacked = jax.tree.map(lambda *values: np.stack(values, dtype=np.float32), *filled)
             now = len(batch), self._apply(params, *stacked)
             if ahead:
-                yield from np.asarray(ahead[1])[: ahead[0]]
+                yield from jax.device_get(ahead[1])[: ahead[0]]
             ahead = now
         if ahead:
-            yield from np.asarray(ahead[1])[: ahead[0]]
+            yield from jax.device_get(ahead[1])[: ahead[0]]
 
     def _apply(self, params: Any, lr: np.ndarray, known: Any) -> Array:
         """SR of a batch, which may still be being computed."""

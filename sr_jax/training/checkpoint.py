@@ -141,7 +141,7 @@ class Checkpoints:
           TrainingError: naming the last step that is saved, if this checkpoint or the one before cannot be written.
         """
         self.wait()
-        step = int(state.step)
+        step = int(jax.device_get(state.step))
         if step in self._manager.all_steps():
             return
         record = None if metrics is None else self._record(metrics)

@@ -50,6 +50,10 @@ class Spread:
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self._examples = NamedSharding(mesh, PartitionSpec(None, AXIS))
         self._one_each = NamedSharding(mesh, PartitionSpec(AXIS))
+        if kind == "pmap":  # its arrays are those of this process, with an axis for the devices
+            self._examples, self._one_each = (
+                NamedSharding(mesh.local_mesh, sharding.spec) for sharding in (self._examples, self._one_each)
+            )
         self._local = [d for d in devices if d.process_index == jax.process_index()]
         self._is_shared = processes.count() > 1
         if self._is_shared:
@@ -80,7 +84,8 @@ class Spread:
         """Sends this process's part of a dispatch's items (steps, examples, ...) to its devices."""
         if self._kind == "pmap":
             n = len(self._local)
-            return jax.tree.map(lambda a: a.reshape(a.shape[0], n, a.shape[1] // n, *a.shape[2:]), items)
+            items = jax.tree.map(lambda a: a.reshape(a.shape[0], n, a.shape[1] // n, *a.shape[2:]), items)
+            return jax.device_put(items, self._examples)
         return jax.tree.map(lambda a: jax.make_array_from_process_local_data(self._examples, np.asarray(a)), items)
 
     def __call__(self, state: Any, constants: Any, items: Any, *, stop: bool = False) -> tuple[Any, Any]:
@@ -92,7 +97,9 @@ class Spread:
         if not self._is_shared:
             return self._run(state, constants, items)
         vote = np.full(len(self._local), stop, np.float32)
-        if self._kind != "pmap":
+        if self._kind == "pmap":
+            vote = jax.device_put(vote, self._one_each)
+        else:
             vote = jax.make_array_from_process_local_data(self._one_each, vote)
         state, metrics, votes = self._run(state, constants, items, vote)
         self._votes = [*self._votes[-1:], votes]
@@ -109,7 +116,7 @@ class Spread:
         """
         if not self._is_shared:
             return wish
-        return len(self._votes) == 2 and bool(np.asarray(self._votes[0]) > 0)
+        return len(self._votes) == 2 and bool(jax.device_get(self._votes[0]) > 0)
 
 
 def _with_votes(dispatch: Callable[[Any, Any, Any], tuple[Any, Any]]) -> Callable[..., tuple[Any, Any, Any]]:
