@@ -13,7 +13,8 @@ import tyro
 
 from sr_jax.cli.options import CacheDir, ClusterOptions, DataRoot, Switch
 from sr_jax.cli.parsing import parse
-from sr_jax.errors import InputError, exit_status
+from sr_jax.errors import InputError, exit_status, option
+from sr_jax.system.paths import to_path
 from sr_jax.system.places import cache_folder, data_root
 
 SUMMARY = "Score networks and bicubic interpolation on sets of images, by a published protocol."
@@ -52,7 +53,7 @@ class Arguments(ClusterOptions):
     """Which checkpoint of a work directory."""
     parameters: Literal["ema", "raw"] = "ema"
     """The moving average of the parameters, or the parameters themselves."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: nothing is written)")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: nothing is written)")] = None
     """Folder for results.md, results.csv, results.json, provenance.json and sample sheets."""
     cache_dir: CacheDir = None
 
@@ -64,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate(argv: Sequence[str] | None) -> int:
     arguments = parse(Arguments, argv, prog="python -m sr_jax.evaluate", description=SUMMARY, renamed={"--data": "--data_root"})
+    with option("--out"):
+        out = to_path(arguments.out) if arguments.out else None
     models, sets, cache = _models(arguments), _sets(arguments), cache_folder(arguments.cache_dir)
     from sr_jax.runs import evaluate  # slow to import, so --help and wrong options are answered first
 
@@ -79,7 +82,7 @@ def _evaluate(argv: Sequence[str] | None) -> int:
                 degradation=arguments.degradation,
                 checkpoint=arguments.checkpoint,
                 parameters=arguments.parameters,
-                out=arguments.out.expanduser() if arguments.out else None,
+                out=out,
                 cache=cache,
                 group=arguments.group,
                 against=arguments.against,

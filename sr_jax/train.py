@@ -15,7 +15,8 @@ from sr_jax import STARTED
 from sr_jax.cli.config_options import ConfigOptions, parse_with_config
 from sr_jax.cli.options import CacheDir, ClusterOptions
 from sr_jax.config import workdir
-from sr_jax.errors import exit_status
+from sr_jax.errors import exit_status, option
+from sr_jax.system.paths import AnyPath, to_path
 from sr_jax.system.places import cache_folder
 
 SUMMARY = "Train a network, or resume its run."
@@ -26,21 +27,23 @@ class Arguments(ConfigOptions, ClusterOptions):
     """The options of this command."""
 
     workdir: Annotated[
-        Path | None,
+        str | None,
         tyro.conf.arg(
             metavar="DIR", help_behavior_hint="(default: runs/ and the name of the config file, or the folder of a config.json)"
         ),
     ] = None
-    """Work directory. Everything is written to it, and a run that it holds is resumed."""
+    """Work directory, which may be a folder of a bucket, gs://BUCKET/FOLDER.
+    Everything is written to it, and a run that it holds is resumed."""
     cache_dir: CacheDir = None
     stuck_after: Annotated[float, tyro.conf.arg(metavar="FACTOR")] = 100.0
     """How many times the median dispatch, and no less than a minute, a dispatch may take before the run ends as stuck."""
 
     @property
-    def directory(self) -> Path:
+    def directory(self) -> AnyPath:
         """The work directory."""
         if self.workdir:
-            return self.workdir.expanduser()
+            with option("--workdir"):
+                return to_path(self.workdir)
         if self.config_file and self.config_file.name == "config.json":  # that of a work directory
             return self.config_file.parent
         return Path("runs") / (self.config_file.stem if self.config_file else "default")

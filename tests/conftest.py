@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import gcs
+
 ROOT = Path(__file__).parent.parent
 MOST_MAPS = 30_000
 
@@ -92,6 +94,22 @@ def run(sets, tmp_path_factory, cache) -> Path:
     )
     train(config, directory, cache=cache)
     return directory
+
+
+@pytest.fixture(scope="session")
+def _google() -> Iterator[gcs.Cloud]:
+    with gcs.serving() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(_google, monkeypatch) -> Iterator[gcs.Cloud]:
+    """A stand-in of Google Cloud Storage with an empty bucket, gs://bucket."""
+    for name, value in _google.environment.items():
+        monkeypatch.setenv(name, value)
+    _google.reset()
+    yield _google
+    _google.reset()
 
 
 @pytest.fixture(scope="session")

@@ -130,8 +130,8 @@ def test_a_folder_with_a_comma_in_its_name_is_one_set(tmp_path):
         ({}, "runs/default"),
         ({"config_file": Path("configs/x2.py")}, "runs/x2"),
         ({"config_file": Path("runs/mine/config.json")}, "runs/mine"),
-        ({"config_file": Path("configs/x2.py"), "workdir": Path("here")}, "here"),
-        ({"config_file": None, "workdir": Path("~/here")}, str(Path.home() / "here")),
+        ({"config_file": Path("configs/x2.py"), "workdir": "here"}, "here"),
+        ({"config_file": None, "workdir": "~/here"}, str(Path.home() / "here")),
     ],
 )
 def test_the_work_directory_of_a_run(options, directory):

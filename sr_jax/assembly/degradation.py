@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -18,6 +17,7 @@ from sr_jax.errors import InputError
 from sr_jax.evaluation.protocol import COMPUTED, FILES, KNOWN_BLUR, untold
 from sr_jax.models import Known
 from sr_jax.ops import bicubic_kernel
+from sr_jax.system.paths import to_path
 from sr_jax.weights import card as cards
 from sr_jax.weights import files
 
@@ -168,7 +168,7 @@ def named(name: str, *, scale: int) -> Degradation:
 def _config_of(name: str) -> Config:
     if name in PRESETS:
         return Config(data=DataConfig(degradation=PRESETS[name]))
-    path = Path(name).expanduser()
+    path = to_path(name)
     if path.is_dir():
         return configs.load(workdir.config_file(path))
     if path.suffix == files.SUFFIX and path.is_file():

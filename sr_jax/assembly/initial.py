@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ from sr_jax.assembly.network import Network
 from sr_jax.config import Config
 from sr_jax.errors import InputError, option
 from sr_jax.system.files import read_json, replace_text
+from sr_jax.system.paths import AnyPath
 from sr_jax.training.state import by_name, parameter_name
 
 RECORD = "init.json"
@@ -32,7 +32,7 @@ class Start(NamedTuple):
     """The fingerprint of the parameters that are taken."""
 
 
-def make_start(config: Config, network: Network, directory: Path, *, step: int) -> Start:
+def make_start(config: Config, network: Network, directory: AnyPath, *, step: int) -> Start:
     """Takes from `config.init` all parameters that fit by name and shape.
 
     Args:
@@ -60,7 +60,7 @@ def make_start(config: Config, network: Network, directory: Path, *, step: int) 
     return start
 
 
-def record(start: Start, directory: Path) -> None:
+def record(start: Start, directory: AnyPath) -> None:
     """Writes into a work directory what was taken, so that the run can resume without `config.init`."""
     if start.origin:
         content = {"origin": start.origin, "sha256": start.digest, "taken": start.taken, "initialised": start.fresh}

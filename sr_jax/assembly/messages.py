@@ -1,7 +1,5 @@
 """What a training run prints: what runs, where it begins, advice in errors, and its results."""
 
-from pathlib import Path
-
 import jax
 
 from sr_jax import config as configs
@@ -15,6 +13,7 @@ from sr_jax.evaluation.evaluator import Evaluator
 from sr_jax.evaluation.protocol import PROTOCOLS
 from sr_jax.evaluation.rows import Row
 from sr_jax.system import provenance
+from sr_jax.system.paths import AnyPath
 from sr_jax.training.monitor import Meter
 
 CONTENTS = {
@@ -64,7 +63,7 @@ def print_what_runs(
     print(f"training    {config.steps:,} steps of {config.data.batch} patches {config.data.patch}x{config.data.patch}{warmup}")
 
 
-def print_what_is_recorded(asked: range, recorded: range, directory: Path) -> None:
+def print_what_is_recorded(asked: range, recorded: range, directory: AnyPath) -> None:
     """Prints which steps are recorded, if any were asked for."""
     if not asked:
         return
@@ -78,7 +77,7 @@ def print_what_is_recorded(asked: range, recorded: range, directory: Path) -> No
 
 
 def print_where_it_begins(
-    directory: Path, config: Config, step: int, changes: workdir.Changes, initial: Start, rate: float
+    directory: AnyPath, config: Config, step: int, changes: workdir.Changes, initial: Start, rate: float
 ) -> None:
     """Prints whether the run begins, resumes, is extended, or has already finished, and what changed since the last run."""
     if step == config.steps:
@@ -103,7 +102,7 @@ def print_where_it_begins(
         print("compiling   the training step, or reading it from the cache", flush=True)
 
 
-def print_results(config: Config, directory: Path, bicubic: list[Row], rows: list[Row], meter: Meter) -> None:
+def print_results(config: Config, directory: AnyPath, bicubic: list[Row], rows: list[Row], meter: Meter) -> None:
     """Prints and writes the final table, and lists what the work directory holds."""
     lines = report.table([bicubic, rows])
     protocol = PROTOCOLS[rows[0].protocol]

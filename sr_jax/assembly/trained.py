@@ -1,12 +1,12 @@
 """Trained networks, from work directories and weights files."""
 
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sr_jax import config as configs
 from sr_jax.assembly.network import Network, abstract_network
 from sr_jax.config import Config, workdir
 from sr_jax.errors import InputError, option
+from sr_jax.system.paths import AnyPath, to_path
 from sr_jax.training.checkpoint import Checkpoints
 from sr_jax.weights import card as cards
 from sr_jax.weights import files
@@ -36,7 +36,14 @@ def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
     Raises:
       InputError: if there is no such place, or it cannot be read.
     """
-    path = Path(place).expanduser()
+    path = to_path(place)
+    try:
+        return _from(path, place, which, parameters)
+    except OSError as error:
+        raise InputError(f"{place}: cannot be read ({error.strerror or error})") from error
+
+
+def _from(path: AnyPath, place: str, which: Which, parameters: Parameters) -> Trained:
     if path.is_dir():
         return _from_work_directory(path, place, which, parameters)
     if path.suffix == files.SUFFIX and path.is_file():
@@ -64,7 +71,7 @@ def _origin(card: cards.Card) -> str:
     return f"step {card.step}, trained by code {card.commit}"
 
 
-def _from_work_directory(path: Path, place: str, which: Which, parameters: Parameters) -> Trained:
+def _from_work_directory(path: AnyPath, place: str, which: Which, parameters: Parameters) -> Trained:
     with option(place):
         file = workdir.config_file(path)
     config = configs.load(file)

@@ -17,6 +17,7 @@ from sr_jax.config import OwnLoss, workdir
 from sr_jax.config.losses import LOSSES, Loss, own_losses, short_name
 from sr_jax.config.network_registry import NETWORK_NAMES
 from sr_jax.errors import InputError, option
+from sr_jax.system.paths import AnyPath, to_path
 
 NETWORK_KEY = "--config.model.name"
 
@@ -25,7 +26,7 @@ NETWORK_KEY = "--config.model.name"
 class ConfigOptions:
     """The options of a command that reads a config: its file, and `--config.KEY=VALUE` for each of its keys."""
 
-    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE", help_behavior_hint="")]
+    config_file: Annotated[AnyPath | None, tyro.conf.arg(name="config", metavar="FILE", help_behavior_hint="")]
     """Config file: a Python file such as configs/x2.py, or a work directory, whose config is used.
     Without it, the defaults below are used."""
     config: configs.Config
@@ -59,14 +60,15 @@ def parse_with_config(into: type[T], argv: Sequence[str] | None, *, prog: str, d
     return dataclasses.replace(options, config_file=file)
 
 
-def _find_file(given: str) -> Path:
+def _find_file(given: str) -> AnyPath:
     """The config file that `--config` names. A work directory stands for its config.json.
 
     Raises:
       InputError: if it is another folder, or cannot be the name of a file.
     """
     check_values(["--config", given], {})
-    path = Path(given).expanduser()
+    with option("--config"):
+        path = to_path(given)
     if not path.is_dir():
         return path
     if not (path / workdir.CONFIG).is_file():
@@ -74,7 +76,7 @@ def _find_file(given: str) -> Path:
     return path / workdir.CONFIG
 
 
-def _load(file: Path) -> configs.Config:
+def _load(file: AnyPath) -> configs.Config:
     try:
         return configs.load(file)
     except InputError as error:

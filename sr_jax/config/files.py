@@ -5,7 +5,6 @@ import dataclasses
 import difflib
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,11 +18,12 @@ from sr_jax.config.network_registry import own_module, own_source
 from sr_jax.config.own_code import Code, CodeError, Source
 from sr_jax.errors import InputError
 from sr_jax.system.files import parse_json
+from sr_jax.system.paths import AnyPath, to_path
 
 PACKAGE = "sr_jax.config"
 
 
-def load(path: str | Path) -> Config:
+def load(path: str | AnyPath) -> Config:
     """Reads a config file: Python that defines `config`, or the `config.json` of a work directory.
 
     A Python file may import others that lie beside it. Those of a `config.json` lie in the folder `code` beside it.
@@ -31,7 +31,7 @@ def load(path: str | Path) -> Config:
     Raises:
       InputError: if there is no such file, or it does not hold a valid Config.
     """
-    path = Path(path)
+    path = to_path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a file")
     if not path.is_file():
@@ -49,7 +49,7 @@ def load(path: str | Path) -> Config:
     return config
 
 
-def _hint(error: BaseException, path: Path) -> str:
+def _hint(error: BaseException, path: AnyPath) -> str:
     """Names what `sr_jax.config` has in place of a name that Python did not find there."""
     public = sys.modules[PACKAGE].__all__
     match error:
@@ -67,7 +67,7 @@ def _hint(error: BaseException, path: Path) -> str:
     return f"; did you mean {near}?" if near else ""
 
 
-def _imported(path: Path) -> list[str]:
+def _imported(path: AnyPath) -> list[str]:
     """The names that a Python file imports from `sr_jax.config`."""
     imports = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ImportFrom)]
     return [alias.name for node in imports if node.module == PACKAGE for alias in node.names]
@@ -89,7 +89,7 @@ def to_json(config: Config) -> str:
     return json.dumps(tree, indent=2) + "\n"
 
 
-def from_json(text: str | bytes, *, folder: Path | None = None) -> Config:
+def from_json(text: str | bytes, *, folder: AnyPath | None = None) -> Config:
     """Reads what `to_json` wrote. Keys that are missing have their defaults.
 
     Args:
@@ -131,7 +131,7 @@ def code_of(config: Config) -> dict[str, bytes]:
     return dict(sorted(merged.items()))
 
 
-def keep_code(directory: Path, config: Config) -> None:
+def keep_code(directory: AnyPath, config: Config) -> None:
     """Copies the files of `code_of` to the folder `code` of a directory.
 
     Raises:
@@ -140,7 +140,7 @@ def keep_code(directory: Path, config: Config) -> None:
     own_code.write(directory / own_code.FOLDER, code_of(config))
 
 
-def refuse_changed_code(directory: Path, before: Config, now: Config) -> None:
+def refuse_changed_code(directory: AnyPath, before: Config, now: Config) -> None:
     """Compares the code of a config with the copies that a work directory has for the config before.
 
     Raises:
@@ -154,7 +154,7 @@ def refuse_changed_code(directory: Path, before: Config, now: Config) -> None:
         )
 
 
-def _take_own(content: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+def _take_own(content: dict[str, Any], folder: AnyPath | None) -> dict[str, Any]:
     """Takes the keys out of the JSON of a config whose values are the user's own, and returns these values."""
     hashes = content.pop("code")
     if not isinstance(hashes, dict) or not all(isinstance(value, str) for value in hashes.values()):

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from sr_jax.errors import InputError
 from sr_jax.system.files import replace_bytes
+from sr_jax.system.paths import AnyPath
 
 FOLDER = "code"
 """Where a work directory keeps the files, and where they lie beside a weights file."""
@@ -39,7 +40,7 @@ class Code:
       entry: the name of the config file, which a work directory need not keep for its own sake.
     """
 
-    def __init__(self, folder: Path, contents: dict[str, bytes] | None = None, *, entry: str = ""):
+    def __init__(self, folder: AnyPath, contents: dict[str, bytes] | None = None, *, entry: str = ""):
         self.folder, self.entry = folder, entry
         self.contents = contents or {}
         """The files that count, as they were when they were read."""
@@ -170,7 +171,7 @@ def refusing(what: str, code: Code | None, hint: Callable[[BaseException], str] 
         raise CodeError(f"{what}: {type(error).__name__}: {message}{where}{hint(error)}") from error
 
 
-def read(folder: Path, hashes: dict[str, str]) -> Code:
+def read(folder: AnyPath, hashes: dict[str, str]) -> Code:
     """Reads the copies that a work directory keeps. Equal files are one Code, so that they are imported once.
 
     Args:
@@ -196,7 +197,7 @@ def read(folder: Path, hashes: dict[str, str]) -> Code:
     return _COPIES.setdefault(tuple(sorted(hashes.items())), Code(folder, contents))
 
 
-def write(folder: Path, contents: dict[str, bytes]) -> None:
+def write(folder: AnyPath, contents: dict[str, bytes]) -> None:
     """Writes copies of files.
 
     Raises:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from sr_jax.config.experiment import Config
 from sr_jax.config.files import code_of, differences, from_json, keep_code, refuse_changed_code, to_json
 from sr_jax.errors import InputError, listing, option
-from sr_jax.system.files import parse_json, read_json, replace_text
+from sr_jax.system.files import parse_json, probe_writing, read_json, replace_text
+from sr_jax.system.locks import InUse, held
+from sr_jax.system.paths import AnyPath, is_remote
 
 CONFIG = "config.json"
 DATA = "data.json"
@@ -24,6 +24,9 @@ CHANGES = "changes.jsonl"
 FINISHED = "finished.json"
 RESULTS = "results.md"
 CHECKPOINTS = "checkpoints"
+LOCK = ".lock"
+LEAST_SPACE = 2**20
+"""Bytes that can be written when a run begins; with less room, it would end at its first checkpoint."""
 
 WITHOUT_EFFECT = (
     "log_every",
@@ -47,7 +50,7 @@ Changes = dict[str, tuple[Any, Any]]
 """Keys with their values before and now."""
 
 
-def config_file(directory: Path) -> Path:
+def config_file(directory: AnyPath) -> AnyPath:
     """Returns the config of a work directory.
 
     Raises:
@@ -59,7 +62,7 @@ def config_file(directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def claim(directory: Path, config: Config, *, is_owner: bool = True) -> Iterator[Changes]:
+def claim(directory: AnyPath, config: Config, *, is_owner: bool = True) -> Iterator[Changes]:
     """Creates a work directory or enters it again, and holds its lock. It belongs to no config before `register` is called.
 
     Args:
@@ -74,29 +77,40 @@ def claim(directory: Path, config: Config, *, is_owner: bool = True) -> Iterator
     if not is_owner:
         yield check(directory, config)
         return
-    lock = filelock.FileLock(directory / ".lock")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise InputError(f"--workdir {directory} is in use by another run; wait for it or take another directory") from None
-    except OSError as error:
-        raise InputError(f"--workdir {directory} cannot be written ({error.strerror}); take another directory") from None
-    try:
+    with contextlib.ExitStack() as stack:
+        folder = directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(directory / LOCK))
+            if isinstance(directory, Path):  # in a bucket, whoever may write the lock may write all
+                folder = directory / CHECKPOINTS if (directory / CHECKPOINTS).is_dir() else directory
+                probe_writing(folder, size=LEAST_SPACE)
+        except InUse as other:
+            who = f" ({other})" if str(other) else ""
+            raise InputError(
+                f"--workdir {directory} is in use by another run{who}; wait for it or take another directory"
+            ) from None
+        except OSError as error:
+            raise InputError(f"--workdir {folder} cannot be written ({error.strerror}); take another directory") from None
         yield check(directory, config)
-    finally:
-        lock.release()
 
 
-def check(directory: Path, config: Config) -> Changes:
+def check(directory: AnyPath, config: Config) -> Changes:
     """Compares a config with that of a work directory.
 
     Returns:
       the keys that have changed; nothing if the directory is new.
 
     Raises:
-      InputError: if it belongs to a different config, or lies among the images.
+      InputError: if it belongs to a different config, lies among the images, or cannot be read.
     """
+    try:
+        return _check(directory, config)
+    except OSError as error:
+        raise InputError(f"--workdir {directory} cannot be read ({error.strerror or error})") from error
+
+
+def _check(directory: AnyPath, config: Config) -> Changes:
     _check_place(directory, config)
     code_of(config)  # it raises an error before the work if the directory could not keep the code
     if not (directory / CONFIG).exists():
@@ -121,7 +135,7 @@ def check(directory: Path, config: Config) -> Changes:
     return changes
 
 
-def register(directory: Path, config: Config, *, step: int, images: int, digest: str, changes: Changes) -> None:
+def register(directory: AnyPath, config: Config, *, step: int, images: int, digest: str, changes: Changes) -> None:
     """Writes the config, its changes, and the fingerprint of the training images into a work directory.
 
     Call this when everything has been checked: a run that cannot begin leaves the directory free for another config.
@@ -153,7 +167,7 @@ def register(directory: Path, config: Config, *, step: int, images: int, digest:
     replace_text(directory / CONFIG, to_json(config))
 
 
-def schedule_start(directory: Path, config: Config, changes: Changes, step: int) -> int:
+def schedule_start(directory: AnyPath, config: Config, changes: Changes, step: int) -> int:
     """Returns the step at which the schedule of the learning rate begins: 0, or where an extension restarted it.
 
     Args:
@@ -169,12 +183,12 @@ def schedule_start(directory: Path, config: Config, changes: Changes, step: int)
     return earlier[-1]["schedule_start"] if earlier else 0
 
 
-def finish(directory: Path, config: Config) -> None:
+def finish(directory: AnyPath, config: Config) -> None:
     """Notes that the results of a config are written."""
     replace_text(directory / FINISHED, to_json(config))
 
 
-def is_finished(directory: Path, config: Config) -> bool:
+def is_finished(directory: AnyPath, config: Config) -> bool:
     """Returns whether a work directory holds the results of a config, so that there is nothing to do."""
     if not (directory / RESULTS).is_file() or not (directory / CHECKPOINTS / str(config.steps)).is_dir():
         return False
@@ -191,8 +205,10 @@ def evaluation(config: Config) -> str:
     return f"{' '.join(keys.sets)}; protocol {keys.protocol}; degradation {keys.degradation}"
 
 
-def _check_place(directory: Path, config: Config) -> None:
-    """Checks that the pictures that a run writes cannot become images of a later one."""
+def _check_place(directory: AnyPath, config: Config) -> None:
+    """Checks that the pictures that a run writes cannot become images of a later one. Images lie on this machine."""
+    if is_remote(directory):
+        return
     for key, folders in (("data.dir", config.data.dir), ("eval.sets", config.eval.sets)):
         for folder in folders:
             place = Path(folder).expanduser()
@@ -203,14 +219,14 @@ def _check_place(directory: Path, config: Config) -> None:
                 )
 
 
-def _read_config(directory: Path) -> Config:
+def _read_config(directory: AnyPath) -> Config:
     try:
         return from_json((directory / CONFIG).read_bytes(), folder=directory)
     except (InputError, OSError) as error:
         raise InputError(f"--workdir {directory}: {CONFIG} cannot be read ({error}); take another directory") from None
 
 
-def _read_changes(directory: Path) -> list[dict[str, Any]]:
+def _read_changes(directory: AnyPath) -> list[dict[str, Any]]:
     path = directory / CHANGES
     if not path.exists():
         return []

@@ -5,7 +5,6 @@ import io
 import json
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from tabulate import tabulate
 from sr_jax.errors import printable
 from sr_jax.evaluation.rows import CEILING, FIGURES, MEAN, Row, capped
 from sr_jax.system.files import replace_text, without_infinities
+from sr_jax.system.paths import AnyPath
 
 CONFIDENCE = 0.95
 SIDE_BY_SIDE = 2
@@ -171,7 +171,7 @@ def comparisons(methods: Sequence[Sequence[Row]]) -> str:
     return _markdown(lines, header, text=(0, 1, 3, 4, 5))
 
 
-def write(directory: Path, rows: Sequence[Row], markdown: str) -> None:
+def write(directory: AnyPath, rows: Sequence[Row], markdown: str) -> None:
     """Writes all rows to `results.json` and `results.csv`, and `markdown` to `results.md`."""
     replace_text(directory / "results.json", to_json(rows))
     replace_text(directory / "results.csv", to_csv(rows))

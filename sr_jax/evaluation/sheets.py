@@ -13,6 +13,7 @@ from PIL import ImageDraw, ImageFont
 from sr_jax import metrics
 from sr_jax.evaluation.evaluator import Sample
 from sr_jax.system.files import replace_bytes
+from sr_jax.system.paths import AnyPath
 
 DETAIL = 64
 """Height and width of the magnified detail [HR pixels]."""
@@ -24,7 +25,9 @@ COLUMN = 180
 """Minimum width of a column, so that captions do not overlap [pixels]."""
 
 
-def write_sheets(samples: Sequence[Sample], folder: Path, *, method: str) -> Iterator[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
+def write_sheets(
+    samples: Sequence[Sample], folder: AnyPath, *, method: str
+) -> Iterator[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
     """Writes the sheet of each sample to `folder` as NAME.png, and yields its name and its pixels, one sheet at a time.
 
     Args:

@@ -15,6 +15,7 @@ import jax
 from sr_jax.system import processes, provenance
 from sr_jax.system.files import replace_text
 from sr_jax.system.memory import device_memory
+from sr_jax.system.paths import AnyPath
 
 MOST_SKEW = 1.0
 """Clocks of processes may differ by so many seconds before it is worth a word: make-like tools and tokens look at them."""
@@ -22,7 +23,7 @@ LEAST_SPACE = 2**30
 """Bytes that a folder should have free."""
 
 
-def look(workdir: Path | None, data_root: Path, cache: Path) -> int:
+def look(workdir: AnyPath | None, data_root: Path, cache: Path) -> int:
     """Prints what there is, and what to mend. Returns 1 if there is something to mend, else 0.
 
     Args:
@@ -45,7 +46,7 @@ def look(workdir: Path | None, data_root: Path, cache: Path) -> int:
     )
     print(f"cache       {cache}: {free(cache) / 2**30:.1f} GiB free")
     if workdir:
-        print(f"workdir     {workdir}: {free(workdir) / 2**30:.1f} GiB free")
+        print(f"workdir     {workdir}" + (f": {free(workdir) / 2**30:.1f} GiB free" if isinstance(workdir, Path) else ""))
     problems = [*differences(members), *(probe(workdir) if workdir else []), *lack_of_space(workdir, cache), *clock_skew()]
     problems = [json.loads(data) for data in processes.share("what to mend", json.dumps(problems).encode())]
     found = list(dict.fromkeys(problem for of_one in problems for problem in of_one))
@@ -74,7 +75,7 @@ def differences(members: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{what} of process 0 ({members[0][name]}) and of process {others[0]} ({members[others[0]][name]}) differ"
 
 
-def probe(workdir: Path) -> list[str]:
+def probe(workdir: AnyPath) -> list[str]:
     """Writes, renames and reads a file, and looks for those of the other processes."""
     place = workdir / f".doctor-{processes.index()}"
     try:
@@ -106,12 +107,12 @@ def clock_skew() -> list[str]:
     return [f"the clocks of the processes are {skew:.1f} s apart; synchronise them"] if skew > MOST_SKEW else []
 
 
-def lack_of_space(workdir: Path | None, cache: Path) -> list[str]:
+def lack_of_space(workdir: AnyPath | None, cache: Path) -> list[str]:
     """The folders that have too little room."""
     return [
         f"{place} has only {free(place) / 2**20:.0f} MiB free"
         for place in (workdir, cache)
-        if place and free(place) < LEAST_SPACE
+        if isinstance(place, Path) and free(place) < LEAST_SPACE
     ]
 
 

@@ -32,6 +32,7 @@ from sr_jax.evaluation.tiles import PRECISION, TiledNetwork
 from sr_jax.system import processes, provenance
 from sr_jax.system.compilation import CompileClock, use_compilation_cache
 from sr_jax.system.files import replace_text
+from sr_jax.system.paths import AnyPath
 
 
 class Settings(NamedTuple):
@@ -52,7 +53,7 @@ class Settings(NamedTuple):
     """`own`, `training`, the name of a degradation, or the place of a config or a run whose degradation it is."""
     checkpoint: trained.Which
     parameters: trained.Parameters
-    out: Path | None
+    out: AnyPath | None
     """The folder for the results; None if nothing is written."""
     cache: Path
     """The folder for compiled programs and prepared images."""

@@ -7,7 +7,6 @@ field is measured: a NaN in one LR pixel of a strip spreads to every output pixe
 import math
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +21,7 @@ from sr_jax.config import NETWORKS, Config, DataConfig, load, no_such, title
 from sr_jax.config.workdir import CONFIG
 from sr_jax.errors import InputError, option
 from sr_jax.models import About, Known, class_of
+from sr_jax.system.paths import to_path
 
 OUTPUT = (720, 1280)
 """Height and width of the output for which multiply-adds are counted, as in published tables. Both are rounded up to multiples
@@ -185,7 +185,7 @@ def _find(name: str) -> Any:
     if name in NETWORKS:
         return NETWORKS[name]
     with option("--network"):
-        path = Path(name).expanduser()
+        path = to_path(name)
         if path.is_dir():
             return load(path / CONFIG).model
         if path.suffix in (".py", ".json"):

@@ -25,6 +25,7 @@ from sr_jax.evaluation.sheets import write_sheets
 from sr_jax.evaluation.tiles import TiledNetwork
 from sr_jax.system import processes, provenance
 from sr_jax.system.compilation import CompileClock, use_compilation_cache
+from sr_jax.system.paths import AnyPath
 from sr_jax.training import state as states
 from sr_jax.training.checkpoint import METRIC, Checkpoints
 from sr_jax.training.curve import training_curve
@@ -47,7 +48,7 @@ STUCK = 100.0
 
 def train(
     config: Config,
-    directory: Path,
+    directory: AnyPath,
     *,
     cache: Path,
     began: float | None = None,
@@ -183,6 +184,7 @@ def train(
                     rows, scores = evaluate(state)
                 except EvaluationStopped:
                     raise stopped(start) from None
+                log.flush()
                 checkpoints.add_scores(start, scores)
 
             for first in range(start, config.steps, config.steps_per_dispatch):
@@ -230,6 +232,7 @@ def train(
                                 rows, scores = evaluate(state)
                             except EvaluationStopped:
                                 must_stop = True
+                        log.flush()
                         checkpoints.save(state, scores)
 
                 if must_stop:

@@ -5,16 +5,18 @@ import hashlib
 import json
 import math
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sr_jax.errors import InputError
+from sr_jax.system.paths import AnyPath, is_remote
 
 JSON_TYPES = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "a truth value", type(None): "null"}
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: AnyPath) -> dict[str, Any]:
     """Reads a file that holds one JSON object.
 
     Raises:
@@ -45,13 +47,16 @@ def parse_json(data: bytes | str, name: str) -> dict[str, Any]:
     return content
 
 
-def replace_text(path: Path, text: str) -> None:
+def replace_text(path: AnyPath, text: str) -> None:
     """Writes a text file whole or not at all."""
     replace_bytes(path, text.encode())
 
 
-def replace_bytes(path: Path, data: bytes) -> None:
+def replace_bytes(path: AnyPath, data: bytes) -> None:
     """Writes a file whole or not at all, even while another process writes the same file."""
+    if is_remote(path):
+        path.write_bytes(data)
+        return
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with naming(path):
@@ -62,8 +67,22 @@ def replace_bytes(path: Path, data: bytes) -> None:
         raise
 
 
+def probe_writing(folder: Path, *, size: int) -> None:
+    """Writes `size` bytes into a folder and removes them, to learn whether that is possible.
+
+    Raises:
+      OSError: naming the folder, if it is not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(size))
+    except OSError as error:
+        error.filename = str(folder)
+        raise
+
+
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
+def naming(path: AnyPath) -> Iterator[None]:
     """Puts the name of a file into errors of the file system that have none, such as that of a full disk."""
     try:
         yield
@@ -72,12 +91,14 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: AnyPath) -> str:
     """Returns the hash of a file's bytes.
 
     Raises:
       OSError: if the file cannot be read.
     """
+    if not isinstance(path, Path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -2,9 +2,7 @@
 
 import contextlib
 import math
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +14,9 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from sr_jax.errors import InputError, TrainingError, is_full
 from sr_jax.system import processes
-from sr_jax.training.checkpoint_errors import reason, silence
+from sr_jax.system.files import probe_writing
+from sr_jax.system.paths import AnyPath, to_path
+from sr_jax.training.checkpoint_errors import is_of_cloud, reason, silence
 from sr_jax.training.checkpoint_folder import (
     METRIC,
     SEALED,
@@ -72,9 +72,9 @@ class Checkpoints:
       TrainingError: if the directory cannot be written.
     """
 
-    def __init__(self, directory: str | Path, *, keep: int, read_only: bool = False, evaluation: str | None = None):
+    def __init__(self, directory: str | AnyPath, *, keep: int, read_only: bool = False, evaluation: str | None = None):
         silence()
-        self._directory = Path(directory).absolute()
+        self._directory = to_path(directory).absolute()
         self._keep, self._read_only, self._evaluation = keep, read_only, evaluation
         options = ocp.CheckpointManagerOptions(
             preservation_policy=_Preserve(self._preserved),
@@ -91,7 +91,9 @@ class Checkpoints:
                 self._damage[newest] = None
             self._metrics = {step: read_metrics(self._directory, step) for step in complete_steps(self._directory)}
             self._manager = ocp.CheckpointManager(self._directory, options=options)
-        except (ValueError, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, ValueError | OSError) and not is_of_cloud(error):
+                raise
             if is_full(error):
                 raise TrainingError(
                     f"the disk is full: {directory} could not be written. {where_to_go_on(self._directory, error)}"
@@ -150,8 +152,10 @@ class Checkpoints:
         self._saving = step
         arguments = ocp.args.StandardSave(state._asdict())
         with self._writing(step):
-            if not self._read_only and processes.is_first():
-                os.rmdir(tempfile.mkdtemp(dir=self._directory))  # Orbax's threads would wait ten minutes for such a folder
+            if isinstance(self._directory, Path) and processes.is_first():
+                probe_writing(
+                    self._directory, size=0
+                )  # Orbax's threads would wait ten minutes for a folder that cannot be made
             self._manager.save(step, args=arguments, metrics=record, custom_metadata=SEALED)
 
     def has_scores(self, step: int) -> bool:
@@ -286,7 +290,9 @@ class Checkpoints:
     def _writing(self, step: int) -> Iterator[None]:
         try:
             yield
-        except (ValueError, OSError, RuntimeError) as error:
+        except Exception as error:
+            if not isinstance(error, ValueError | OSError | RuntimeError) and not is_of_cloud(error):
+                raise
             self._metrics.pop(step, None)
             place = self._directory / str(step)
             problem = (

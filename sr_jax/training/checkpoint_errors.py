@@ -26,6 +26,11 @@ def silence() -> None:
     sys.unraisablehook = hook
 
 
+def is_of_cloud(error: BaseException) -> bool:
+    """Returns whether an error comes from a package through which Orbax reaches a bucket. Many of them are bare exceptions."""
+    return type(error).__module__.partition(".")[0] in ("gcsfs", "google", "aiohttp", "requests", "urllib3")
+
+
 def reason(error: BaseException) -> str:
     """Returns the beginning of an error. Those of Orbax go on with advice about its own functions, or with whole arrays."""
     if isinstance(error, OSError) and error.strerror:

@@ -1,9 +1,7 @@
 """What Orbax writes into the folder of the checkpoints, read as files, so that damage to one checkpoint can be named."""
 
 import json
-import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 import orbax.checkpoint as ocp
@@ -11,6 +9,7 @@ import orbax.checkpoint as ocp
 from sr_jax.errors import InputError, is_full
 from sr_jax.system import processes
 from sr_jax.system.files import read_json, replace_text
+from sr_jax.system.paths import AnyPath, is_remote, remove_tree
 from sr_jax.training import manifest
 
 METRIC = "psnr_y"
@@ -22,7 +21,9 @@ ABOUT = "_CHECKPOINT_METADATA"
 """Orbax's file about a checkpoint. It holds `SEALED`, too."""
 SEALED = {"has_manifest": True}
 """What a checkpoint says of itself if it was written with a manifest."""
-WRITTEN_LAST = (ABOUT, "commit_success.txt")
+COMMITTED = "commit_success.txt"
+"""The file that Orbax writes last. In a bucket, where folders cannot be renamed, it shows that the others are complete."""
+WRITTEN_LAST = (ABOUT, COMMITTED)
 """Files that Orbax writes after the manifest. Nothing that is restored depends on them."""
 NOT_STATE = ("metrics/",)
 NOT_PARAMETERS = ("default/_sharding", "default/array_metadatas/")
@@ -31,12 +32,12 @@ PATIENCE = 1200.0
 """Seconds that the other processes wait while the first one reads the newest checkpoint to its end."""
 
 
-def complete_steps(directory: Path) -> list[int]:
+def complete_steps(directory: AnyPath) -> list[int]:
     """Returns the steps of the complete checkpoints, in ascending order."""
     return sorted(int(folder.name) for folder in _folders(directory) if _is_complete(folder))
 
 
-def clean(directory: Path) -> int | None:
+def clean(directory: AnyPath) -> int | None:
     """Deletes what a killed run was writing, and renames folders that are no checkpoints. Prints what it renames.
 
     From the newest checkpoint on, damaged ones are renamed too, up to the first good one.
@@ -58,13 +59,13 @@ def clean(directory: Path) -> int | None:
     return max(complete_steps(directory), default=None)
 
 
-def seal(directory: Path, step: int) -> None:
+def seal(directory: AnyPath, step: int) -> None:
     """Writes the manifest of a checkpoint that Orbax has written to its end, but not yet given its name."""
     partial = directory / f"{step}{ocp.utils.TMP_DIR_SUFFIX}"
     manifest.write(partial if partial.exists() else directory / str(step), leave_out=WRITTEN_LAST)
 
 
-def find_damage(directory: Path, step: int, *, only_parameters: bool = False) -> str | None:
+def find_damage(directory: AnyPath, step: int, *, only_parameters: bool = False) -> str | None:
     """Compares the files of a checkpoint with its manifest, except the metrics, which `read_metrics` compares.
 
     A checkpoint that was never given a manifest counts as good, and this is printed.
@@ -87,13 +88,16 @@ def find_damage(directory: Path, step: int, *, only_parameters: bool = False) ->
     return manifest.problem(folder, needs=lambda path: not path.startswith(left_out))
 
 
-def delete_partial(directory: Path) -> None:
+def delete_partial(directory: AnyPath) -> None:
     """Deletes checkpoints that are not written to their end."""
     for path in directory.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
+    for folder in _folders(directory) if is_remote(directory) else ():
+        if not (folder / COMMITTED).exists() and not (folder / manifest.MANIFEST).exists():
+            remove_tree(folder)
 
 
-def has_manifest(folder: Path) -> bool:
+def has_manifest(folder: AnyPath) -> bool:
     """Returns whether a checkpoint was written with a manifest, even if it is missing now."""
     if (folder / manifest.MANIFEST).exists():
         return True
@@ -103,7 +107,7 @@ def has_manifest(folder: Path) -> bool:
         return False
 
 
-def read_metrics(directory: Path, step: int) -> dict[str, Any]:
+def read_metrics(directory: AnyPath, step: int) -> dict[str, Any]:
     """Returns the metrics of a checkpoint. If it has none, or they are damaged, they are empty; damage is printed."""
     folder = directory / str(step)
     path = folder / METRICS
@@ -121,7 +125,7 @@ def read_metrics(directory: Path, step: int) -> dict[str, Any]:
     return metrics
 
 
-def write_metrics(directory: Path, step: int, metrics: dict[str, Any]) -> None:
+def write_metrics(directory: AnyPath, step: int, metrics: dict[str, Any]) -> None:
     """Replaces the metrics of a complete checkpoint.
 
     A process that is killed before the manifest says so leaves metrics that count as damaged, and a good state.
@@ -135,7 +139,7 @@ def write_metrics(directory: Path, step: int, metrics: dict[str, Any]) -> None:
             manifest.renew(folder, METRICS)
 
 
-def array_names(directory: Path, step: int, field: str) -> set[str]:
+def array_names(directory: AnyPath, step: int, field: str) -> set[str]:
     """Returns the names, with dots, of the arrays in one tree of a state.
 
     Raises:
@@ -149,38 +153,41 @@ def array_names(directory: Path, step: int, field: str) -> set[str]:
     return {".".join(key[1:]) for key in keys if key[0] == field and key[1:]}
 
 
-def where_to_go_on(directory: Path, error: BaseException) -> str:
+def where_to_go_on(directory: AnyPath, error: BaseException) -> str:
     """Says, for an error message, where the run can go on after an error of the file system."""
     when = " once there is room" if is_full(error) else ""
-    steps = complete_steps(directory)
+    try:
+        steps = complete_steps(directory)
+    except OSError as unreachable:
+        return f"Which step is saved cannot be seen now ({unreachable.strerror}). The same command goes on from it"
     if steps:
         return f"Step {steps[-1]} is saved, and the same command goes on from it{when}"
     return f"No step is saved, and the same command begins again{when}"
 
 
-def _folders(directory: Path) -> list[Path]:
+def _folders(directory: AnyPath) -> list[AnyPath]:
     """The folders that are named like checkpoints."""
     return [path for path in directory.glob("[0-9]*") if path.name.isdecimal()]
 
 
-def _is_complete(folder: Path) -> bool:
-    return (folder / INDEX).is_file()
+def _is_complete(folder: AnyPath) -> bool:
+    return (folder / INDEX).is_file() and (not is_remote(folder) or (folder / COMMITTED).is_file())
 
 
-def _check_metrics(folder: Path) -> None:
+def _check_metrics(folder: AnyPath) -> None:
     if not manifest.lists(folder, METRICS):
         raise InputError(f"{folder / METRICS} is not in {manifest.MANIFEST}")
     if manifest.problem(folder, needs=METRICS.__eq__):
         raise InputError(f"{folder / METRICS} differs from what {manifest.MANIFEST} says")
 
 
-def _set_aside(folder: Path, reason: str) -> None:
+def _set_aside(folder: AnyPath, reason: str) -> None:
     aside = _free_name(folder.with_name(f"{folder.name}.damaged"))
     folder.rename(aside)
     print(f"checkpoint {folder} {reason}; it is renamed to {aside.name}", file=sys.stderr)
 
 
-def _free_name(path: Path) -> Path:
+def _free_name(path: AnyPath) -> AnyPath:
     """The path; with a number behind it if it exists."""
     number, free = 2, path
     while free.exists():

@@ -2,13 +2,13 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sr_jax.system.files import replace_bytes
+from sr_jax.system.paths import AnyPath
 
 
-def training_curve(history: Sequence[dict[str, Any]], path: Path, *, bicubic: float, method: str) -> None:
+def training_curve(history: Sequence[dict[str, Any]], path: AnyPath, *, bicubic: float, method: str) -> None:
     """Draws the loss and the Y-PSNR of the evaluations over the steps, with bicubic interpolation as a horizontal line.
 
     Args:

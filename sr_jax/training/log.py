@@ -9,8 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from tensorboardX import summary
@@ -18,10 +17,14 @@ from tensorboardX.proto import event_pb2
 from tensorboardX.record_writer import masked_crc32c
 
 from sr_jax.errors import InputError
-from sr_jax.system.files import naming, parse_json, replace_bytes, without_infinities
+from sr_jax.system.files import parse_json, without_infinities
+from sr_jax.system.paths import AnyPath, is_remote
+from sr_jax.training.growing_file import GrowingFile
 from sr_jax.training.weights_and_biases import WandbRun
 
 events: Any = event_pb2  # it has no types
+
+MOST_EVENTS = 2**23
 
 Row = dict[str, Any]
 """A line of `metrics.jsonl`: the step, and values by name."""
@@ -39,9 +42,10 @@ class Log:
       wandb: the run of Weights & Biases. The log closes it. Lines that an earlier process logged are not sent again.
     """
 
-    def __init__(self, directory: Path, *, step: int, is_writer: bool = True, wandb: WandbRun | None = None):
+    def __init__(self, directory: AnyPath, *, step: int, is_writer: bool = True, wandb: WandbRun | None = None):
         self._path = directory / "metrics.jsonl"
         self._is_writer, self._wandb = is_writer, wandb
+        self._lines: GrowingFile | None = None
         if not is_writer:
             return
         before = self.history()
@@ -50,9 +54,7 @@ class Log:
         self._last_rows = [row for row in rows if row["step"] == step]
         self._lines = GrowingFile(self._path, _as_lines(rows))
         self._table = _Table(directory / "metrics.csv", rows)
-        self._events = GrowingFile(
-            directory / "tensorboard" / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}", _first_events(step)
-        )
+        self._events = _Events(directory / "tensorboard", step=step)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Writes one line. Infinities and NaN become null in JSON, which has no such numbers.
@@ -63,7 +65,7 @@ class Log:
         Raises:
           OSError: naming the file, if it cannot be written.
         """
-        if not self._is_writer:
+        if not self._lines:
             return
         row = {"step": step, **without_infinities(values)}
         repeated = [old for old in self._last_rows if _key(old) == _key(row)]
@@ -83,12 +85,18 @@ class Log:
         if self._wandb:
             self._wandb.picture(step, name, pixels)
 
+    def flush(self) -> None:
+        """Returns when all is written. Call it before a checkpoint is saved, so that no line before that is ever lost."""
+        if self._lines:
+            for file in (self._lines, self._table, self._events):
+                file.flush()
+
     def history(self) -> list[Row]:
         """Returns all lines of `metrics.jsonl`. Damaged lines, such as one that a crash cut short, are left out and counted."""
-        if not self._path.exists():
+        if not self._lines and not self._path.exists():
             return []
         rows, damaged = [], 0
-        for line in self._path.read_bytes().splitlines():
+        for line in (self._lines or self._path).read_bytes().splitlines():
             try:
                 row = parse_json(line, str(self._path))
             except InputError:
@@ -108,7 +116,7 @@ class Log:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if self._wandb:
             self._wandb.close(error)
-        if not self._is_writer:
+        if not self._lines:
             return
         try:
             with contextlib.ExitStack() as files:
@@ -119,37 +127,31 @@ class Log:
                 raise
 
 
-class GrowingFile:
-    """A file that is written anew, or to whose end bytes are appended. Everything that a log writes goes through this class.
+class _Events:
+    """Event files of TensorBoard, which reads them one after the other.
 
-    Raises:
-      OSError: naming the file, if it cannot be written. This holds for all methods.
+    On a file system there is one. In a bucket, where a file is kept in memory and written anew, they have about
+    `MOST_EVENTS` bytes each.
     """
 
-    def __init__(self, path: Path, content: bytes):
-        self._path = path
-        self._file: BinaryIO | None = None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.replace(content)
-
-    def replace(self, content: bytes) -> None:
-        """Writes the file anew, whole or not at all."""
-        self.close()
-        replace_bytes(self._path, content)
-        self._file = self._path.open("ab")
+    def __init__(self, folder: AnyPath, *, step: int):
+        self._place = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
+        self._number, self._size = 0, 0
+        self._file = GrowingFile(self._place, _first_events(step))
 
     def append(self, content: bytes) -> None:
-        """Appends bytes. Other processes can read them when this method returns."""
-        assert self._file
-        with naming(self._path):
-            self._file.write(content)
-            self._file.flush()
+        if is_remote(self._place) and self._size > MOST_EVENTS:
+            self._file.close()
+            self._number, self._size = self._number + 1, 0
+            self._file = GrowingFile(self._place.with_name(f"{self._place.name}.{self._number:04}"), _first_event())
+        self._size += len(content)
+        self._file.append(content)
+
+    def flush(self) -> None:
+        self._file.flush()
 
     def close(self) -> None:
-        """Closes the file."""
-        with naming(self._path):
-            if self._file:
-                self._file.close()
+        self._file.close()
 
 
 class _Table:
@@ -158,7 +160,7 @@ class _Table:
     The columns are in the order in which they first appear, `step` first.
     """
 
-    def __init__(self, path: Path, rows: list[Row]):
+    def __init__(self, path: AnyPath, rows: list[Row]):
         joined = _joined(rows)
         self._set_columns(joined)
         self._file = GrowingFile(path, self._format(joined, header=True))
@@ -172,6 +174,9 @@ class _Table:
             joined = _joined(history())
             self._set_columns(joined)
             self._file.replace(self._format(joined, header=True))
+
+    def flush(self) -> None:
+        self._file.flush()
 
     def close(self) -> None:
         self._file.close()
@@ -209,7 +214,11 @@ def _as_lines(rows: Iterable[Row]) -> bytes:
 def _first_events(step: int) -> bytes:
     """The beginning of a TensorBoard file. TensorBoard drops events of later steps than `step` that were written before."""
     start = events.SessionLog(status=events.SessionLog.START)
-    return _record(events.Event(file_version="brain.Event:2")) + _record(events.Event(step=step + 1, session_log=start))
+    return _first_event() + _record(events.Event(step=step + 1, session_log=start))
+
+
+def _first_event() -> bytes:
+    return _record(events.Event(file_version="brain.Event:2"))
 
 
 def _event_of(step: int, *summaries: Any) -> bytes:

@@ -1,5 +1,6 @@
 """The list of a folder's files with their sizes and digests. It shows damage that Orbax would restore silently."""
 
+import hashlib
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 from sr_jax.errors import InputError
 from sr_jax.system.files import read_json, replace_text, sha256_of
+from sr_jax.system.paths import AnyPath, files_below
 
 MANIFEST = "manifest.json"
 
 
-def write(folder: Path, *, leave_out: Collection[str] = ()) -> None:
+def write(folder: AnyPath, *, leave_out: Collection[str] = ()) -> None:
     """Writes the manifest of a folder: a JSON object with `bytes` and `sha256` of every file, by its path in the folder.
 
     Args:
@@ -20,12 +22,11 @@ def write(folder: Path, *, leave_out: Collection[str] = ()) -> None:
     Raises:
       OSError: if a file cannot be read, or the manifest cannot be written.
     """
-    paths = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
-    entries = {path: _entry(folder / path) for path in paths if path not in {MANIFEST, *leave_out}}
+    entries = {path: _entry(folder / path) for path in files_below(folder) if path not in {MANIFEST, *leave_out}}
     replace_text(folder / MANIFEST, json.dumps(entries, indent=1))
 
 
-def renew(folder: Path, path: str) -> None:
+def renew(folder: AnyPath, path: str) -> None:
     """Replaces the entry of one file that was changed on purpose.
 
     Raises:
@@ -36,7 +37,7 @@ def renew(folder: Path, path: str) -> None:
     replace_text(folder / MANIFEST, json.dumps(entries | {path: _entry(folder / path)}, indent=1))
 
 
-def problem(folder: Path, *, needs: Callable[[str], bool]) -> str | None:
+def problem(folder: AnyPath, *, needs: Callable[[str], bool]) -> str | None:
     """Compares the files of a folder with its manifest. Files that it does not list are left alone.
 
     Args:
@@ -55,7 +56,7 @@ def problem(folder: Path, *, needs: Callable[[str], bool]) -> str | None:
     return next((reason for path in needed if (reason := _difference(folder, path, entries[path]))), None)
 
 
-def lists(folder: Path, path: str) -> bool:
+def lists(folder: AnyPath, path: str) -> bool:
     """Returns whether the manifest of a folder can be read and lists a file."""
     try:
         return path in read_json(folder / MANIFEST)
@@ -63,16 +64,18 @@ def lists(folder: Path, path: str) -> bool:
         return False
 
 
-def _entry(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+def _entry(path: AnyPath) -> dict[str, Any]:
+    if isinstance(path, Path):
+        return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    data = path.read_bytes()
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _difference(folder: Path, path: str, expected: Any) -> str | None:
+def _difference(folder: AnyPath, path: str, expected: Any) -> str | None:
     try:
-        size = (folder / path).stat().st_size
-        if isinstance(expected, dict) and size != expected.get("bytes"):
-            return f"{path} has {size:,} bytes, and not those of {MANIFEST}"
         entry = _entry(folder / path)
+        if isinstance(expected, dict) and entry["bytes"] != expected.get("bytes"):
+            return f"{path} has {entry['bytes']:,} bytes, and not those of {MANIFEST}"
     except (OSError, ValueError) as error:  # a damaged manifest may hold a path that no system knows
         return f"{path} cannot be read ({getattr(error, 'strerror', None) or error})"
     return None if entry == expected else f"{path} differs from what {MANIFEST} says"

@@ -1,11 +1,12 @@
 """Records what the host and its devices do during some steps, for XProf and Perfetto."""
 
+import contextlib
 import sys
-from pathlib import Path
 
 import jax
 
 from sr_jax.system import processes
+from sr_jax.system.paths import AnyPath, local_folder
 
 
 def whole_dispatches(steps: range, *, start: int, stop: int, steps_per_dispatch: int) -> range:
@@ -26,10 +27,12 @@ class Profile:
       steps: the steps to record; empty for none. The recording begins before the first of them, and ends after the last one.
     """
 
-    def __init__(self, folder: Path, steps: range):
+    def __init__(self, folder: AnyPath, steps: range):
         self._folder = folder / f"process_{processes.index()}" if processes.count() > 1 else folder
         self._steps = steps
         self._is_recording = False
+        self._local = contextlib.ExitStack()
+        """Writes what is recorded into a bucket, if it goes there."""
 
     def begins_at(self, step: int) -> bool:
         """Returns whether the recording begins when so many steps are done."""
@@ -42,7 +45,7 @@ class Profile:
     def begin(self) -> None:
         """Begins to record. No dispatch may be in flight. If it fails, a warning says so, and the run goes on."""
         try:
-            jax.profiler.start_trace(self._folder, create_perfetto_trace=True)
+            jax.profiler.start_trace(self._local.enter_context(local_folder(self._folder)), create_perfetto_trace=True)
             self._is_recording = True
         except (OSError, RuntimeError) as error:
             _warn(error)
@@ -53,7 +56,8 @@ class Profile:
             return
         self._is_recording = False
         try:
-            jax.profiler.stop_trace()
+            with self._local:
+                jax.profiler.stop_trace()
         except (OSError, RuntimeError, ValueError) as error:  # ValueError: the recording is incomplete
             _warn(error)
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import secrets
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from sr_jax.errors import Interrupted
 from sr_jax.system.files import read_json, replace_text
+from sr_jax.system.paths import AnyPath
 
 IDS = "wandb.json"
 """The file of a work directory that maps projects to the run in them, so that a resumed run goes on in the same one."""
@@ -26,7 +28,7 @@ class WandbRun:
     """A run in a project of Weights & Biases. After the first failure it does nothing any more, and says so once.
 
     Args:
-      directory: the work directory. It holds `wandb.json` and the folder `wandb`.
+      directory: the work directory. It holds `wandb.json` and, unless it lies in a bucket, the folder `wandb`.
       project: the project's name.
       config: what the page of the run shows as its config.
 
@@ -35,7 +37,7 @@ class WandbRun:
       OSError: if it cannot be written.
     """
 
-    def __init__(self, directory: Path, project: str, config: dict[str, Any]):
+    def __init__(self, directory: AnyPath, project: str, config: dict[str, Any]):
         ids = read_json(directory / IDS) if (directory / IDS).exists() else {}
         self.is_resumed = project in ids
         """Whether an earlier process began this run."""
@@ -50,7 +52,7 @@ class WandbRun:
                 name=directory.absolute().name,
                 id=ids[project],
                 resume="allow",
-                dir=str(directory),
+                dir=str(directory) if isinstance(directory, Path) else tempfile.gettempdir(),
                 config=config,
                 settings=wandb.Settings(console="off", finish_timeout=FINISH_TIMEOUT),
             )

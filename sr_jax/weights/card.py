@@ -1,7 +1,6 @@
 """The card of a weights file: `NAME.json` beside `NAME.safetensors` says what the weights are."""
 
 import json
-from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from sr_jax.config import Config
 from sr_jax.config.own_code import CodeError
 from sr_jax.errors import InputError
 from sr_jax.system.files import read_json, replace_text
+from sr_jax.system.paths import AnyPath
 
 CONVERT = "python -m sr_jax.convert --help"
 """Where a user reads how to convert weights of other implementations."""
@@ -55,12 +55,12 @@ class Card(NamedTuple):
     """Hash of the weights file; None until that file is written."""
 
 
-def card_path(weights: Path) -> Path:
+def card_path(weights: AnyPath) -> AnyPath:
     """Path of the card of a weights file."""
     return weights.with_suffix(".json")
 
 
-def write_card(weights: Path, card: Card) -> None:
+def write_card(weights: AnyPath, card: Card) -> None:
     """Writes the card of a weights file. The data root of the machine that trained is left out."""
     config = json.loads(configs.to_json(card.config))
     config["data"]["root"] = None
@@ -77,7 +77,7 @@ def write_card(weights: Path, card: Card) -> None:
     replace_text(card_path(weights), json.dumps(content, indent=1) + "\n")
 
 
-def read_card(weights: Path) -> Card:
+def read_card(weights: AnyPath) -> Card:
     """Reads the card of a weights file.
 
     Raises:
@@ -112,7 +112,7 @@ def read_card(weights: Path) -> Card:
     return card
 
 
-def _read_origin(path: Path, content: Any) -> Converted | None:
+def _read_origin(path: AnyPath, content: Any) -> Converted | None:
     if content is None:
         return None
     if not isinstance(content, dict) or content.keys() != {*Converted._fields} or {*map(type, content.values())} != {str}:

@@ -4,7 +4,6 @@ import collections
 import hashlib
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,6 +14,7 @@ from safetensors.numpy import save
 
 from sr_jax.errors import InputError
 from sr_jax.system.files import replace_bytes, sha256_of
+from sr_jax.system.paths import AnyPath, local_copy
 from sr_jax.weights.card import CONVERT, Card, card_path, identity, write_card
 
 SUFFIX = ".safetensors"
@@ -31,7 +31,7 @@ NUMPY_TYPES = {*("F64", "F32", "F16", "BF16", "C64", "BOOL"), *(f"{sign}{bits}" 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def write(path: Path, params: Any, card: Card) -> None:
+def write(path: AnyPath, params: Any, card: Card) -> None:
     """Writes the weights, named by attribute with dots, and their card, which gets the file's hash."""
     data = save(named(params), metadata={IDENTITY: json.dumps(identity(card))})
     replace_bytes(path, data)
@@ -44,7 +44,7 @@ def named(params: Any) -> dict[str, np.ndarray]:
     return {_name(path): np.ascontiguousarray(jax.device_get(leaf)) for path, leaf in leaves}
 
 
-def read(path: Path, *, like: Any, card: Card) -> Any:
+def read(path: AnyPath, *, like: Any, card: Card) -> Any:
     """Reads the weights in float32.
 
     Args:
@@ -57,16 +57,17 @@ def read(path: Path, *, like: Any, card: Card) -> Any:
     leaves, structure = jax.tree.flatten_with_path(like)
     shapes = {_name(leaf_path): leaf.shape for leaf_path, leaf in leaves}
     try:
-        with path.open("rb") as stream:
-            check_header(path, stream)
-        with safe_open(path, framework="numpy") as file:
-            _check_belongs(path, _identity_in(path, file.metadata() or {}), card)
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
-            _check_types(path, {name: part.get_dtype() for name, part in slices.items()})
-            in_file = {name: tuple(part.get_shape()) for name, part in slices.items()}
-            _check_complaints(path, in_file, shapes, _wrong_shapes(in_file, shapes))  # before any tensor is read
-            tensors = {name: file.get_tensor(name) for name in shapes}
-        _check_belongs(path, {"sha256": sha256_of(path)}, card)
+        with local_copy(path) as copy:
+            with copy.open("rb") as stream:
+                check_header(path, stream)
+            with safe_open(copy, framework="numpy") as file:
+                _check_belongs(path, _identity_in(path, file.metadata() or {}), card)
+                slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
+                _check_types(path, {name: part.get_dtype() for name, part in slices.items()})
+                in_file = {name: tuple(part.get_shape()) for name, part in slices.items()}
+                _check_complaints(path, in_file, shapes, _wrong_shapes(in_file, shapes))  # before any tensor is read
+                tensors = {name: file.get_tensor(name) for name in shapes}
+            _check_belongs(path, {"sha256": sha256_of(copy)}, card)
     except InputError:
         raise
     except (OSError, SafetensorError, ValueError) as error:  # NumPy refuses some shapes without elements
@@ -76,7 +77,7 @@ def read(path: Path, *, like: Any, card: Card) -> Any:
     return jax.tree.unflatten(structure, [tensors[name].astype(np.float32) for name in shapes])
 
 
-def check_header(path: Path, file: io.BufferedIOBase) -> None:
+def check_header(path: AnyPath, file: io.BufferedIOBase) -> None:
     """Checks the header of a safetensors file for what the library overlooks. What it notices is left to it.
 
     Raises:
@@ -119,7 +120,7 @@ def wrong_values(values: np.ndarray) -> str:
     return "" if is_representable else f"holds values beyond float32, up to {np.abs(values).max():.3g}"
 
 
-def _check_belongs(path: Path, in_file: dict[str, Any], card: Card) -> None:
+def _check_belongs(path: AnyPath, in_file: dict[str, Any], card: Card) -> None:
     """Raises InputError if the file says of itself something else than its card does."""
     on_card = {**identity(card), "sha256": card.sha256}
     differences = [
@@ -146,7 +147,7 @@ def _printable(name: str) -> str:
     return name if name.isprintable() else repr(name)
 
 
-def _check_complaints(path: Path, in_file: Shapes, shapes: Shapes, complaints: list[str]) -> None:
+def _check_complaints(path: AnyPath, in_file: Shapes, shapes: Shapes, complaints: list[str]) -> None:
     """Raises InputError if there are complaints, with the first of them."""
     if not complaints:
         return
@@ -156,7 +157,7 @@ def _check_complaints(path: Path, in_file: Shapes, shapes: Shapes, complaints: l
     raise InputError(f"{path} does not fit the network of its card: {'; '.join(complaints[:MOST_COMPLAINTS])}{more}{hint}")
 
 
-def _identity_in(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+def _identity_in(path: AnyPath, metadata: dict[str, str]) -> dict[str, Any]:
     """What a file repeats of its card; nothing if other software wrote it."""
     text = metadata.get(IDENTITY, "{}")
     try:
@@ -170,7 +171,7 @@ def _identity_in(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     return content
 
 
-def _check_types(path: Path, types: dict[str, str]) -> None:
+def _check_types(path: AnyPath, types: dict[str, str]) -> None:
     """Raises InputError if a tensor has a type that NumPy lacks."""
     for name, kind in types.items():
         if kind not in NUMPY_TYPES:

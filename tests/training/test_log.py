@@ -181,7 +181,7 @@ def test_a_full_disk_names_the_table(tmp_path):
 @needs_full_device
 def test_events_have_no_thread_that_could_fail_unseen(tmp_path):
     log = Log(tmp_path, step=0)
-    fill(log._events._file)
+    fill(log._events._file._file)
 
     def fill_buffer():
         for step in range(1000):
@@ -197,6 +197,6 @@ def test_events_have_no_thread_that_could_fail_unseen(tmp_path):
 @needs_full_device
 def test_closing_a_log_hides_no_other_error(tmp_path):
     log = Log(tmp_path, step=0)
-    fill(log._events._file)
+    fill(log._events._file._file)
     with pytest.raises(ValueError, match="diverged"), log:
         raise ValueError("diverged")
