@@ -20,6 +20,7 @@ from sr_jax.system.places import cache_folder
 SUMMARY = "Enlarge pictures with a trained network."
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif")
 FORMATS = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif"]
 
 
@@ -101,6 +102,8 @@ def _check(arguments: Arguments) -> int | None:
         raise InputError("name at least one picture or folder, or - for standard input")
     if arguments.out == "-" and (arguments.dry_run or arguments.json):
         raise InputError(f"--out - cannot be used with {'--dry_run' if arguments.dry_run else '--json'}; give a folder")
+    if Path(arguments.out).suffix.lower() in SUFFIXES and not Path(arguments.out).expanduser().is_dir():
+        raise InputError(f"--out {arguments.out}: give a folder; the results are called STEM_MODEL_x2.EXT in it")
     if arguments.outscale is not None and (arguments.width or arguments.height):
         raise InputError("give either --outscale, or --width and --height")
     for name, value, greatest in (

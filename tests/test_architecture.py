@@ -12,7 +12,7 @@ PACKAGE = ROOT / "sr_jax"
 MAX_LINES = 350
 MAX_TOP_MODULES = 16
 
-COMMANDS = {"train", "evaluate", "preview", "networks", "kernels", "convert", "doctor", "upscale"}
+COMMANDS = {"train", "evaluate", "preview", "networks", "kernels", "convert", "doctor", "upscale", "prepare"}
 """The commands: arguments, help, exit status."""
 
 PARTS = {"errors", "system", "ops", "metrics", "layers", "models", "data", "pictures", "evaluation", "training"}
@@ -141,30 +141,18 @@ TESTED_IN = {
     "assembly/messages": "runs/test_train",
     "assembly/optimizer": "runs/test_train",
     "assembly/pipeline": "assembly/test_training_images",
-    "assembly/known_blur": "runs/test_upscale",
     "assembly/step": "runs/test_train",
-    "assembly/upscaler": "runs/test_upscale",
     "config/degradations": "config/test_config",
     "config/experiment": "config/test_config",
     "data/degrade/stages": "data/degrade/test_degrade",
-    "evaluation/bounded": "runs/test_upscale",
+    "data/records/parts": "data/records/test_store",
     "layers/activation": "layers/test_deconvolution",
     "layers/initializers": "layers/test_deconvolution",
     "models/about": "models/test_models",
-    "pictures/alpha": "runs/test_upscale",
-    "pictures/depth": "runs/test_upscale",
-    "pictures/exif": "pictures/test_read",
-    "pictures/formats": "runs/test_upscale",
-    "pictures/metadata": "runs/test_upscale",
-    "pictures/names": "runs/test_upscale",
+    "pictures/formats": "pictures/test_plan",
     "pictures/picture": "pictures/test_read",
-    "pictures/pipeline": "runs/test_upscale",
-    "pictures/plan": "runs/test_upscale",
     "pictures/read_tiff": "pictures/test_read",
-    "pictures/records": "runs/test_upscale",
     "pictures/report": "runs/test_upscale",
-    "pictures/segments": "pictures/test_read",
-    "pictures/write": "runs/test_upscale",
     "system/compilation": "runs/test_evaluate",
     "system/places": "assembly/test_training_images",
     "training/checkpoint_errors": "training/test_checkpoint",

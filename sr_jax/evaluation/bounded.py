@@ -64,8 +64,7 @@ class BoundedNetwork(TiledNetwork):
         if self._radius is None:
             self._measure(known)
         self._assign()
-        for side in sorted({*self._sides.values()} - {0}, reverse=True):
-            self._fit(side, known)
+        self._fit(known)
 
     def enlarge(
         self, image: Float32[np.ndarray, "h w c"], *, known: Any = None, finish: Finish = lambda sr: sr
@@ -79,6 +78,7 @@ class BoundedNetwork(TiledNetwork):
 
         Raises:
           InputError: if the picture must be computed whole, and this takes more memory than it may.
+          MemoryError: if the smallest tiles do not fit, either.
         """
         shape = image.shape[:2]
         if shape not in self._sides:
@@ -93,8 +93,10 @@ class BoundedNetwork(TiledNetwork):
                 ((_, sr),) = self._whole(self._params, [image], [known], [0])
                 return finish(sr)
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error) or not (side and self._shrink(side)):
+                if not is_out_of_memory(error):
                     raise
+                if not (side and self._shrink(side)):
+                    raise MemoryError(str(error)) from error
 
     def differences(
         self,
@@ -141,24 +143,29 @@ class BoundedNetwork(TiledNetwork):
 
     def _assign(self) -> None:
         def cost(shape: Shape, side: int) -> int:
-            """LR pixels that are computed, with those that fill up the last batch."""
+            """LR pixels that each device computes, with those that fill up the last batch."""
             batch = self._tiles_per_call(side)
-            return -(-len(cover(shape, side=side, radius=radius)) // batch) * batch * side**2
+            calls = -(-len(cover(shape, side=side, radius=radius)) // batch)
+            return calls * batch // self._count * side**2
 
         radius = int(self._radius) if self._radius not in (None, math.inf) else self._greatest_side
         sides = [side for side in SIDES if 2 * radius + 1 < side <= self._greatest_side]
         self._sides = assign_sides(sorted(self._shapes), sides, cost=cost)
 
-    def _fit(self, side: int, known: Any) -> None:
-        """Makes the programs of a side small enough."""
-        while self._memory is not None and side in self._sides.values():
-            needed = self._program_bytes(self._tiles_per_call(side), (side, side), known)
-            if needed <= self._memory:
+    def _fit(self, known: Any) -> None:
+        """Takes fewer or smaller tiles until all programs are small enough."""
+        while self._memory is not None:
+            needed = {
+                self._program_bytes(self._tiles_per_call(side), (side, side), known): side
+                for side in {*self._sides.values()} - {0}
+            }
+            most = max(needed, default=0)
+            if most <= self._memory:
                 return
-            if not self._shrink(side):
+            if not self._shrink(needed[most]):
                 raise InputError(
-                    f"{self.about.name} takes {needed / 2**20:,.0f} MiB for the smallest tiles, and may use "
-                    f"{self._memory / 2**20:,.0f} MiB; allow more"
+                    f"{self.about.name} takes {most / 2**20:,.2f} MiB for the smallest tiles, and may use "
+                    f"{self._memory / 2**20:,.2f} MiB; allow more"
                 )
 
     def _shrink(self, side: int) -> bool:

@@ -133,6 +133,10 @@ class TiledNetwork:
         probes = ((probe, known) for probe in (tile, spot, nan, corners, below, right))
         sr, of_spot, of_nan, of_corners, of_below, of_right = self._in_batches(params, probes, self._tiles_per_call(side))
 
+        if not np.isfinite(sr).all():
+            self._why_whole = "its output is not finite"
+            return math.inf
+
         def farthest(changed: np.ndarray, *places: int) -> int:
             """The greatest distance of a changed pixel from the nearest place on the diagonal."""
             where = np.argwhere(changed.any(-1)) // self.scale

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from sr_jax.errors import InputError
 from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, Header
 
 
@@ -27,7 +26,7 @@ FORMATS = {
     "webp": Format((".webp",), 16_383, ("uint8",), True, (RGB,), 0.1),
     "tiff": Format((".tif", ".tiff"), 2**31 - 1, ("uint8", "uint16", "float32"), True, (GRAY, RGB, CMYK, CHANNELS), 0.8),
     "bmp": Format((".bmp", ".dib"), 2**31 - 1, ("uint8",), False, (GRAY, RGB), 1),
-    "avif": Format((".avif",), 65_536, ("uint8",), True, (RGB,), 0.1),
+    "avif": Format((".avif",), 65_536, ("uint8",), True, (GRAY, RGB), 0.1),
 }
 READ_ONLY = {"gif": "png"}
 """Formats that are only read, and the formats in which their results are written by default."""
@@ -61,14 +60,3 @@ def problem(header: Header, name: str, *, size: tuple[int, int], dtype: str) -> 
         others = [other for other, theirs in FORMATS.items() if dtype in theirs.dtypes]
         return f"{name} cannot hold {kind}; give --bits 8, or --format {' or '.join(others)}"
     return ""
-
-
-def of_suffix(suffix: str) -> str:
-    """Returns the format with this end of a name.
-
-    Raises:
-      InputError: if none has it.
-    """
-    if suffix.lower() not in SUFFIXES or SUFFIXES[suffix.lower()] in READ_ONLY:
-        raise InputError(f"{suffix or 'a name without an end'} names no format of pictures; use {', '.join(SUFFIXES)}")
-    return SUFFIXES[suffix.lower()]

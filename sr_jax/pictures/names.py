@@ -112,14 +112,6 @@ def settle(sources: Sequence[Source], endings: Sequence[str], suffixes: Sequence
     return names
 
 
-def is_same_file(first: Path, second: Path) -> bool:
-    """Returns whether two names stand for one file, whether or not it exists."""
-    try:
-        return os.path.samefile(first, second)
-    except OSError:
-        return _key(first.resolve()) == _key(second.resolve())
-
-
 def _path(word: str) -> Path | None:
     return None if word == STANDARD_INPUT else Path(word).expanduser()
 

@@ -101,7 +101,7 @@ def _layout(page: Any, file: File) -> Layout:
 def _dtype(page: Any, bits: Any, photometric: int) -> str:
     """The type of the samples after decoding."""
     kind = page.dtype.kind if page.dtype is not None else "?"
-    if kind == "f" and photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, COLOUR):
+    if kind == "f" and photometric in (BLACK_IS_ZERO, COLOUR, INKS):
         return "float32"
     if kind == "b" or (kind == "u" and isinstance(bits, int) and bits <= 16):
         if photometric == PALETTE:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from sr_jax.errors import InputError
 from sr_jax.pictures.names import RECORDS
-from sr_jax.system.files import naming, sha256_of
+from sr_jax.system.files import naming, replace_text, sha256_of
 
 FILE, LOCK = "records.jsonl", "lock"
 PARTIAL = ".partial"
@@ -64,6 +64,7 @@ class Records:
         try:
             for left in self._folder.glob(f"*{PARTIAL}"):
                 left.unlink(missing_ok=True)
+            replace_text(self._folder / FILE, "".join(f"{_line(record)}\n" for record in self._by_output.values()))
             yield
         finally:
             lock.release()
@@ -100,4 +101,8 @@ class Records:
         record = Record(output, hashlib.sha256(data).hexdigest(), input_name, input_sha256, made_by)
         self._by_output[output] = record
         with (self._folder / FILE).open("a") as file:
-            file.write(json.dumps(record._asdict(), sort_keys=True) + "\n")
+            file.write(f"{_line(record)}\n")
+
+
+def _line(record: Record) -> str:
+    return json.dumps(record._asdict(), sort_keys=True)

@@ -53,7 +53,7 @@ def _encode_png(picture: Picture, name: str, quality: int | None) -> bytes:
     rest = list(metadata.rest) if picture.format == "png" else []
     if metadata.icc is not None:
         rest = [("iCCP", segments.profile_chunk(metadata.icc)), *(part for part in rest if part[0] not in ("iCCP", "sRGB"))]
-    if metadata.dpi and picture.format != "png":
+    if metadata.dpi and "pHYs" not in dict(rest):
         across, down = (round(dpi * METRE) for dpi in metadata.dpi)
         rest.append(("pHYs", across.to_bytes(4, "big") + down.to_bytes(4, "big") + b"\1"))
     if metadata.exif:

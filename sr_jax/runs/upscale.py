@@ -275,10 +275,10 @@ def without_done(
     if records is None or settings.out is None:
         return list(jobs), {}
     todo, foreign, notes = [], [], {}
-    inputs = {job.source.path.resolve() for job in jobs if job.source.path}
+    inputs = {identity(job.source.path) for job in jobs if job.source.path}
     for job in jobs:
         path = settings.out / job.output
-        if path.resolve() in inputs:
+        if path.exists() and identity(path) in inputs:
             raise InputError(f"--out {settings.out}: {path} is an input, which is never replaced; give another folder")
         digest = "" if not os.path.lexists(path) else hashlib.sha256(content_of(job.source, data)).hexdigest()
         match records.state(str(job.output), input_sha256=digest, made_by=made_by):
@@ -299,6 +299,12 @@ def without_done(
             f"give another folder, or --overwrite:{listing(map(printable, foreign), most=MOST_LISTED)}"
         )
     return todo, notes
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Returns the same for two names of one file."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def check_disk(jobs: Sequence[Job], out: Path | None) -> None:
