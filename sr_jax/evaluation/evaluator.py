@@ -109,7 +109,9 @@ class Evaluator:
                     break
                 if processes.was_told(STOPPING):
                     break
-            rows, pictures = self._collect(scored, f"{method}, {weights}")
+            rows, pictures = self._collect(
+                scored, f"{method}, {weights}", on_wait=lambda: must_stop() and processes.tell(STOPPING)
+            )
         rows = [row._replace(counted=theirs.counted) for row, theirs in zip(rows, self.bicubic_rows, strict=False)]
         samples = []
         for index in self._shown if pictures else []:
@@ -135,7 +137,9 @@ class Evaluator:
         row = score(self._protocol, self._tasks[index], picture, method=method, stamp=stamp)
         return row, picture.pixels if index in self._shown else None
 
-    def _collect(self, futures: dict[int, Future], what: str) -> tuple[list[Row], dict[int, np.ndarray]]:
+    def _collect(
+        self, futures: dict[int, Future], what: str, *, on_wait: Callable[[], object] = lambda: None
+    ) -> tuple[list[Row], dict[int, np.ndarray]]:
         """The rows of all processes, in the order of the tasks, and the pixels that are kept for samples.
 
         Only the first process gets pixels. An error of one process is raised in all of them.
@@ -154,7 +158,8 @@ class Evaluator:
                 pictures[str(index)] = pixels
         is_complete = bool(problem) or len(futures) == len(self._mine)
         part = json.dumps({"rows": rows, "problem": problem, "is_complete": is_complete})
-        parts = [json.loads(data) for data in processes.share(f"the rows of {what}", part.encode(), timeout=PATIENCE)]
+        shared = processes.share(f"the rows of {what}", part.encode(), timeout=PATIENCE, on_wait=on_wait)
+        parts = [json.loads(data) for data in shared]
         if not all(part["is_complete"] for part in parts):
             raise EvaluationStopped
         for problem in (part["problem"] for part in parts if part["problem"]):

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 from jax._src import clusters, distributed  # JAX has no public way to detect a cluster, or to share data without devices
 
 from sr_jax.errors import InputError, Interrupted, TrainingError, exit_status
+from sr_jax.system.presence import ADVICE, MARGIN, Presence, abort_without_stack, listed
 
 TIMEOUT = 300.0
 """Seconds that a process waits for the others, unless a caller knows better."""
@@ -53,7 +54,7 @@ def joined(cluster: Cluster) -> Iterator[None]:
     """Makes this process one of a run. It does nothing for a run of one process. No device may have been used before.
 
     Processes that end in the same way leave together. Where only one of them fails, it leaves without the others, and they end
-    when they miss its heartbeat.
+    with a line that names it. So they do when one is killed or frozen, or its host is lost.
 
     Raises:
       InputError: if the options contradict each other, or no cluster is detected although one is required.
@@ -62,10 +63,13 @@ def joined(cluster: Cluster) -> Iterator[None]:
         yield
         return
     jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM away from `StopSignals`
-    with _ended_after(
-        cluster.join_timeout,
-        f"the processes of this run did not find each other within {cluster.join_timeout:g} s; "
-        "check --coordinator, and that all processes were started",
+    with (
+        _ended_after(
+            cluster.join_timeout,
+            f"the processes of this run did not find each other within {cluster.join_timeout:g} s; "
+            "check --coordinator, and that all processes were started",
+        ),
+        abort_without_stack(),
     ):
         jax.distributed.initialize(
             cluster.coordinator,
@@ -73,14 +77,22 @@ def joined(cluster: Cluster) -> Iterator[None]:
             cluster.process,
             cluster_detection_method="deactivate" if cluster.coordinator else None,  # it would choose devices, too
             initialization_timeout=round(cluster.join_timeout) + 60,  # JAX aborts then, and does not say why
-            heartbeat_timeout_seconds=round(cluster.heartbeat_timeout),
+            heartbeat_timeout_seconds=round(cluster.heartbeat_timeout + MARGIN),
             shutdown_timeout_seconds=round(TIMEOUT),
         )
-    try:
-        yield
-    except BaseException as error:
-        _leave(error)
-        raise
+    presence = Presence(
+        index=index(),
+        count=count(),
+        coordinator=distributed.global_state.coordinator_address or "",
+        timeout=cluster.heartbeat_timeout,
+    )
+    with presence:
+        try:
+            yield
+            barrier("the end")
+        except BaseException as error:
+            _leave(error, presence)
+            raise
     jax.distributed.shutdown()
 
 
@@ -101,15 +113,19 @@ def _ended_after(seconds: float, message: str) -> Iterator[None]:
         timer.cancel()
 
 
-def _leave(error: BaseException) -> None:
+def _leave(error: BaseException, presence: Presence) -> None:
     """Leaves together with the others, if they end as well. Otherwise this process ends here: JAX would wait for them."""
+    if _is_lost_connection(error):
+        presence.explain_lost_connection()
+    presence.end_alone()  # another one that ends earlier must not hide this error
     expected = isinstance(error, InputError | TrainingError | Interrupted)
     if expected:
-        if isinstance(error, Interrupted):
-            tell(STOPPED)
-        with contextlib.suppress(TrainingError):
+        with contextlib.suppress(TrainingError, jax.errors.JaxRuntimeError):
+            if isinstance(error, Interrupted):
+                tell(STOPPED)
             patience = LEAVING_LAST if is_first() else LEAVING
             barrier("the end after an error", timeout=STOPPING + patience if isinstance(error, Interrupted) else patience)
+            presence.__exit__()
             jax.distributed.shutdown()
             return
     status = exit_status(functools.partial(_throw, error)) if expected else 1
@@ -117,7 +133,13 @@ def _leave(error: BaseException) -> None:
         traceback.print_exception(error)
     sys.stdout.flush()
     sys.stderr.flush()
+    presence.end_others(f"process {index()} has ended with an error, which it printed itself. {ADVICE}")
     os._exit(status)
+
+
+def _is_lost_connection(error: BaseException | None) -> bool:
+    """Whether an error is one of JAX's, or was raised because of one. JAX does not tell connections from other reasons."""
+    return error is not None and (isinstance(error, jax.errors.JaxRuntimeError) or _is_lost_connection(error.__cause__))
 
 
 def _throw(error: BaseException) -> None:
@@ -149,13 +171,16 @@ def quiet_unless_first() -> Iterator[None]:
         yield
 
 
-def barrier(name: str, *, timeout: float = TIMEOUT, can_stop: bool = False) -> None:
+def barrier(
+    name: str, *, timeout: float = TIMEOUT, can_stop: bool = False, on_wait: Callable[[], object] = lambda: None
+) -> None:
     """Waits until all processes are here. Signals are handled while it waits.
 
     Args:
       name: what they wait for. It must be the same in all processes, and may be used only once in a run.
       timeout: seconds.
       can_stop: whether to give up when a process has left because of a signal.
+      on_wait: is called again and again while this process waits.
 
     Raises:
       TrainingError: naming the processes that did not come in time.
@@ -173,7 +198,8 @@ def barrier(name: str, *, timeout: float = TIMEOUT, can_stop: bool = False) -> N
         if can_stop and was_told(STOPPED):
             raise Interrupted("another process was stopped by a signal; nothing is lost, and the same command goes on")
         if time.monotonic() > until:
-            raise TrainingError(f"waited {timeout:g} s for {name}, but {_listed(missing)} did not come")
+            raise TrainingError(f"waited {timeout:g} s for {name}, but {listed(missing)} did not come")
+        on_wait()
         time.sleep(POLL)
 
 
@@ -186,16 +212,24 @@ def check_equal(name: str, value: str) -> None:
     values = [data.decode() for data in share(name, value.encode())]
     others = [i for i, other in enumerate(values) if other != values[0]]
     if others:
-        raise InputError(f"{name}: process 0 has {values[0]}, but {_listed(others)} has {values[others[0]]}")
+        raise InputError(f"{name}: process 0 has {values[0]}, but {listed(others)} has {values[others[0]]}")
 
 
-def share(name: str, data: bytes, *, timeout: float = TIMEOUT, only_first: bool = False) -> list[bytes]:
+def share(
+    name: str,
+    data: bytes,
+    *,
+    timeout: float = TIMEOUT,
+    only_first: bool = False,
+    on_wait: Callable[[], object] = lambda: None,
+) -> list[bytes]:
     """Returns the data of all processes, in their order.
 
     Args:
       name: what is shared. It must be the same in all processes, and may be used only once in a run.
       only_first: whether only the first process reads the data; the others get nothing then.
       timeout: seconds to wait for the others.
+      on_wait: is called again and again while this process waits for the data of the others.
 
     Raises:
       TrainingError: naming the processes that did not come in time.
@@ -204,7 +238,7 @@ def share(name: str, data: bytes, *, timeout: float = TIMEOUT, only_first: bool 
         return [data]
     client = _client()
     client.key_value_set_bytes(f"{name}/{index()}", data)
-    barrier(name, timeout=timeout)
+    barrier(name, timeout=timeout, on_wait=on_wait)
     sources = [] if only_first and not is_first() else range(count())
     parts = [client.blocking_key_value_get_bytes(f"{name}/{i}", round(1000 * timeout)) for i in sources]
     barrier(f"{name}, read", timeout=timeout)
@@ -267,7 +301,3 @@ def detected_name() -> str | None:
 
 def _client() -> Any:
     return distributed.global_state.client
-
-
-def _listed(numbers: list[int]) -> str:
-    return f"process{'es' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"

@@ -1,8 +1,11 @@
 """One of several processes: `python -m tests.system.member PORT PROCESSES INDEX ACTION`. See test_processes."""
 
 import os
+import signal
 import sys
 import time
+
+import jax
 
 from sr_jax.errors import InputError, exit_status
 from sr_jax.system import processes
@@ -15,6 +18,11 @@ def act(action: str) -> None:
         case "share":
             parts = processes.share("the greeting", f"I am {processes.index()}".encode() * 100_000)
             print([part[:6].decode() for part in parts], [len(part) for part in parts])
+        case "tell while waiting":
+            while is_last and not processes.was_told("to go on"):
+                time.sleep(0.1)
+            data = str(processes.index()).encode()
+            print(processes.share("indices", data, timeout=20, on_wait=lambda: processes.tell("to go on")))
         case "late":
             if not is_last:
                 processes.barrier("the latecomer", timeout=2)
@@ -29,6 +37,19 @@ def act(action: str) -> None:
             if is_last:
                 os._exit(9)
             processes.barrier("never", timeout=60)
+        case "death of the first" | "freeze" | "freeze of the first":
+            if processes.is_first() if "first" in action else is_last:
+                time.sleep(2)
+                os.kill(os.getpid(), signal.SIGSTOP if "freeze" in action else signal.SIGKILL)
+            time.sleep(60)
+        case "lost connection":
+            if is_last:
+                os._exit(9)
+            raise jax.errors.JaxRuntimeError("Connection closed by peer")
+        case "abort":
+            if is_last:
+                os.abort()
+            time.sleep(60)
 
 
 def main() -> int:

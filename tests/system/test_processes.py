@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import time
@@ -65,12 +66,20 @@ def test_processes_share_data():
 
 
 @pytest.mark.slow
+def test_a_process_that_waits_can_tell_something():
+    for status, out, err in run("tell while waiting", 2):
+        assert status == 0, err
+        assert out == "[b'0', b'1']\n"
+
+
+@pytest.mark.slow
 def test_who_is_missing_is_said():
     first, second, late = run("late", 3)
     for status, _, err in (first, second):
         assert status == 1
         assert err.splitlines()[0] == "error: waited 2 s for the latecomer, but process 2 did not come"
-    assert late[0] != 1
+    assert late[0] == 1
+    assert re.fullmatch(r"error: process [01] has ended with an error, which it printed itself\. .*\n", late[2])
 
 
 @pytest.mark.slow

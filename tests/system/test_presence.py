@@ -1,0 +1,78 @@
+"""What the others of a run say and do when one of its processes is gone."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from jax._src.lib import _jax
+
+from sr_jax.system import presence
+from tests.conftest import ROOT
+from tests.ports import free_port
+
+SILENT = (
+    r"error: no sign of life of process {} for 6 s; it may be killed or frozen, or its host lost. Start all processes again"
+)
+GONE = "error: process 0 is gone: JAX's service, which runs in it, takes no connection any more. Start all processes again"
+FAILED = "error: process 1 has ended with an error, which it printed itself. Start all processes again"
+
+
+@contextlib.contextmanager
+def members(action: str, count: int) -> Iterator[list[subprocess.Popen]]:
+    port = free_port()
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.system.member", str(port), str(count), str(i), action],
+            cwd=ROOT,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(count)
+    ]
+    try:
+        yield started
+    finally:
+        for member in started:
+            member.kill()
+            member.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("action", "count", "gone", "line"),
+    [
+        ("death", 3, 2, SILENT.format(2)),
+        ("death of the first", 2, 0, GONE),
+        ("freeze", 2, 1, SILENT.format(1)),
+        ("freeze of the first", 2, 0, SILENT.format(0)),
+        ("lost connection", 2, 1, SILENT.format(1)),
+        ("one error", 2, 1, FAILED),
+    ],
+)
+def test_the_others_end_with_one_line_that_says_who_is_gone(action, count, gone, line):
+    with members(action, count) as started:
+        began = time.monotonic()
+        for member in started[:gone] + started[gone + 1 :]:
+            _, err = member.communicate(timeout=60)
+            assert member.returncode == 1, err
+            assert [text for text in err.splitlines() if text.startswith("error: ")] == [line]
+            assert "stack trace" not in err
+        assert time.monotonic() - began < 50
+
+
+def test_joining_leaves_jax_as_it_was():
+    before = _jax.get_distributed_runtime_client
+    with presence.abort_without_stack():
+        assert _jax.get_distributed_runtime_client is not before
+    assert _jax.get_distributed_runtime_client is before
+
+
+def test_names():
+    assert presence.listed([1]) == "process 1"
+    assert presence.listed({3, 1}) == "processes 1, 3"
