@@ -94,16 +94,17 @@ class Spread:
         Args:
           stop: whether this process wishes to stop; see `must_stop`.
         """
-        if not self._is_shared:
-            return self._run(state, constants, items)
-        vote = np.full(len(self._local), stop, np.float32)
-        if self._kind == "pmap":
-            vote = jax.device_put(vote, self._one_each)
-        else:
-            vote = jax.make_array_from_process_local_data(self._one_each, vote)
-        state, metrics, votes = self._run(state, constants, items, vote)
-        self._votes = [*self._votes[-1:], votes]
+        state, metrics, *votes = self._run(state, constants, items, *self._vote(stop))
+        self._votes = [*self._votes[-1:], *votes]
         return state, metrics
+
+    def lower(self, state: Any, constants: Any, items: Any) -> jax.stages.Lowered:
+        """Returns the program of a dispatch, for reading what it computes. It runs nothing.
+
+        Args:
+          state, constants, items: what the dispatch takes, or the shapes, types and shardings of that.
+        """
+        return self._run.lower(state, constants, items, *self._vote(False))
 
     def must_stop(self, wish: bool) -> bool:
         """Returns whether to stop now. All processes get the same answer at the same step.
@@ -117,6 +118,15 @@ class Spread:
         if not self._is_shared:
             return wish
         return len(self._votes) == 2 and bool(jax.device_get(self._votes[0]) > 0)
+
+    def _vote(self, stop: bool) -> list[Any]:
+        """What a dispatch takes besides: a wish for each device of this process, if there are several processes."""
+        if not self._is_shared:
+            return []
+        vote = np.full(len(self._local), stop, np.float32)
+        if self._kind == "pmap":
+            return [jax.device_put(vote, self._one_each)]
+        return [jax.make_array_from_process_local_data(self._one_each, vote)]
 
 
 def _with_votes(dispatch: Callable[[Any, Any, Any], tuple[Any, Any]]) -> Callable[..., tuple[Any, Any, Any]]:

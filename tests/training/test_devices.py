@@ -9,12 +9,14 @@ import optax
 import pytest
 from flax import nnx
 
+from benchmarks.scaling import collectives
 from sr_jax.data import pack, pipelines
 from sr_jax.data.degrade import Degrade
 from sr_jax.data.images import Image
 from sr_jax.data.plan import Sampler
 from sr_jax.errors import InputError
 from sr_jax.models import FSRCNN
+from sr_jax.system import processes
 from sr_jax.training import losses, state
 from sr_jax.training.devices import Spread
 from sr_jax.training.step import Constants, make_dispatch, make_step
@@ -28,9 +30,14 @@ CUT = {"patch": PATCH, "margin": DEGRADE.margin, "scale": SCALE}
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory):
+    return make_setting(tmp_path_factory.mktemp("pack"))
+
+
+def make_setting(folder):
+    """Images, a sampler, and a network with its parameters."""
     rng = np.random.default_rng(1)
     images = [Image(name, rng.integers(0, 256, (32, 40, 3), dtype=np.uint8)) for name in "ab"]
-    packed, _ = pack.build(images, place=tmp_path_factory.mktemp("pack"), fingerprint="")
+    packed, _ = pack.build(images, place=folder / "pack", fingerprint="")
     sampler = Sampler([(32, 40)] * 2, patch=PATCH, scale=SCALE, batch=BATCH, seed=0, names=["a", "b"])
     graph, variables = nnx.split(FSRCNN(scale=SCALE, d=8, s=4, m=1, rngs=nnx.Rngs(0)), nnx.Param)
     return pipelines.Images(packed, None), sampler, lambda p, lr: nnx.merge(graph, p)(lr), nnx.to_pure_dict(variables)
@@ -40,7 +47,7 @@ def objective(model):
     return lambda params, lr, hr, *_: (losses.l1(model(params, lr).astype(jnp.float32), hr), {})
 
 
-def run(
+def prepare(
     setting,
     *,
     kind="shard_map",
@@ -50,11 +57,12 @@ def run(
     per_dispatch=1,
     unroll=True,
     unroll_parts=False,
+    optimizer=None,
     **options,
 ):
-    """Trains a few steps; returns the final state and all losses, on the host."""
+    """What a few steps need: the dispatch, its state and constants, and its items."""
     images, sampler, model, params = setting
-    optimizer = optax.adam(1e-2)
+    optimizer = optimizer or optax.adam(1e-2)
     step = make_step(objective(model), optimizer, DEGRADE, channels=1, ema_decay=0.9, unroll=unroll_parts, **options)
     if pipeline == "resident":
         on_host, on_device = lambda plan: plan, functools.partial(pipelines.resident_batch, **CUT)
@@ -65,9 +73,15 @@ def run(
     items = pipelines.dispatches(
         sampler, on_host, start=0, stop=steps, steps_per_dispatch=per_dispatch, rows=slice(0, BATCH), threads=1, prefetch=1
     )
+    return spread, now, constants, map(spread.put, items)
+
+
+def run(setting, **options):
+    """Trains a few steps; returns the final state and all losses, on the host."""
+    spread, now, constants, items = prepare(setting, **options)
     history = []
     for item in items:
-        now, metrics = spread(now, constants, spread.put(item))
+        now, metrics = spread(now, constants, item)
         history.append(metrics["loss"])
     return jax.device_get(now), np.concatenate(history)
 
@@ -122,6 +136,23 @@ def test_an_accumulated_gradient_equals_that_of_the_full_batch(setting, devices,
     assert_close(full, parts)
     np.testing.assert_allclose(full_losses, part_losses, atol=1e-6)
     assert not np.array_equal(full_losses, part_losses)
+
+
+@pytest.mark.parametrize("kind", ["pmap", "shard_map"])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_step_reduces_its_gradients_once(setting, kind, accumulate):
+    """The compiled program has one all-reduce, of the gradients and the loss, also where they are accumulated."""
+    spread, now, constants, items = prepare(setting, kind=kind, devices=4, accumulate=accumulate)
+    program = spread.lower(now, constants, next(items)).compile().as_text()
+    sizes = [leaf.size for leaf in jax.tree.leaves(setting[3])]
+    assert collectives(program) == [("all-reduce", 4 * (sum(sizes) + 1))]
+
+
+def test_the_wish_to_stop_is_reduced_with_the_gradients(setting, monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)  # as a run of several processes is compiled
+    spread, now, constants, items = prepare(setting, devices=4)
+    program = spread.lower(now, constants, next(items)).compile().as_text()
+    assert collectives(program) == [("all-reduce", 4 * (state.count(setting[3]) + 2))]
 
 
 def test_step_against_optax_by_hand(setting):
