@@ -234,6 +234,9 @@ def read_program_of_tpus(config: Config, topology: str) -> dict[str, Any]:
     """Compiles the step for TPUs that are not here, and returns a row of what it reduces."""
     from jax.experimental import topologies
 
+    for name, value in {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost", "TPU_WORKER_ID": "0"}.items():
+        os.environ.setdefault(name, value)  # libtpu would look for the machine that it runs on
+    jax.config.update("jax_platforms", "cpu")
     devices = topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
     prepared = prepare(config, devices)
     examples = NamedSharding(prepared.spread.replicated.mesh, PartitionSpec(None, AXIS))
@@ -266,6 +269,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="configs/fsrcnn_x2.py")
+    parser.add_argument("--model", choices=list(configs.NETWORKS), help="this network instead of the config's")
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2, 4, 8], help="numbers of devices of one process")
     parser.add_argument(
         "--processes", type=int, nargs="+", default=[1, 2, 4], help="numbers of processes; the most have 1 device"
@@ -286,6 +290,7 @@ def main() -> None:
         base = configs.load(options.config)
         config = dataclasses.replace(
             base,
+            model=configs.NETWORKS[options.model] if options.model else base.model,
             data=dataclasses.replace(base.data, batch=options.batch or base.data.batch, patch=options.patch or base.data.patch),
             parallel=options.parallel or base.parallel,
             steps_per_dispatch=1,
