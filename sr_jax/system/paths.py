@@ -22,7 +22,7 @@ else:
 """A path of this machine or of a bucket."""
 
 ADVICE = {
-    "s3": "mount the bucket, for example with mountpoint-s3, or train in a local folder and mirror it with `aws s3 sync`",
+    "s3": "mount the bucket with s3fs (mountpoint-s3 cannot rename files), or mirror a local folder by `aws s3 sync`",
     "file": "leave out file://",
 }
 OTHERWISE = "give a local folder, such as one into which it is mounted, or gs://BUCKET/FOLDER"

@@ -71,6 +71,31 @@ def test_directory_that_cannot_be_written(tmp_path):
         pass
 
 
+def test_checkpoints_that_cannot_be_written(tmp_path):
+    """The run ends before its training, and not at its first checkpoint."""
+    (tmp_path / "checkpoints").symlink_to("/sys")
+    with (
+        pytest.raises(InputError, match=rf"--workdir {tmp_path}/checkpoints cannot be written \(\w.*\); take another"),
+        workdir.claim(tmp_path, Config()),
+    ):
+        pass
+    (tmp_path / "checkpoints").unlink()
+    with workdir.claim(tmp_path, Config()):
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.slow
+def test_too_little_space(tmp_path):
+    """A process that may write no large files stands for a disk that is nearly full."""
+    code = (
+        "import resource, signal, sys, pathlib; from sr_jax.config import Config, workdir\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, 2**19))\n"
+        "with workdir.claim(pathlib.Path(sys.argv[1]), Config()): pass"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    assert run.stderr.endswith(f"InputError: --workdir {tmp_path} cannot be written (File too large); take another directory\n")
+
+
 def test_images_that_changed(tmp_path):
     register(tmp_path, Config())
     register(tmp_path, Config())

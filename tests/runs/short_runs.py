@@ -20,6 +20,7 @@ from sr_jax.config import (
     OptimConfig,
     Subsample,
 )
+from sr_jax.system.paths import AnyPath
 from sr_jax.training import state
 from sr_jax.training.checkpoint import Checkpoints
 
@@ -50,7 +51,7 @@ def make_config(pictures: Path, **changes) -> Config:
     return Config(**(defaults | changes))
 
 
-def final_state(directory: Path, config: Config) -> state.State:
+def final_state(directory: AnyPath, config: Config) -> state.State:
     params = make_network(config).params
     optimizer = make_optimizer(config, params)
     with Checkpoints(directory / "checkpoints", keep=10) as checkpoints:
@@ -58,7 +59,7 @@ def final_state(directory: Path, config: Config) -> state.State:
         return checkpoints.restore(state.create(params, optimizer))
 
 
-def logged(directory: Path) -> list[dict]:
+def logged(directory: AnyPath) -> list[dict]:
     return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
 
 

@@ -33,7 +33,7 @@ def test_folders_of_a_bucket():
     [
         (
             "s3://b/run",
-            r"s3://b/run: s3:// cannot be used here; mount the bucket, for example with mountpoint-s3, or .* mirror",
+            r"s3://b/run: s3:// cannot be used here; mount the bucket with s3fs .*, or mirror a local folder",
         ),
         ("az://b/run", r"az:// cannot be used here; give a local folder, .*, or gs://BUCKET/FOLDER"),
         ("http://b/run", "http:// cannot be used here"),
