@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from sr_jax import convert, doctor, evaluate, kernels, networks, preview, train, upscale
+from sr_jax import convert, doctor, evaluate, kernels, networks, prepare, preview, train, upscale
 from sr_jax.errors import InputError, exit_status
 
 COMMANDS: dict[str, ModuleType] = {
@@ -13,6 +13,7 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "upscale": upscale,
     "preview": preview,
+    "prepare": prepare,
     "networks": networks,
     "kernels": kernels,
     "convert": convert,

@@ -78,7 +78,10 @@ def test_a_mistake_is_one_line_and_status_2(name, capsys):
         ("data", "there is no command 'data'; did you mean 'preview'?"),
         ("evalaute", "there is no command 'evalaute'; did you mean 'evaluate'?"),
         ("Train", "there is no command 'Train'; did you mean 'train'?"),
-        ("xyzzy", "there is no command 'xyzzy'; there are train, evaluate, upscale, preview, networks, kernels, convert, doctor"),
+        (
+            "xyzzy",
+            "there is no command 'xyzzy'; there are train, evaluate, upscale, preview, prepare, networks, kernels, convert, doctor",
+        ),
     ],
 )
 def test_an_unknown_command_is_answered_with_the_nearest(name, message, capsys):

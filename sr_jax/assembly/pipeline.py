@@ -30,7 +30,7 @@ class Pipeline(NamedTuple):
 
 
 def make_pipeline(config: Config, images: TrainingImages, *, margin: int) -> Pipeline:
-    """Returns the pipeline that the config names. Both give the same bytes.
+    """Returns the pipeline that the config names. All give the same bytes.
 
     Args:
       margin: HR pixels around a patch that its degradation needs.
@@ -40,10 +40,12 @@ def make_pipeline(config: Config, images: TrainingImages, *, margin: int) -> Pip
     """
     _check_batch(config, memory=device_memory())
     cut = {"patch": config.data.patch, "margin": margin, "scale": config.scale}
-    if config.data.pipeline == "host":
+    if config.data.pipeline != "resident":
         return Pipeline(functools.partial(pipelines.host_batch, images.packs, **cut), lambda _, batch: batch, ())
     with option("data.pipeline=resident"):
-        pack.check_device_memory([packed for packed in images.packs if packed], memory=device_memory() // 2)
+        pack.check_device_memory(
+            [packed for packed in images.packs if isinstance(packed, pack.Pack)], memory=device_memory() // 2
+        )
     return Pipeline(lambda plan: plan, functools.partial(pipelines.resident_batch, **cut), images.packs)
 
 

@@ -51,11 +51,13 @@ class DataConfig:
     """How LR is made from HR. `bicubic`: MATLAB's bicubic reduction. `classical`: USRNet's blur, subsampling and noise.
     `real-esrgan`: Real-ESRGAN's blind second-order chain.
     A config file can also list its own stages: (GaussianBlur(sigma=(0.6, 2.4)), Subsample(), Jpeg())."""
-    pipeline: Literal["resident", "host"] = "resident"
+    pipeline: Literal["resident", "host", "records"] = "resident"
     """Where patches are cut. `resident`: in the compiled step, from images that live in device memory.
-    `host`: on the host, by Grain. Both give the same bytes."""
+    `host`: on the host, by Grain, from a file of pixels. `records`: on the host, from compressed tiles, for sets larger than
+    memory. All give the same bytes."""
     threads: Annotated[Count, Field(le=256)] = 1
-    """Host threads that prepare batches. One thread is enough for any training step, and more are not faster."""
+    """Host threads that prepare batches. One thread is enough for most training steps. Only with `pipeline=records`, which
+    unpacks a tile for each patch, are several threads faster."""
     prefetch: Annotated[Count, Field(le=1000)] = 8
     """Compiled calls (see `steps_per_dispatch`) whose batches are prepared and sent to the devices ahead of time."""
 

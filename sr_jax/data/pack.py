@@ -10,7 +10,7 @@ import operator
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -42,6 +42,10 @@ class Pack(NamedTuple):
     width: Any  # Int32 " images"
     pitch: Any  # Int32 " images"
     """Pixels from one row to the next, which is the width of the stored image."""
+
+
+Stored = TypeVar("Stored", bound=Any)
+"""A `Pack`, or `records.Records`: first where the pixels are, and then arrays with an entry for each image."""
 
 
 class Index(NamedTuple):
@@ -149,12 +153,17 @@ def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, sizes: list[tup
             continue
         height, width, _ = image.pixels.shape
         sizes.append((height, width))
-        digest.update(f"{image.name}\0{image.pixels.shape}\n".encode())
-        digest.update(image.pixels.tobytes())
+        add_to_digest(digest, image)
         file.write(np.broadcast_to(image.pixels, (height, width, 3)).tobytes())
     pixels = sum(h * w for h, w in sizes)
     file.truncate(max(1, -(-pixels // BLOCK)) * BLOCK * 3)
     return Index(tuple(names), tuple(sizes), bad, digest.hexdigest())
+
+
+def add_to_digest(digest: Any, image: Image) -> None:
+    """Adds an image to the hash that becomes `Index.digest`."""
+    digest.update(f"{image.name}\0{image.pixels.shape}\n".encode())
+    digest.update(image.pixels.tobytes())
 
 
 def crop_to_multiple(pixels: np.ndarray, scale: int) -> np.ndarray:
@@ -163,17 +172,17 @@ def crop_to_multiple(pixels: np.ndarray, scale: int) -> np.ndarray:
     return pixels[: h - h % scale, : w - w % scale]
 
 
-def crop(images: Pack, *, scale: int) -> Pack:
+def crop(images: Stored, *, scale: int) -> Stored:
     """The same images, each cropped as `crop_to_multiple` does. No pixel is copied."""
     return images._replace(height=images.height - images.height % scale, width=images.width - images.width % scale)
 
 
-def select(images: Pack, which: list[int]) -> Pack:
+def select(images: Stored, which: list[int]) -> Stored:
     """The images with these indices. No pixel is copied."""
-    return Pack(images.pixels, *(a[which] for a in images[1:]))
+    return images._replace(**{name: getattr(images, name)[which] for name in images._fields[1:]})
 
 
-def reorder(images: Pack, index: Index, *, names: Sequence[str]) -> tuple[Pack, Index]:
+def reorder(images: Stored, index: Index, *, names: Sequence[str]) -> tuple[Stored, Index]:
     """The images with these names, in this order. No pixel is copied.
 
     Raises:
@@ -237,7 +246,7 @@ def cut_on_host(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8[n
             window[:] = rows.reshape(size, pitch, 3)[:, x : x + size]
         else:
             image = pixels[start : start + height * pitch].reshape(height, pitch, 3)
-            window[:] = image[_reflect(np.arange(y, y + size), height)[:, None], _reflect(np.arange(x, x + size), width)]
+            window[:] = image[reflect(np.arange(y, y + size), height)[:, None], reflect(np.arange(x, x + size), width)]
     return windows
 
 
@@ -245,12 +254,12 @@ def cut_on_device(images: Pack, plan: Plan, *, patch: int, margin: int) -> UInt8
     """The same as `cut_on_host` for JAX arrays, inside a compiled function."""
     block, within, height, width, pitch = (a[plan.image][:, None] for a in images[1:])
     steps = jnp.arange(-margin, patch + margin)[None]
-    rows = within + _reflect(plan.top[:, None] + steps, height) * pitch
-    index = rows[:, :, None] + _reflect(plan.left[:, None] + steps, width)[:, None, :]
+    rows = within + reflect(plan.top[:, None] + steps, height) * pitch
+    index = rows[:, :, None] + reflect(plan.left[:, None] + steps, width)[:, None, :]
     return images.pixels[block[:, :, None] + index // BLOCK, index % BLOCK]
 
 
-def _reflect(index: Any, size: Any) -> Any:
+def reflect(index: Any, size: Any) -> Any:
     """Reflects indices that lie beyond either end, at any distance. The border pixel is repeated."""
     index = index % (2 * size)
     return index + (index >= size) * (2 * (size - index) - 1)

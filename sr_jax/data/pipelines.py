@@ -1,7 +1,8 @@
-"""The two pipelines from plan to batch. Their batches are identical, byte for byte.
+"""The three pipelines from plan to batch. Their batches are identical, byte for byte.
 
-`host`: Grain's threads cut windows on the host, and these are sent to the devices.
 `resident`: the images lie in the devices' memory. Only the plan is sent, and the compiled step cuts the windows.
+`host`: Grain's threads cut windows on the host, from a pack, and these are sent to the devices.
+`records`: the same, but the threads cut windows from compressed tiles on disk.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,20 +13,23 @@ import grain
 from sr_jax.data.degrade import Batch
 from sr_jax.data.pack import Pack, cut_on_device, cut_on_host
 from sr_jax.data.plan import Plan, Sampler
+from sr_jax.data.records import Records
+from sr_jax.data.records import cut as cut_from_records
 
 
 class Images(NamedTuple):
     """The images from which patches are cut."""
 
-    hr: Pack
+    hr: Pack | Records
     """HR images, cropped to multiples of the scale."""
-    lr: Pack | None
+    lr: Pack | Records | None
     """Their LR images, if these come from files; None if LR patches are made from HR patches."""
 
 
 def host_batch(images: Images, plan: Plan, *, patch: int, margin: int, scale: int) -> Batch:
     """The batch of a plan, cut on the host. The plan may be that of one step or of several."""
-    return _batch(cut_on_host, images, plan, patch, margin, scale)
+    cut = cut_from_records if isinstance(images.hr, Records) else cut_on_host
+    return _batch(cut, images, plan, patch, margin, scale)
 
 
 def resident_batch(images: Images, plan: Plan, *, patch: int, margin: int, scale: int) -> Batch:

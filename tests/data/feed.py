@@ -11,15 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from sr_jax.assembly.pipeline import rows_of_this_process
-from sr_jax.data import pack, pipelines
+from sr_jax.data import pack, pipelines, records
 from sr_jax.data.degrade import Degrade
 from sr_jax.data.plan import Sampler
+from sr_jax.data.sources.image_set import Files
 from sr_jax.training.devices import Spread
 
 SCALE, PATCH, BATCH, STEPS = 2, 12, 8, 4
 CUT = {"patch": PATCH, "margin": 2 * SCALE, "scale": SCALE}
 DEGRADE = Degrade(scale=SCALE)
-EXAMPLES = 2 * 2 * STEPS * BATCH  # two pipelines, each with two sizes of dispatches
+PIPELINES = ("host", "records", "resident")
+EXAMPLES = len(PIPELINES) * 2 * STEPS * BATCH  # each with two sizes of dispatches
 
 
 def open_pack(place: Path) -> tuple[pipelines.Images, Sampler]:
@@ -27,6 +29,11 @@ def open_pack(place: Path) -> tuple[pipelines.Images, Sampler]:
     hr = pack.crop(hr, scale=SCALE)
     sizes = list(zip(hr.height.tolist(), hr.width.tolist(), strict=True))
     return pipelines.Images(hr, None), Sampler(sizes, patch=PATCH, scale=SCALE, batch=BATCH, seed=3, names=list(index.names))
+
+
+def open_records(place: Path) -> pipelines.Images:
+    made = records.build(Files(()), title="some", place=place / "records", fingerprint="")
+    return pipelines.Images(pack.crop(made.images, scale=SCALE), None)
 
 
 def expected(place: Path) -> dict[str, str]:
@@ -37,7 +44,7 @@ def expected(place: Path) -> dict[str, str]:
         batch = pipelines.host_batch(images, sampler.plan(step), **CUT)
         pairs = degrade(jax.tree.map(jnp.asarray, batch))
         for row, example in enumerate(zip(batch.window, np.asarray(pairs.lr), np.asarray(pairs.hr), strict=True)):
-            for pipeline in ("host", "resident"):
+            for pipeline in PIPELINES:
                 for size in (1, 2):
                     digests[f"{pipeline} {size} {step} {row}"] = digest(*example)
     return digests
@@ -49,7 +56,7 @@ def digest(*arrays: np.ndarray) -> str:
 
 def fed(images: pipelines.Images, sampler: Sampler, pipeline: str, size: int) -> dict[str, str]:
     """The digests of this process's examples, taken from its devices after the compiled degradation on the whole mesh."""
-    if pipeline == "host":
+    if pipeline != "resident":
         on_host, on_device, resident = functools.partial(pipelines.host_batch, images, **CUT), lambda _, batch: batch, ()
     else:
         on_host, on_device, resident = lambda plan: plan, functools.partial(pipelines.resident_batch, **CUT), images
@@ -94,9 +101,9 @@ def main() -> None:
     assert jax.device_count() == 4
     images, sampler = open_pack(Path(place))
     digests = {}
-    for pipeline in ("host", "resident"):
+    for pipeline in PIPELINES:
         for size in (1, 2):
-            digests |= fed(images, sampler, pipeline, size)
+            digests |= fed(open_records(Path(place)) if pipeline == "records" else images, sampler, pipeline, size)
     print(json.dumps(digests))
 
 

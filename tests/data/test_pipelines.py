@@ -1,4 +1,4 @@
-"""From plan to LR and HR patches, with both pipelines, in one process and in several."""
+"""From plan to LR and HR patches, with all pipelines, in one process and in several."""
 
 import functools
 import itertools
@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sr_jax.data import degrade, pack, pipelines
+from sr_jax.data import degrade, pack, pipelines, records
 from sr_jax.data.images import Image, decode_image
 from sr_jax.data.plan import Sampler
 from sr_jax.ops.resize import bicubic_downsample
 from tests.data import feed
+from tests.data.records.conftest import Listed, small_tiles  # noqa: F401
 from tests.ports import free_port
 
 pytestmark = pytest.mark.exact
@@ -54,24 +55,31 @@ def reduced(image, scale):
     return np.asarray(_downsample(pack.crop_to_multiple(image.pixels, scale), scale))
 
 
+@pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("source", ["degrade", "files"])
-def test_both_pipelines_give_the_same_bytes(images, make, scale, source):
+@pytest.mark.parametrize(("source", "margin"), [("degrade", 2), ("degrade", 11), ("files", 2)])
+def test_all_pipelines_give_the_same_bytes(images, make, tmp_path, scale, source, margin):
+    """The tiles of the records are small, so that most windows touch several, and a large margin reflects the images."""
     lr = [Image(image.name, reduced(image, scale)) for image in images] if source == "files" else None
     packs, sampler = make(images, scale, lr=lr)
-    cut = {"patch": PATCH, "margin": 2 * scale, "scale": scale}
+    hr, small = (
+        records.build(Listed(items), title=name, place=tmp_path / name, fingerprint=f"{scale}").images if items else None
+        for name, items in (("of hr", images), ("of lr", lr))
+    )
+    stored = pipelines.Images(pack.crop(hr, scale=scale), small)
+    cut = {"patch": PATCH, "margin": margin * scale, "scale": scale}
     resident = jax.jit(functools.partial(pipelines.resident_batch, **cut))
     on_device = jax.device_put(packs)
     for first, steps in ((0, 1), (1, 2), (3, 5)):
         plans = sampler.plans(range(first, first + steps))
-        batches = pipelines.host_batch(packs, plans, **cut)
+        batches = [pipelines.host_batch(images, plans, **cut) for images in (packs, stored)]
         for i in range(steps):
-            host = jax.tree.map(lambda a, i=i: a[i], batches)
             device = resident(on_device, sampler.plan(first + i))
-            assert (host.lr is None) == (source == "degrade")
-            for a, b in zip(jax.tree.leaves(host), jax.tree.leaves(device), strict=True):
-                assert a.dtype == b.dtype
-                np.testing.assert_array_equal(a, b)
+            for host in (jax.tree.map(lambda a, i=i: a[i], batch) for batch in batches):
+                assert (host.lr is None) == (source == "degrade")
+                for a, b in zip(jax.tree.leaves(host), jax.tree.leaves(device), strict=True):
+                    assert a.dtype == b.dtype
+                    np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -140,8 +148,9 @@ def test_plan_has_one_row_for_each_example(images, make):
 
 @pytest.mark.slow
 def test_processes_feed_the_same_global_batch(images, tmp_path):
-    """This compares windows, LR and HR patches of both pipelines, fed by 1, 2 and 4 processes to one mesh."""
+    """This compares windows, LR and HR patches of all pipelines, fed by 1, 2 and 4 processes to one mesh."""
     pack.build(images, place=tmp_path / "hr", fingerprint="")
+    records.build(Listed(images), title="some", place=tmp_path / "hr/records", fingerprint="")
     expected = feed.expected(tmp_path / "hr")
     runs = {count: start_processes(count, tmp_path / "hr") for count in (1, 2, 4)}
     try:

@@ -5,11 +5,12 @@ folders.py, downloaded by download.py, and prepared as array_record by prepare.p
 policy.py decides what happens to images that cannot be used.
 """
 
+from sr_jax.data.sources.image_set import FileSet, ImageSet
 from sr_jax.data.sources.open import open_folder, open_hr, open_lr, open_set
 from sr_jax.data.sources.policy import handle_bad_images, split_usable, split_usable_pairs
-from sr_jax.data.sources.prepare import ImageSet
 
 __all__ = [
+    "FileSet",
     "ImageSet",
     "handle_bad_images",
     "open_folder",

@@ -60,14 +60,28 @@ def _sha256(pixels: np.ndarray) -> str:
 
 def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> dict[str, Sum]:
     """Maps the name of each image that can be decoded to its checksum. The result is kept in the cache folder."""
-    file = cache / "sums" / f"{fingerprint}.json"
-    stored = _read(file)
+    stored = _read(_file(fingerprint, cache))
     if stored is not None:
         return stored
     sums = {image.name: pixel_sum(image) for image in images if isinstance(image, Image)}
+    _write(sums, _file(fingerprint, cache))
+    return sums
+
+
+def keep(sums: dict[str, Sum], *, fingerprint: str, cache: Path) -> None:
+    """Keeps checksums that are known already for `sums_of`."""
+    file = _file(fingerprint, cache)
+    if not file.exists():
+        _write(sums, file)
+
+
+def _write(sums: dict[str, Sum], file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_text(file, json.dumps(sums))
-    return sums
+
+
+def _file(fingerprint: str, cache: Path) -> Path:
+    return cache / "sums" / f"{fingerprint}.json"
 
 
 def _read(file: Path) -> dict[str, Sum] | None:

@@ -12,7 +12,8 @@ from sr_jax.data.images import Bad
 from sr_jax.data.sources import catalog, checksums, folders, locate
 from sr_jax.data.sources.catalog import PHOTOGRAPHS, SETS, Archive, Split
 from sr_jax.data.sources.download import check_space, download, unpack
-from sr_jax.data.sources.prepare import ImageSet, prepare
+from sr_jax.data.sources.image_set import ImageSet
+from sr_jax.data.sources.prepare import prepare
 from sr_jax.errors import InputError
 
 File = TypeVar("File", bound=Path | Bad)
@@ -29,6 +30,7 @@ def open_set(
     scale: int | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    in_place: bool = False,
 ) -> ImageSet:
     """Opens the HR images of a named set. DIV2K and Flickr2K are downloaded if they are missing.
 
@@ -41,6 +43,7 @@ def open_set(
       split: the part of the set, where a set has several: photographs and DIV2K.
       scale: the scale whose HR images are taken, where each scale has its own.
       include, exclude: patterns for names (`folders.select`). In a union, a name begins with the title of its part.
+      in_place: whether the images are read from their files; by default they are read from a copy in the cache folder.
 
     Raises:
       InputError: if there is no such set, or it is not in the data root and cannot be downloaded.
@@ -50,14 +53,19 @@ def open_set(
     files = _join({part: _hr_files(part, split, scale, root) for part in titles})
     files = folders.select(files, include=include, exclude=exclude)
     source = json.dumps([title, split, scale, str(root.resolve()), list(include), list(exclude)])
-    image_set = prepare(title, files, kind=title, source=source, cache=cache, **_terms(title))
+    image_set = prepare(title, files, kind=title, source=source, cache=cache, in_place=in_place, **_terms(title))
     if not include and not exclude:
         _warn_of_differences(image_set, titles, expected=sum(catalog.expected(part, split) for part in titles), cache=cache)
     return image_set
 
 
 def open_folder(
-    directories: Sequence[str | Path], *, cache: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    directories: Sequence[str | Path],
+    *,
+    cache: Path,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    in_place: bool = False,
 ) -> ImageSet:
     """Opens all images in one or several folders, sorted by name within each folder.
 
@@ -66,6 +74,7 @@ def open_folder(
     Args:
       cache: folder for prepared sets.
       include, exclude: patterns for names (`folders.select`).
+      in_place: as in `open_set`.
 
     Raises:
       InputError: if a folder is missing or empty, or a pattern matches nothing.
@@ -73,7 +82,8 @@ def open_folder(
     files = folders.select(folders.list_folders(directories), include=include, exclude=exclude)
     places = [Path(directory).expanduser().resolve() for directory in directories]
     source = json.dumps(["folder", [str(place) for place in places], list(include), list(exclude)])
-    return prepare("+".join(place.name for place in places), files, kind="folder", source=source, cache=cache, **USERS_OWN)
+    title = "+".join(place.name for place in places)
+    return prepare(title, files, kind="folder", source=source, cache=cache, in_place=in_place, **USERS_OWN)
 
 
 def open_hr(
@@ -84,6 +94,7 @@ def open_hr(
     cache: Path,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    in_place: bool = False,
 ) -> ImageSet:
     """Opens the test split of a named set, or the HR images of a folder.
 
@@ -91,28 +102,31 @@ def open_hr(
     images are.
 
     Args:
-      root, cache, scale, include, exclude: as in `open_set`.
+      root, cache, scale, include, exclude, in_place: as in `open_set`.
 
     Raises:
       InputError: as `open_set` and `open_folder` do.
     """
     patterns = {"include": include, "exclude": exclude}
     if is_name(name_or_dir):
-        return open_set(str(name_or_dir), root=root, cache=cache, split="test", scale=scale, **patterns)
+        return open_set(str(name_or_dir), root=root, cache=cache, split="test", scale=scale, in_place=in_place, **patterns)
     folder = Path(name_or_dir).expanduser()
     files = folders.select(hr_of_folder(folder, scale=scale), **patterns)
     source = json.dumps(["hr", str(folder.resolve()), scale, list(include), list(exclude)])
-    return prepare(folder.resolve().name, files, kind="folder", source=source, cache=cache, **USERS_OWN)
+    title = folder.resolve().name
+    return prepare(title, files, kind="folder", source=source, cache=cache, in_place=in_place, **USERS_OWN)
 
 
-def open_lr(name_or_dir: str | Path, *, scale: int, root: Path, cache: Path, split: Split = "test") -> ImageSet:
+def open_lr(
+    name_or_dir: str | Path, *, scale: int, root: Path, cache: Path, split: Split = "test", in_place: bool = False
+) -> ImageSet:
     """Opens the LR images that lie beside a set's HR images. They have the HR images' order and names.
 
     A missing LR image is Bad in its place. DIV2K's and Flickr2K's are downloaded if there are none.
 
     Args:
       name_or_dir: a named set or a folder, as in `open_hr`.
-      root, cache: as in `open_set`.
+      root, cache, in_place: as in `open_set`.
 
     Raises:
       InputError: if there are no LR images at this scale, or it is unclear to which HR image one of them belongs.
@@ -127,7 +141,7 @@ def open_lr(name_or_dir: str | Path, *, scale: int, root: Path, cache: Path, spl
         hr = list(hr_of_folder(place, scale=scale))
         files = locate.find_lr((place, place.parent), hr, scale=scale, what=str(place))
     source = json.dumps(["lr", title, split, scale, str(place.resolve())])
-    return prepare(f"{title} LR x{scale}", files, kind="lr", source=source, cache=cache, **terms)
+    return prepare(f"{title} LR x{scale}", files, kind="lr", source=source, cache=cache, in_place=in_place, **terms)
 
 
 def is_name(name_or_dir: str | Path) -> bool:

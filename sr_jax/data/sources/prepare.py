@@ -5,13 +5,12 @@ and its own size, which is written last. If the note is missing or does not fit,
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from sr_jax.data import images
 from sr_jax.data.images import Bad, Image, decode_image
 from sr_jax.data.sources import folders
 from sr_jax.data.sources.download import check_space
+from sr_jax.data.sources.image_set import Files, FileSet, ImageSet
 from sr_jax.errors import InputError, printable, writing
 
 PART = 2**28
@@ -59,31 +59,16 @@ class ImageFiles(tfds.core.GeneratorBasedBuilder):
             yield index, {"image": str(path), "name": name}
 
 
-@dataclasses.dataclass(frozen=True)
-class ImageSet:
-    """A set of images on disk, in order. Iterating over it decodes the images and never holds more than a few.
-
-    An image that cannot be used appears as Bad in its place.
-    """
-
-    title: str
-    names: tuple[str, ...]
-    fingerprint: str
-    """sha256 of what identifies the pixels: names, sizes and modification times of the files, why some cannot be read, source,
-    split, and the version of the decoder."""
-    citation: str
-    licence: str
-    read: Callable[[], Iterator[Image | Bad]] = dataclasses.field(repr=False, compare=False)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[Image | Bad]:
-        return self.read()
-
-
 def prepare(
-    title: str, files: Mapping[str, Path | Bad], *, kind: str, source: str, citation: str, licence: str, cache: Path
+    title: str,
+    files: Mapping[str, Path | Bad],
+    *,
+    kind: str,
+    source: str,
+    citation: str,
+    licence: str,
+    cache: Path,
+    in_place: bool = False,
 ) -> ImageSet:
     """Returns the set of these files, after preparing it if that has not been done or the files have changed.
 
@@ -92,6 +77,7 @@ def prepare(
       kind: part of the name of the set's folder in the cache.
       source: distinguishes sets of the same kind.
       cache: folder for prepared sets.
+      in_place: whether the images are read from the files themselves, so that nothing is prepared. It returns a FileSet then.
 
     Raises:
       InputError: if `cache` cannot be written.
@@ -104,6 +90,10 @@ def prepare(
         else:
             good[name] = path
     fingerprint = _fingerprint(source, good, bad)
+    names = tuple(printable(name) for name in files)
+    if in_place:
+        found = Files(tuple((name, Bad(name, bad[name]) if name in bad else good[name]) for name in files))
+        return FileSet(title, names, fingerprint, citation, licence, found.__iter__, files=found)
     slug = "".join(letter if letter.isalnum() else "-" for letter in kind.lower())
     place = cache / f"sr_jax_{slug}-{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
@@ -136,8 +126,7 @@ def prepare(
         with writing(f"the cache folder (--cache_dir) {place}"):
             place.parent.mkdir(parents=True, exist_ok=True)
         make(anew=False)
-    names = tuple(printable(name) for name in files)
-    return ImageSet(title, names, fingerprint, citation, licence, read)
+    return ImageSet(title, names, fingerprint, citation, licence, read, place if good else None)
 
 
 def _in_order(files: Iterable[str], bad: dict[str, str], records: Any, *, start: int) -> Iterator[Image | Bad]:
