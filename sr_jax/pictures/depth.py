@@ -24,7 +24,7 @@ def levels(pixels: Num[np.ndarray, "h w c"]) -> Levels:
 def to_network(pixels: Num[np.ndarray, "h w c"], given: Levels) -> Float32[np.ndarray, "h w c"]:
     """Converts samples to float32, with the levels at 0 and 1."""
     if given.zero == 0:
-        return pixels.astype(np.float32) / np.float32(given.one)
+        return np.divide(pixels, np.float32(given.one), dtype=np.float32)  # without a copy of the whole picture
     return ((pixels - np.float64(given.zero)) / (given.one - given.zero)).astype(np.float32)
 
 

@@ -12,7 +12,7 @@ from PIL import ImageCms
 
 from sr_jax.errors import InputError
 from sr_jax.pictures import exif
-from sr_jax.pictures.picture import CMYK, GRAY, Metadata, Picture
+from sr_jax.pictures.picture import CMYK, GRAY, RGB, Metadata, Picture
 
 NAMESPACE = "urn:sr_jax:1.0:"
 PACKET = (
@@ -21,6 +21,8 @@ PACKET = (
 )
 """An XMP packet without content (XMP specification, part 1, section 7.3)."""
 END = "</rdf:RDF>"
+COLOUR_CHUNKS = ("gAMA", "cHRM", "sRGB", "cICP", "mDCV", "cLLI")
+"""Chunks of PNG that describe colours, as a profile does."""
 WIDTHS, HEIGHTS = ("tiff:ImageWidth", "exif:PixelXDimension"), ("tiff:ImageLength", "exif:PixelYDimension")
 
 
@@ -73,8 +75,9 @@ def to_srgb(picture: Picture) -> Picture:
         raise InputError(f"its colour profile cannot be applied ({error}); leave out --to_srgb") from None
     pixels = np.asarray(converted)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    space = "rgb" if pixels.shape[-1] == 3 else picture.space
-    return picture._replace(pixels=pixels, space=space, metadata=picture.metadata._replace(icc=None))
+    space = RGB if pixels.shape[-1] == 3 else picture.space
+    rest = tuple(part for part in picture.metadata.rest if part[0] not in COLOUR_CHUNKS)
+    return picture._replace(pixels=pixels, space=space, metadata=picture.metadata._replace(icc=None, rest=rest))
 
 
 def _resized(xmp: bytes | None, size: tuple[int, int]) -> str:

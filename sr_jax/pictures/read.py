@@ -180,7 +180,9 @@ def _decode_8_bits(image: ImageFile.ImageFile, header: Header) -> tuple[np.ndarr
 
 def _decode_png16(image: ImageFile.ImageFile, file: File) -> tuple[np.ndarray, np.ndarray | None]:
     file.seek(0)
-    pixels = _with_channels(imagecodecs.png_decode(file.read()))
+    data = file.read()
+    segments.check_png(data)
+    pixels = _with_channels(imagecodecs.png_decode(data))
     if pixels.dtype != np.uint16 or pixels.shape[:2] != (image.height, image.width):
         raise InputError("is damaged")
     if pixels.shape[-1] % 2 == 0:

@@ -1,5 +1,6 @@
 """Reads TIFF files: gray, RGB, CMYK and any number of channels, of 1 to 16 bits or in floating point."""
 
+import logging
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, COLOUR, PALETTE, INKS, YCBCR = 0, 1, 2, 3, 5, 6
 COLOURS = {WHITE_IS_ZERO: (GRAY, 1), BLACK_IS_ZERO: (GRAY, 1), COLOUR: (RGB, 3), PALETTE: (RGB, 1), INKS: (CMYK, 4),
            YCBCR: (RGB, 3)}  # fmt: skip
 """For each PhotometricInterpretation that can be read, what it is decoded to, and its number of channels without others."""
+
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it notes about damaged files is in our errors
 
 
 class Layout(NamedTuple):

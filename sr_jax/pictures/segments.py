@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 
+from sr_jax.errors import InputError
 from sr_jax.pictures.picture import File, Rest
 
 PNG_START = 8
@@ -32,6 +33,24 @@ def kept(name: str, data: bytes) -> Rest:
     if name == "jpeg":
         return tuple((f"{marker:x}", content) for marker, content in _segments(data) if _is_kept_segment(marker))
     return ()
+
+
+def check_png(png: bytes) -> None:
+    """Checks the sums of all chunks up to the last one, because libpng only warns of some damages.
+
+    Raises:
+      InputError: if the file is damaged.
+    """
+    place = PNG_START
+    while place + 12 <= len(png):
+        size, kind = struct.unpack_from(">L4s", png, place)
+        end = place + 8 + size
+        if end + 4 > len(png) or struct.unpack_from(">L", png, end)[0] != zlib.crc32(memoryview(png)[place + 4 : end]):
+            break
+        if kind == b"IEND":
+            return
+        place = end + 4
+    raise InputError("is damaged (its pixels are cut short or changed)")
 
 
 def png_exif(file: File) -> bytes | None:

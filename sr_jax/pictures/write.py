@@ -128,7 +128,8 @@ def _encode_by_pillow(picture: Picture, name: str, quality: int | None) -> bytes
     file = io.BytesIO()
     options: dict[str, Any] = {}
     if name != "bmp":
-        options = {"quality": quality or QUALITY, "icc_profile": metadata.icc or b""}
+        is_for_gray = name == "webp" and metadata.icc is not None and metadata.icc[16:20] == b"GRAY"  # WebP holds only RGB
+        options = {"quality": quality or QUALITY, "icc_profile": b"" if is_for_gray else metadata.icc or b""}
         options |= {"exif": exif.PREFIX + metadata.exif} if metadata.exif else {}
         options |= {"xmp": metadata.xmp} if metadata.xmp else {}
     elif metadata.dpi:

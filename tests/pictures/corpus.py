@@ -1,5 +1,6 @@
 """Makes files of pictures: every kind that is read, with what their pixels are, and every kind that is refused."""
 
+import functools
 import io
 import struct
 import zlib
@@ -61,6 +62,7 @@ def tiff(pixels: np.ndarray, **options: Any) -> bytes:
     return file.getvalue()
 
 
+@functools.cache  # it holds the time at which it was made
 def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
