@@ -29,8 +29,8 @@ class Arguments:
     """The options of this command."""
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """State dict in a .safetensors, .npz, .pth, .pt, .pth.tar or .ckpt file. All but the first two need PyTorch
-    (pip install -e '.[torch]'). With --to torch: a work directory, or a .safetensors file with its card."""
+    """Weights in a .safetensors, .npz, .pth, .pt, .pth.tar or .ckpt file: a state dict, a checkpoint or a whole pickled
+    module. With --to torch: a work directory, or a .safetensors file with its card."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """File to write: .safetensors, with a card beside it. Only an earlier conversion is replaced.
     With --to torch: .safetensors without a card, .npz, or .pth (this needs PyTorch)."""

@@ -1,4 +1,7 @@
-"""Reads NumPy's files. What they would unpack to is compared with a limit before anything is unpacked. Nothing is executed."""
+"""Reads zip archives and NumPy's files. What they would unpack to is compared with a limit before anything is unpacked.
+
+Nothing is executed.
+"""
 
 import collections
 import io
@@ -10,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, printable
 
 ZIP, ENTRY = b"PK\3\4", b"PK\1\2"
 """How a zip archive begins, and how each entry of its list of members does."""
@@ -18,7 +21,7 @@ MOST_MEMBERS = 100_000
 ENCRYPTED = 1
 """Flag of an encrypted member."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""The compression that NumPy writes. LZMA can ask for gigabytes to unpack a few bytes."""
+"""The compression that NumPy and PyTorch write. LZMA can ask for gigabytes to unpack a few bytes."""
 
 
 def read_npz(path: Path, data: bytes, *, most: int) -> dict[str, Any]:
@@ -35,37 +38,33 @@ def read_npz(path: Path, data: bytes, *, most: int) -> dict[str, Any]:
     if not data.startswith(b"PK"):
         raise InputError(f"{path} is not an npz file: write it with np.savez")
     try:
-        with _open(path, data) as archive:
-            _check_sizes(path, archive, most=most)
-            if encrypted := [entry.filename for entry in archive.infolist() if entry.flag_bits & ENCRYPTED]:
-                raise InputError(f"{path} is encrypted ({encrypted[0]}); write it with np.savez")
-            if others := [entry.compress_type for entry in archive.infolist() if entry.compress_type not in METHODS]:
-                raise NotImplementedError(f"compression method {others[0]}")
-            names = _names(path, archive)
-            members = {name: archive.read(entry) for name, entry in names.items()}
+        members = read_zip(path, data, most=most)
     except InputError:
         raise
     except Exception as error:  # a damaged file makes zipfile and its decompressors raise anything
         raise InputError(f"{path} is not an npz file, or is cut short or damaged ({type(error).__name__}: {error})") from None
-    return {name: parse_npy(path, name, member) for name, member in members.items()}
+    return {name: parse_npy(path, name, member) for name, member in _by_array(path, members).items()}
 
 
-def check_zip(path: Path, data: bytes, *, most: int) -> None:
-    """Checks an archive that other software will read. Data that are not a zip archive are left to that software.
+def read_zip(path: Path, data: bytes, *, most: int) -> dict[str, bytes]:
+    """Reads the members of a zip archive by name.
+
+    Args:
+      path: the file's name, for error messages.
+      most: bytes that all members may unpack to.
 
     Raises:
-      InputError: if its members would unpack to more than `most` bytes, or one of them is listed twice.
+      InputError: if it is encrypted or larger than `most`, or two members have the same name.
+      Exception: of any kind, if it is damaged.
     """
-    if not data.startswith(ZIP):
-        return
-    try:
-        with _open(path, data) as archive:
-            _check_sizes(path, archive, most=most)
-            _check_listed_once(path, archive)
-    except InputError:
-        raise
-    except Exception:  # it is damaged, and the software that reads it will say how
-        return
+    with _open(path, data) as archive:
+        _check_sizes(path, archive, most=most)
+        if encrypted := [entry.filename for entry in archive.infolist() if entry.flag_bits & ENCRYPTED]:
+            raise InputError(f"{path} is encrypted ({printable(encrypted[0])}); write it with np.savez or torch.save")
+        if others := [entry.compress_type for entry in archive.infolist() if entry.compress_type not in METHODS]:
+            raise NotImplementedError(f"compression method {others[0]}")
+        _check_listed_once(path, archive)
+        return {entry.filename: archive.read(entry) for entry in archive.infolist()}
 
 
 def _open(path: Path, data: bytes) -> zipfile.ZipFile:
@@ -91,18 +90,15 @@ def _check_listed_once(path: Path, archive: zipfile.ZipFile) -> None:
             raise InputError(f"{path} lists {filename} {count} times, so it is unclear which one is meant; save it again")
 
 
-def _names(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Maps the names of arrays, which are those of the members without `.npy`, to the members."""
-    _check_listed_once(path, archive)
-    names: dict[str, zipfile.ZipInfo] = {}
-    for entry in archive.infolist():
-        name = entry.filename.removesuffix(".npy")
-        if name in names:
-            raise InputError(
-                f"{path} has {names[name].filename} and {entry.filename}, which would both be called {name}; rename one of them"
-            )
-        names[name] = entry
-    return names
+def _by_array(path: Path, members: dict[str, bytes]) -> dict[str, bytes]:
+    """Names the members as their arrays, which have no `.npy`."""
+    origins: dict[str, str] = {}
+    for member in members:
+        name = member.removesuffix(".npy")
+        if name in origins:
+            raise InputError(f"{path} has {origins[name]} and {member}, which would both be called {name}; rename one of them")
+        origins[name] = member
+    return {name: members[member] for name, member in origins.items()}
 
 
 def parse_npy(path: Path, name: str, data: bytes) -> Any:

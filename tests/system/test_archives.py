@@ -62,10 +62,9 @@ def test_a_bomb_in_a_file_of_pytorch_is_not_unpacked(tmp_path, peak):
     with pytest.raises(
         InputError, match=r"a\.pth unpacks to 33,.* of which archive/data/0 has 33,.*; at most 1,000,000 are read"
     ):
-        archives.check_zip(tmp_path / "a.pth", data, most=1_000_000)
+        archives.read_zip(tmp_path / "a.pth", data, most=1_000_000)
     assert peak() < 8 * 2**20
-    archives.check_zip(tmp_path / "a.pth", data, most=2**26)
-    archives.check_zip(tmp_path / "a.pth", b"\x80\x02", most=1)  # the older format is not an archive
+    assert len(archives.read_zip(tmp_path / "a.pth", data, most=2**26)["archive/data/0"]) > 2**25
 
 
 def test_names_that_differ_only_by_the_suffix(tmp_path):
@@ -75,7 +74,7 @@ def test_names_that_differ_only_by_the_suffix(tmp_path):
         archives.read_npz(tmp_path / "a.npz", data, most=10_000)
 
 
-@pytest.mark.parametrize("reader", [archives.read_npz, archives.check_zip])
+@pytest.mark.parametrize("reader", [archives.read_npz, archives.read_zip])
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_members_that_are_listed_twice(tmp_path, reader):
     data = zipped(("a.npy", npy(ONES)), ("b.npy", npy(ONES)), ("a.npy", npy(2 * ONES)))

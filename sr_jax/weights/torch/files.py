@@ -6,10 +6,8 @@ Nothing in a file is ever executed.
 import hashlib
 import io
 import math
-import re
 import stat
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -21,16 +19,18 @@ from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from sr_jax.errors import InputError, listing
-from sr_jax.system.archives import check_zip, read_npz
+from sr_jax.system.archives import read_npz
 from sr_jax.system.files import replace_bytes
 from sr_jax.weights.files import check_header
+from sr_jax.weights.torch.checkpoints import ModuleState, read_checkpoint
+from sr_jax.weights.torch.pickles import Name, Node, shown
 
 PYTORCH = (".pth", ".pt", ".pth.tar", ".ckpt")
 SAFETENSORS = ".safetensors"
 NPZ = ".npz"
 SUFFIXES = (*PYTORCH, SAFETENSORS, NPZ)
-MAX_DEPTH = 20
-"""Dicts within dicts."""
+MOST_KEYS = 20
+"""Keys of a checkpoint that a message names."""
 MOST_BYTES = 2**29
 """Largest file that is read for a small network, and the most that it may unpack to. All published networks fit in."""
 BYTES_PER_PARAMETER = 64
@@ -77,7 +77,7 @@ def most_bytes(shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def read(path: Path, *, most: int = MOST_BYTES) -> Source:
-    """Reads the state dict in a .pth, .pt, .pth.tar or .ckpt file (this needs PyTorch), a .safetensors or an .npz file.
+    """Reads the state dict in a .pth, .pt, .pth.tar or .ckpt file of PyTorch, a .safetensors or an .npz file.
 
     Args:
       most: bytes that the file may have, and that it may unpack to. Both are known before anything is unpacked.
@@ -131,133 +131,71 @@ def unwrap(content: Any, path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """
     notes = []
     while isinstance(content, Mapping) and not _arrays(content):
+        members = {id(member): member for member in content.values()}  # many keys may have one member
+        weights = {key for key, member in members.items() if _arrays(member)}
         filled = [key for key in content if isinstance(content[key], Mapping) and content[key]]
-        candidates = [key for key in filled if key in WRAPPINGS or _arrays(content[key])]
+        candidates = [key for key in filled if key in WRAPPINGS or id(content[key]) in weights]
         familiar = sorted((key for key in candidates if key in WRAPPINGS), key=WRAPPINGS.index)
         if not candidates:
             break
         if not familiar and len(candidates) > 1:
-            raise InputError(
-                f"{path} holds several sets of weights, {', '.join(map(str, candidates))}; save only the one to convert"
-            )
+            raise InputError(f"{path} holds several sets of weights, {_keys(candidates)}; save only the one to convert")
         choice = (familiar or candidates)[0]
+        chosen = set(candidates)
         rivals = [key for key in candidates if key != choice]
-        rest = [str(key) for key in content if key != choice and key not in rivals]
+        rest = [key for key in content if key not in chosen]
         notes.append(
-            f"{choice} is taken from the file"
-            + (f", not {', '.join(map(str, rivals))}" if rivals else "")
-            + (f"; ignored: {', '.join(rest)}" if rest else "")
+            f"{_keys([choice])} is taken from the file"
+            + (f", not {_keys(rivals)}" if rivals else "")
+            + (f"; ignored: {_keys(rest)}" if rest else "")
         )
         content = content[choice]
     tensors = _arrays(content)
     if not tensors:
         if isinstance(content, Mapping):
-            detail = f":{listing(map(str, content), most=10)}" if content else ": it is empty"
+            detail = f":{listing([shown(str(key)) for key in content], most=10)}" if content else ": it is empty"
         else:
-            detail = f", but a {type(content).__name__}"
+            detail = f", but a {content if isinstance(content, Node | Name) else type(content).__name__}"
         raise InputError(f"{path} holds no state dict (names and their tensors){detail}")
-    if rest := [str(key) for key in content if key not in tensors]:
-        notes.append(f"ignored, as not tensors: {', '.join(rest)}")
+    if isinstance(content, ModuleState):
+        notes.append(f"the tensors are those of a whole pickled module, a {content.kind}; nothing of it was run")
+    if rest := [key for key in content if key not in tensors]:
+        notes.append(f"ignored, as not tensors: {_keys(rest)}")
+    if strange := next((name for name in tensors if not name.isprintable()), None):
+        raise InputError(f"{path} has a tensor whose name cannot be printed, {shown(strange)}; rename it")
     return tensors, notes
 
 
+def _keys(keys: Sequence[Any]) -> str:
+    """Keys of a checkpoint, in a line."""
+    more = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
+    return ", ".join(shown(str(key)) for key in keys[:MOST_KEYS]) + more
+
+
 def import_torch(path: Path) -> ModuleType:
-    """Imports PyTorch, to read or write the file at `path`.
+    """Imports PyTorch, to write the file at `path`.
 
     Raises:
-      InputError: if it is not installed, or too old to load files safely.
+      InputError: if it is not installed.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError:
         raise InputError(
-            f"{path}: PyTorch's own files need PyTorch: pip install -e '.[torch]'; {SAFETENSORS} and {NPZ} need nothing"
+            f"{path}: PyTorch's own files need PyTorch to be written: pip install -e '.[torch]'; {SAFETENSORS} and {NPZ} need "
+            "nothing"
         ) from None
-    version = torch.__version__  # pyright: ignore[reportAttributeAccessIssue]  # it may take this folder for PyTorch
-    if version < "2.6":  # it compares as a version: 2.10 is newer
-        raise InputError(f"{path}: PyTorch {version} can be made to run code that a file holds; install 2.6 or newer")
     return torch
 
 
 def _parser(path: Path) -> Callable[..., Any]:
     if path.name.endswith(PYTORCH):
-        return _parse_torch
+        return read_checkpoint
     if path.suffix == SAFETENSORS:
         return _parse_safetensors
     if path.suffix == NPZ:
         return read_npz
     raise InputError(f"{path} is of an unknown kind: weights are read from files that end in {', '.join(SUFFIXES)}")
-
-
-def _parse_torch(path: Path, data: bytes, *, most: int) -> Any:
-    """Parses what `torch.save` wrote, in its zip format or the older one. Tensors become arrays."""
-    torch = import_torch(path)
-    check_zip(path, data, most=most)
-    try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_number_types()):
-            warnings.simplefilter("ignore")  # they are about kinds of pickles and archives that do not hold state dicts
-            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged or foreign file makes PyTorch's readers raise anything
-        message = str(error)
-        request = re.search(r"GLOBAL ([\w.]+)", message)
-        name = request[1].rpartition(".")[2].encode() if request else b""
-        is_cut_within_name = name in data[-len(name) - 1 :]
-        if request and not is_cut_within_name:
-            kind = "NumPy arrays beside its tensors" if request[1].startswith("numpy.") else "more than numbers"
-            reason = f"holds {kind}: it asks for {request[1]}. Nothing of it was run"
-        elif "TorchScript" in message:
-            reason = "is a TorchScript program, not weights. Nothing of it was run"
-        else:
-            raise InputError(f"{path} was not written by torch.save, or is cut short ({_first_sentence(error)})") from None
-        raise InputError(
-            f"{path} {reason}. If you trust it, load it with the code that made it, and save only its weights: "
-            "torch.save(model.state_dict(), FILE)"
-        ) from None
-    return _as_arrays(path, content, torch, "", most=most, depth=0, seen={})
-
-
-def _number_types() -> list[Any]:
-    """What a pickled NumPy number needs, such as the best PSNR beside a state dict. NumPy 1 has an older name for it."""
-    rebuild = np.float64().__reduce__()[0]
-    names = ("numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")
-    return [*((rebuild, name) for name in names), np.dtype, *(type(np.dtype(code)) for code in "?bBhHiIlLqQefdg")]
-
-
-def _first_sentence(error: Exception) -> str:
-    """What PyTorch's message says about the file. It goes on with advice, such as to load the file unsafely."""
-    message = str(error).partition("WeightsUnpickler error:")[2] or str(error)
-    line = next((line.strip() for line in message.splitlines() if line.strip()), "nothing more is known")
-    return f"{type(error).__name__}: {line.partition('. ')[0]}"
-
-
-def _as_arrays(path: Path, value: Any, torch: ModuleType, name: str, *, most: int, depth: int, seen: dict[int, Any]) -> Any:
-    """Returns the value with arrays in place of tensors.
-
-    Args:
-      most: the bytes that a tensor may have. It can claim more than it stores, if it repeats its values.
-      depth: how many dicts are around it. A dict may contain itself.
-      seen: the results for the dicts so far, by id. A dict may be in many others.
-    """
-    if isinstance(value, torch.Tensor):
-        value = value.detach()
-        if (needed := value.numel() * value.element_size()) > most:
-            raise InputError(
-                f"{path}: {name} {tuple(value.shape)} takes {needed:,} bytes; at most {most:,} are read for this network"
-            )
-        try:
-            return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-        except (TypeError, RuntimeError) as error:  # sparse, quantised, or of a type that NumPy lacks
-            raise InputError(f"{path}: {name} is not a plain tensor ({error}); save it as dense float32") from None
-    if isinstance(value, Mapping):
-        if depth > MAX_DEPTH:
-            raise InputError(f"{path} holds dicts within dicts, more than {MAX_DEPTH} deep; save only the state dict")
-        if id(value) not in seen:
-            seen[id(value)] = {
-                key: _as_arrays(path, member, torch, f"{name}.{key}".lstrip("."), most=most, depth=depth + 1, seen=seen)
-                for key, member in value.items()
-            }
-        return seen[id(value)]
-    return value
 
 
 def _parse_safetensors(path: Path, data: bytes, *, most: int) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from safetensors.numpy import save, save_file
 from sr_jax.errors import InputError
 from sr_jax.weights.torch import files as torch_files
 from tests.weights.conftest import peak_memory
+from tests.weights.torch import written
 
 ONES = np.ones(3, np.float32)
 
@@ -151,12 +152,13 @@ def test_a_pickle_in_an_npz_is_not_run(tmp_path):
     assert not (tmp_path / "created").exists()
 
 
-def test_without_pytorch(tmp_path, monkeypatch):
+def test_without_pytorch_its_files_are_read_but_not_written(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    (tmp_path / "a.pth").write_bytes(b"data")
-    message = r"a\.pth: PyTorch's own files need PyTorch: pip install .*\[torch\].*; \.safetensors and \.npz need nothing"
+    message = r"a\.pth: PyTorch's own files need PyTorch to be written: pip install .*\[torch\].*; \.safetensors and \.npz need"
     with pytest.raises(InputError, match=message):
-        torch_files.read(tmp_path / "a.pth")
+        torch_files.write(tmp_path / "a.pth", STATE)
+    (tmp_path / "a.pth").write_bytes(written.archive({"conv.weight": ONES}))
+    np.testing.assert_array_equal(torch_files.read(tmp_path / "a.pth").tensors["conv.weight"], ONES)
 
 
 STATE, OTHER = {"conv.weight": ONES}, {"conv.weight": 2 * ONES}
@@ -175,6 +177,8 @@ STATE, OTHER = {"conv.weight": ONES}, {"conv.weight": 2 * ONES}
         ({"g": OTHER, "d": OTHER, "g_ema": STATE}, ["g_ema is taken from the file, not g, d"]),
         ({"model": {"state_dict": STATE}, "args": None},
          ["model is taken from the file; ignored: args", "state_dict is taken from the file"]),
+        ({"a\x1b[2J": 3, **{f"key{i}": i for i in range(30)}, "net": STATE},
+         ["net is taken from the file; ignored: a\\x1b[2J, " + ", ".join(f"key{i}" for i in range(19)) + " and 11 more"]),
         ({"weights_of_ours": STATE}, ["weights_of_ours is taken from the file"]),
         ({**STATE, "epoch": 3}, ["ignored, as not tensors: epoch"]),
     ],
@@ -196,6 +200,7 @@ def test_wrappings(content, expected):
         ([ONES], r"holds no state dict .*, but a list"),
         (ONES, r"holds no state dict .*, but a ndarray"),
         ({3: ONES}, r"holds no state dict"),
+        ({"a\nb": ONES}, r"has a tensor whose name cannot be printed, a\\nb; rename it"),
     ],
 )
 def test_what_is_not_a_state_dict(content, message):
