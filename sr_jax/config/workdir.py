@@ -159,9 +159,9 @@ def register(directory: AnyPath, config: Config, *, step: int, images: int, dige
                 f"{json.dumps(before)} to {json.dumps(record)}; restore them or take another directory"
             )
     replace_text(path, json.dumps(record) + "\n")
-    if changes:
-        line = {"step": step, "schedule_start": schedule_start(directory, config, changes, step), "changes": changes}
-        earlier = _read_changes(directory)
+    earlier, start = _read_changes(directory), schedule_start(directory, config, changes, step)
+    if changes or start != _last_start(earlier):
+        line = {"step": step, "schedule_start": start, "changes": changes}
         replace_text(directory / CHANGES, "".join(f"{json.dumps(row)}\n" for row in [*earlier, line]))
     keep_code(directory, config)
     replace_text(directory / CONFIG, to_json(config))
@@ -169,6 +169,8 @@ def register(directory: AnyPath, config: Config, *, step: int, images: int, dige
 
 def schedule_start(directory: AnyPath, config: Config, changes: Changes, step: int) -> int:
     """Returns the step at which the schedule of the learning rate begins: 0, or where an extension restarted it.
+
+    A run that lost the checkpoints back to before that restart begins its schedule where it goes on.
 
     Args:
       changes: what `claim` returned.
@@ -179,8 +181,7 @@ def schedule_start(directory: AnyPath, config: Config, changes: Changes, step: i
     """
     if "steps" in changes and config.optim.on_extend == "restart":
         return step
-    earlier = _read_changes(directory)
-    return earlier[-1]["schedule_start"] if earlier else 0
+    return min(_last_start(_read_changes(directory)), step)
 
 
 def finish(directory: AnyPath, config: Config) -> None:
@@ -235,6 +236,11 @@ def _read_changes(directory: AnyPath) -> list[dict[str, Any]]:
         if not isinstance(row.get("schedule_start"), int):
             raise InputError(f"--workdir {directory}: a line of {CHANGES} has no schedule_start; restore the file")
     return rows
+
+
+def _last_start(changes: list[dict[str, Any]]) -> int:
+    """The step at which the schedule began when `changes.jsonl` was written last."""
+    return changes[-1]["schedule_start"] if changes else 0
 
 
 def _changes(before: Config, now: Config) -> Changes:

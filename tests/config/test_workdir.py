@@ -149,6 +149,8 @@ def test_where_the_schedule_begins(tmp_path):
     assert begin(900, "restart", 700) == 600
     assert begin(900, "stretch", 800) == 600
     assert begin(1200, "stretch", 900) == 600
+    assert begin(1200, "stretch", 500) == 500  # the checkpoints of 600 and 900 are damaged
+    assert begin(1200, "stretch", 700) == 500
 
 
 def test_a_warm_up_that_is_given_equals_one_that_is_not(tmp_path):
