@@ -70,10 +70,9 @@ def print_what_is_recorded(asked: range, recorded: range, directory: AnyPath) ->
     if not recorded:
         print(f"profiling   nothing, because steps {asked.start}:{asked.stop} are done already")
         return
-    differs = (
-        f" instead of {asked.start}:{asked.stop}: whole dispatches of steps that are still to do" if recorded != asked else ""
-    )
-    print(f"profiling   steps {recorded.start}:{recorded.stop}{differs}, into {directory / 'profile'}")
+    print(f"profiling   steps {recorded.start}:{recorded.stop}, into {directory / 'profile'}")
+    if recorded != asked:
+        print(f"            instead of {asked.start}:{asked.stop}, because it records whole dispatches that are still to do")
 
 
 def print_where_it_begins(

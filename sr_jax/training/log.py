@@ -50,6 +50,7 @@ class Log:
             return
         before = self.history()
         self._sent = {_key(row) for row in before} if wandb and wandb.is_resumed else set()
+        self._is_sent = False
         rows = [row for row in before if row["step"] <= step]
         self._last_rows = [row for row in rows if row["step"] == step]
         self._lines = GrowingFile(self._path, _as_lines(rows))
@@ -74,15 +75,16 @@ class Log:
         self._lines.append(_as_lines([row]))
         self._table.append(row, self.history)
         self._events.append(_event_of(step, *(summary.scalar(name, value) for name, value in values.items())))
-        if self._wandb and _key(row) not in self._sent:
+        self._is_sent = _key(row) in self._sent
+        if self._wandb and not self._is_sent:
             self._wandb.scalars(step, values)
 
     def picture(self, step: int, name: str, pixels: np.ndarray) -> None:
-        """Sends a picture (h w 3, uint8) to TensorBoard and Weights & Biases."""
+        """Sends a picture (h w 3, uint8) to TensorBoard and Weights & Biases. It belongs to the scalars written before."""
         if not self._is_writer:
             return
         self._events.append(_event_of(step, summary.image(name, pixels, dataformats="HWC")))
-        if self._wandb:
+        if self._wandb and not self._is_sent:
             self._wandb.picture(step, name, pixels)
 
     def flush(self) -> None:

@@ -45,7 +45,10 @@ class Profile:
     def begin(self) -> None:
         """Begins to record. No dispatch may be in flight. If it fails, a warning says so, and the run goes on."""
         try:
-            jax.profiler.start_trace(self._local.enter_context(local_folder(self._folder)), create_perfetto_trace=True)
+            options = jax.profiler.ProfileOptions()
+            options.python_tracer_level = 0  # it would slow the host down, and the calls of a compilation fill megabytes
+            folder = self._local.enter_context(local_folder(self._folder))
+            jax.profiler.start_trace(folder, create_perfetto_trace=True, profiler_options=options)
             self._is_recording = True
         except (OSError, RuntimeError) as error:
             _warn(error)
