@@ -151,6 +151,7 @@ TESTED_IN = {
     "models/about": "models/test_models",
     "pictures/formats": "pictures/test_plan",
     "pictures/picture": "pictures/test_read",
+    "pictures/preflight": "runs/test_upscale",
     "pictures/read_tiff": "pictures/test_read",
     "pictures/report": "runs/test_upscale",
     "system/compilation": "runs/test_evaluate",

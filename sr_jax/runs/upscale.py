@@ -3,10 +3,9 @@
 import contextlib
 import hashlib
 import os
-import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +20,7 @@ from sr_jax.pictures.names import Source
 from sr_jax.pictures.picture import Picture
 from sr_jax.pictures.pipeline import process
 from sr_jax.pictures.plan import Job, Wishes, make_jobs
+from sr_jax.pictures.preflight import check_disk, content_of, without_done
 from sr_jax.pictures.records import Records
 from sr_jax.pictures.report import MOST_LISTED, Report
 from sr_jax.system.compilation import use_compilation_cache
@@ -104,6 +104,11 @@ def run(settings: Settings) -> int:
     if settings.scale not in (None, scale):
         raise InputError(f"--scale {settings.scale}: {settings.model} enlarges by {scale}; --outscale resizes its result")
     known = known_blur(one.network.about, scale=scale, kernel=settings.kernel, noise=settings.noise)
+    if known and settings.self_ensemble:
+        raise InputError(
+            f"--self_ensemble: {one.network.about.name} is told which pixel of each cell the blur leaves, and in a picture "
+            "that is turned this is another one; leave the option out"
+        )
     made_by = describe(settings, one)
 
     report = Report(as_json=settings.json, to_stderr=settings.out is None)
@@ -111,8 +116,12 @@ def run(settings: Settings) -> int:
     sources, data = find_sources(settings, records, report)
     budget = memory_budget(settings)
     jobs = plan(settings, sources, data, one, report, budget=budget)
-    todo, notes = without_done(settings, jobs, records, made_by, data, report)
-    check_disk(todo, settings.out)
+    todo, notes = jobs, {}
+    if records and settings.out:
+        todo, notes = without_done(jobs, records, out=settings.out, made_by=made_by, data=data, overwrite=settings.overwrite)
+        check_disk(todo, settings.out)
+        for job in [job for job in jobs if job not in todo]:
+            report.skipped(job)
     if settings.dry_run:
         report.planned(todo, notes)
         return 1 if report.bad else 0
@@ -257,74 +266,6 @@ def plan(
     for label, reason in bad.items():
         report.failed(label, reason)
     return jobs
-
-
-def without_done(
-    settings: Settings,
-    jobs: Sequence[Job],
-    records: Records | None,
-    made_by: dict[str, Any],
-    data: Mapping[Source, bytes],
-    report: Report,
-) -> tuple[list[Job], dict[Job, str]]:
-    """Returns those jobs whose results are not there yet, and notes on those that replace something.
-
-    Raises:
-      InputError: if a result would replace an input, or a file that this command did not write.
-    """
-    if records is None or settings.out is None:
-        return list(jobs), {}
-    todo, foreign, notes = [], [], {}
-    inputs = {identity(job.source.path) for job in jobs if job.source.path}
-    for job in jobs:
-        path = settings.out / job.output
-        if path.exists() and identity(path) in inputs:
-            raise InputError(f"--out {settings.out}: {path} is an input, which is never replaced; give another folder")
-        digest = "" if not os.path.lexists(path) else hashlib.sha256(content_of(job.source, data)).hexdigest()
-        match records.state(str(job.output), input_sha256=digest, made_by=made_by):
-            case "done":
-                report.skipped(job)
-                continue
-            case "outdated":
-                notes[job] = "made again, because its input, the model or an option changed"
-            case "foreign" if path.is_dir():
-                raise InputError(f"--out {settings.out}: {path} is a folder; give another folder for the results")
-            case "foreign":
-                foreign.append(str(path))
-                notes[job] = "replaces a file"
-        todo.append(job)
-    if foreign and not settings.overwrite:
-        raise InputError(
-            f"--out {settings.out}: {len(foreign)} file(s) there were not written by this command, or changed since; "
-            f"give another folder, or --overwrite:{listing(map(printable, foreign), most=MOST_LISTED)}"
-        )
-    return todo, notes
-
-
-def identity(path: Path) -> tuple[int, int]:
-    """Returns the same for two names of one file."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
-
-
-def check_disk(jobs: Sequence[Job], out: Path | None) -> None:
-    """Raises InputError if the disk has too little space for the results, by their typical sizes."""
-    if out is None:
-        return
-    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"--out {out}: {existing} is a file; give a folder")
-    needed, free = sum(job.file_bytes for job in jobs), shutil.disk_usage(existing).free
-    if needed > free:
-        raise InputError(
-            f"--out {out}: the results take about {needed / 2**30:,.1f} GiB, and the disk has {free / 2**30:,.1f} GiB free; "
-            "make room, give another folder, or --format webp"
-        )
-
-
-def content_of(source: Source, data: Mapping[Source, bytes]) -> bytes:
-    """Returns the bytes of a picture's file."""
-    return source.path.read_bytes() if source.path else data[source]
 
 
 def reason_of(job: Job, error: BaseException) -> str:

@@ -179,6 +179,27 @@ def test_a_result_never_replaces_an_input(tmp_path, enlarge):
     assert "is an input, which is never replaced" in err
 
 
+def test_a_network_is_told_the_blur_and_compared_with_windows(tmp_path, enlarge, monkeypatch):
+    about = About(name="Told", channels=3, scales=(2,), is_told=True)
+
+    def apply(params, lr, known):
+        return params["factor"] * bicubic_upsample(lr, 2) * known.noise[:, None, None, None]
+
+    network = types.SimpleNamespace(about=about, params={"factor": np.ones((), np.float32)}, apply=apply)
+    monkeypatch.setattr(trained, "load", lambda *_, **__: Trained(Config(scale=2), network, "told"))
+    (tmp_path / "a.png").write_bytes(corpus.pillow(RGB, "PNG"))
+    status, _, err = enlarge(tmp_path / "a.png")
+    assert (status, "give --kernel (gaussian:1.6, bicubic or a file) and --noise" in err) == (2, True)
+    words = ["--kernel", "gaussian:1.6", "--noise", "127.5"]
+    status, _, err = enlarge(tmp_path / "a.png", *words, "--self_ensemble")
+    assert (status, "leave the option out" in err) == (2, True)
+    status, out, _ = enlarge(tmp_path / "a.png", *words, "--verify")
+    assert status == 0
+    assert float(re.search(r"greatest difference from windows without tiles (\S+)", out)[1]) < 1e-6
+    result = read.decode(tmp_path / "out/a_bicubic-net_x2.png", "a")
+    assert np.abs(result.pixels - 0.5 * bicubic(RGB).clip(0, 510)).max() < 0.51
+
+
 def test_lines_of_json(tmp_path, enlarge):
     (tmp_path / "a.png").write_bytes(corpus.pillow(RGB, "PNG"))
     (tmp_path / "b.png").write_bytes(b"")

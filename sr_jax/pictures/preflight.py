@@ -1,0 +1,91 @@
+"""Compares what is planned with what lies in the folder of the results: what is done, what would be replaced, what has room."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sr_jax.errors import InputError, listing, printable
+from sr_jax.pictures.names import Source
+from sr_jax.pictures.plan import Job
+from sr_jax.pictures.records import Records
+from sr_jax.pictures.report import MOST_LISTED
+
+
+class Todo(NamedTuple):
+    """What is left to do."""
+
+    jobs: list[Job]
+    notes: dict[Job, str]
+    """What the results of some jobs replace."""
+
+
+def without_done(
+    jobs: Sequence[Job],
+    records: Records,
+    *,
+    out: Path,
+    made_by: dict[str, Any],
+    data: Mapping[Source, bytes],
+    overwrite: bool,
+) -> Todo:
+    """Returns those jobs whose results are not there yet.
+
+    Args:
+      made_by: what makes the results, as in their records.
+      data: the bytes of pictures that are not files.
+      overwrite: whether files that this command did not write are replaced.
+
+    Raises:
+      InputError: if a result would replace an input, or a file that may not be replaced.
+    """
+    todo, foreign, notes = [], [], {}
+    inputs = {_identity(job.source.path) for job in jobs if job.source.path}
+    for job in jobs:
+        path = out / job.output
+        if path.exists() and _identity(path) in inputs:
+            raise InputError(f"--out {out}: {path} is an input, which is never replaced; give another folder")
+        digest = "" if not os.path.lexists(path) else hashlib.sha256(content_of(job.source, data)).hexdigest()
+        match records.state(str(job.output), input_sha256=digest, made_by=made_by):
+            case "done":
+                continue
+            case "outdated":
+                notes[job] = "made again, because its input, the model or an option changed"
+            case "foreign" if path.is_dir():
+                raise InputError(f"--out {out}: {path} is a folder; give another folder for the results")
+            case "foreign":
+                foreign.append(str(path))
+                notes[job] = "replaces a file"
+        todo.append(job)
+    if foreign and not overwrite:
+        raise InputError(
+            f"--out {out}: {len(foreign)} file(s) there were not written by this command, or changed since; "
+            f"give another folder, or --overwrite:{listing(map(printable, foreign), most=MOST_LISTED)}"
+        )
+    return Todo(todo, notes)
+
+
+def check_disk(jobs: Sequence[Job], out: Path) -> None:
+    """Raises InputError if the disk has too little space for the results, by their typical sizes."""
+    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"--out {out}: {existing} is a file; give a folder")
+    needed, free = sum(job.file_bytes for job in jobs), shutil.disk_usage(existing).free
+    if needed > free:
+        raise InputError(
+            f"--out {out}: the results take about {needed / 2**30:,.1f} GiB, and the disk has {free / 2**30:,.1f} GiB free; "
+            "make room, give another folder, or --format webp"
+        )
+
+
+def content_of(source: Source, data: Mapping[Source, bytes]) -> bytes:
+    """Returns the bytes of a picture's file."""
+    return source.path.read_bytes() if source.path else data[source]
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Returns the same for two names of one file."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
