@@ -3,6 +3,8 @@
 import functools
 import json
 import logging
+import os
+import re
 import sys
 import textwrap
 
@@ -35,6 +37,8 @@ def reason(error: BaseException) -> str:
     """Returns the beginning of an error. Those of Orbax go on with advice about its own functions, or with whole arrays."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if number := re.search(r"os_error_code='(\d+)'", str(error)):  # TensorStore puts it behind its names of files
+        return os.strerror(int(number[1]))
     if isinstance(error, UnicodeDecodeError | json.JSONDecodeError | AttributeError | TypeError | LookupError):
         return "one of its files is damaged"
     return textwrap.shorten((str(error).splitlines() or [type(error).__name__])[0], 160, placeholder=" ...")
