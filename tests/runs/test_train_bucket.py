@@ -1,5 +1,6 @@
 """A run in a bucket from its beginning to its results, as a user starts it, at a stand-in of Google Cloud Storage."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from sr_jax.runs.train import train
 from sr_jax.system.paths import to_path
 from tests.conftest import ROOT
 from tests.runs.short_runs import assert_same_bytes, final_state, logged, make_config
+from tests.runs.test_train_cluster import Run
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +118,18 @@ def test_a_bucket_without_permission_ends_a_run_before_it_begins(cloud, capsys):
     assert capsys.readouterr().err == f"error: --workdir {directory} cannot be written ({reason}); take another directory\n"
     assert command.main(["--workdir", "s3://bucket/run"]) == 2
     assert "error: --workdir: s3://bucket/run: s3:// cannot be used here; mount the bucket" in capsys.readouterr().err
+
+
+def test_several_processes_share_a_bucket(cloud, pictures, cache):
+    """All see at once what the first one writes, also at a resumption."""
+    config, directory = make_config(pictures), to_path("gs://bucket/run")
+    for steps, begins in ((config.steps, "writing to"), (2 * config.steps, "extending")):
+        with Run(directory, dataclasses.replace(config, steps=steps), cache, count=2) as run:
+            for index, (status, out, err) in enumerate(run.ends()):
+                assert status == 0, err
+                assert (f"{begins}  " in out) == (index == 0)
+    assert [row["step"] for row in logged(directory) if "loss" in row] == list(range(2, 2 * config.steps + 1, 2))
+    assert "run/.lock" not in cloud.objects
 
 
 def test_permission_that_is_lost_during_a_run(cloud, pictures, cache, capsys):
