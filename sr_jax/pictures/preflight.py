@@ -75,7 +75,7 @@ def check_disk(jobs: Sequence[Job], out: Path) -> None:
     needed, free = sum(job.file_bytes for job in jobs), shutil.disk_usage(existing).free
     if needed > free:
         raise InputError(
-            f"--out {out}: the results take about {needed / 2**30:,.1f} GiB, and the disk has {free / 2**30:,.1f} GiB free; "
+            f"--out {out}: the results take about {needed / 2**20:,.1f} MiB, and the disk has {free / 2**20:,.1f} MiB free; "
             "make room, give another folder, or --format webp"
         )
 
