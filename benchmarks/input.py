@@ -6,7 +6,7 @@
 All use the same images, batch and patch size. The images are first written as PNG files into a temporary folder. All are timed
 in each round, and the script prints the medians and the medians of the ratios. The DataLoader does what plain training code
 does: for every patch, a worker decodes a PNG file, cuts a random patch, flips it, and converts it to a tensor. It makes no LR
-patch, while our pipeline cuts a margin for it. FSRCNN's training step is timed on a batch that is on the devices already.
+patch, while our pipelines cut a margin for it. FSRCNN's training step is timed on a batch that is on the devices already.
 
 Without PyTorch, the row of the DataLoader is missing.
 """
@@ -33,9 +33,10 @@ from sr_jax.assembly.network import make_network
 from sr_jax.assembly.optimizer import make_optimizer
 from sr_jax.assembly.step import make_train_step
 from sr_jax.config import Config, DataConfig, EvalConfig
-from sr_jax.data import pack, pipelines
+from sr_jax.data import pack, pipelines, records
 from sr_jax.data.images import SUFFIXES, Image, decode_image
 from sr_jax.data.plan import Plan, Sampler
+from sr_jax.data.sources.image_set import Files
 from sr_jax.training import state as states
 from sr_jax.training.devices import Spread
 from sr_jax.training.step import Constants, make_dispatch
@@ -72,19 +73,25 @@ def per_second(items: Iterator[Any], *, examples: int, seconds: float) -> float:
     return count / (time.perf_counter() - begin)
 
 
-def our_pipelines(images: pipelines.Images, config: Config) -> dict[str, Iterator[Any]]:
-    """Returns endless iterators over batches on the host, batches on the devices, and plans on the devices."""
+def our_pipelines(images: pipelines.Images, stored: pipelines.Images, config: Config) -> dict[str, Iterator[Any]]:
+    """Returns endless iterators over batches on the host, batches on the devices, and plans on the devices.
+
+    Args:
+      images: packs.
+      stored: the same images as records.
+    """
     data, n = config.data, config.steps_per_dispatch
     sizes = list(zip(images.hr.height.tolist(), images.hr.width.tolist(), strict=True))
     options = {"patch": data.patch, "scale": config.scale, "batch": data.batch, "seed": 0, "names": list(map(str, sizes))}
     sampler = Sampler(sizes, **options)
     spread = Spread(lambda *_: ((), ()), kind="shard_map", batch=data.batch, devices=jax.devices())
-    cut = functools.partial(
-        pipelines.host_batch, images, patch=data.patch, margin=of_training(config).margin, scale=config.scale
-    )
+    size = {"patch": data.patch, "margin": of_training(config).margin, "scale": config.scale}
+    cut = functools.partial(pipelines.host_batch, images, **size)
+    cut_records = functools.partial(pipelines.host_batch, stored, **size)
     fetches: dict[str, Callable[[Plan], Any]] = {
         "host pipeline, NumPy arrays": cut,
         "host pipeline, on the devices": lambda plan: spread.put(cut(plan)),
+        "records pipeline, on the devices": lambda plan: spread.put(cut_records(plan)),
         "resident pipeline: plans, on the devices": spread.put,
     }
     return {
@@ -172,7 +179,10 @@ def main() -> None:
         paths = write_png(options.images, Path(scratch), least=config.data.patch)
         decoded = (Image(path.name, decode_image(path.read_bytes(), path.name)) for path in paths)
         packed, _ = pack.build(decoded, place=Path(scratch, "pack"), fingerprint="")
-        runs = our_pipelines(pipelines.Images(pack.crop(packed, scale=config.scale), None), config)
+        files = Files(tuple((path.name, path) for path in paths))
+        stored = records.build(files, title="the images", place=Path(scratch, "records"), fingerprint="").images
+        on_host, on_disk = (pipelines.Images(pack.crop(images, scale=config.scale), None) for images in (packed, stored))
+        runs = our_pipelines(on_host, on_disk, config)
         host = next(iter(runs))
         runs[STEP] = training_steps(config, next(runs[host]))
         if torch is not None:

@@ -1,1 +1,1 @@
-"""From image files to batches: sets of images, packs, the sampling plan, the two pipelines, and degradations."""
+"""From image files to batches: sets of images, packs and records, the sampling plan, the pipelines, and degradations."""

@@ -34,8 +34,8 @@ BUDGET = 2**28
 """Bytes of decoded images that wait to be written."""
 SAMPLE = 1000
 """Images by whose sizes that of the set is estimated."""
-SHARE = 0.5
-"""Bytes of records for each byte of pixels. Photographs take about 0.4, and up to a quarter more where their tiles overlap."""
+SHARE = 0.6
+"""Bytes of records for each byte of pixels. Photographs take about 0.45, and up to a quarter more where their tiles overlap."""
 
 
 @runtime_checkable

@@ -250,7 +250,7 @@ def test_no_usable_image(tmp_path):
 def test_too_little_room(images, tmp_path, monkeypatch):
     monkeypatch.setattr(Listed, "size", lambda self, index: 4 * 10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Mock(free=3 * 10**9))
-    with pytest.raises(InputError, match=r"the cache folder \(--cache_dir\) .*/r needs 16\.0 GB, and .* has 3\.0 GB free"):
+    with pytest.raises(InputError, match=r"the cache folder \(--cache_dir\) .*/r needs 19\.2 GB, and .* has 3\.0 GB free"):
         build(images, tmp_path / "r")
 
 
