@@ -144,12 +144,25 @@ publish({"edsr-baseline": EDSRConfig(blocks=16, width=64, res_scale=1.0), "edsr"
 
 @network
 class CARNConfig:
-    """CARN (Ahn et al., ECCV 2018)."""
+    """CARN (Ahn et al., ECCV 2018); CARN-M has unit=efficient, groups=4 and shared=True."""
 
     name: Literal["carn"] = "carn"
     """Which network; the other keys of this group belong to it."""
     width: Width = 64
     """Channels of the features."""
+    unit: Literal["residual", "efficient"] = "residual"
+    """Units of a block: `residual` has two 3x3 convolutions; `efficient` has a 1x1 convolution behind them."""
+    groups: Annotated[int, Field(ge=1)] = 1
+    """Groups of channels of the 3x3 convolutions in units and upsamplers. It divides the width."""
+    shared: bool = False
+    """Whether the three units of a block have the same weights."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.groups:
+            raise ValueError(f"groups={self.groups} must divide width={self.width}")
+
+
+publish({"carn": CARNConfig(), "carn-m": CARNConfig(unit="efficient", groups=4, shared=True)})
 
 
 @network

@@ -82,7 +82,7 @@ class SubPixel(nnx.Module):
     Parameters: those of the convolution, `conv.kernel` and `conv.bias`.
 
     Raises:
-      ValueError: as the initializer does.
+      ValueError: if `groups` does not divide both numbers of channels; as the initializer does.
 
     Example:
       >>> import jax.numpy as jnp
@@ -99,21 +99,33 @@ class SubPixel(nnx.Module):
         kernel_size: int = 3,
         *,
         scale: int,
+        groups: int = 1,
         kernel_init: Initializer | None = None,
         rngs: nnx.Rngs,
     ):
-        """`kernel_init` draws the kernel, whose output channels are in the order of `depth_to_space`; the default is `icnr`."""
+        """`kernel_init` draws the kernel, whose output channels are in the order of `depth_to_space`; the default is `icnr`.
+
+        With `groups`, each group of input channels makes a group of output channels. The convolution's output channels are then
+        in the order of `depth_to_space` within each group.
+        """
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
         self.conv = nnx.Conv(
             in_channels,
             out_channels * scale**2,
             (kernel_size, kernel_size),
+            feature_group_count=groups,
             kernel_init=kernel_init or icnr(scale),
             rngs=rngs,
         )
-        self.scale = scale
+        self.scale, self.groups = scale, groups
 
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b sh sw o"]:
-        return depth_to_space(self.conv(x), self.scale)
+        x = self.conv(x)
+        if self.groups > 1:
+            phases = x.reshape(*x.shape[:3], self.groups, self.scale**2, -1)
+            x = phases.swapaxes(3, 4).reshape(x.shape)
+        return depth_to_space(x, self.scale)
 
 
 class ResizeConv(nnx.Module):

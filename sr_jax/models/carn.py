@@ -9,9 +9,14 @@ cascade of three units U_1, U_2, U_3, each 1x1 convolution fuses everything that
     network:  Conv(3, n, 3) - the cascade of three blocks - for each sub-pixel step r: Conv(3, r^2 n, n), depth to space by r
               - Conv(3, 3, n), + mean
 
+The efficient unit is ReLU(x + Conv(3, n, n) - ReLU - Conv(3, n, n) - ReLU - Conv(1, n, n)). In groups, the 3x3 convolutions of
+units and upsamplers see only the channels of their group. CARN-M has efficient units, 4 groups, and one unit for all three
+places of a block.
+
 CARN (n = 64) is published with 1,592K parameters at every scale. That is one network with an upsampler for each of x2, x3 and
 x4, and 1,591,939 counts all three. A network of one scale, as here, has 816,451 parameters plus those of its upsampler:
-964,163 / 1,148,803 / 1,111,875 at x2 / x3 / x4.
+964,163 / 1,148,803 / 1,111,875 at x2 / x3 / x4. CARN-M is published with 412K, which are the 412,032 weights without biases of
+the network of all scales. Here it has 257,027 / 303,427 / 294,147 parameters at x2 / x3 / x4.
 """
 
 from collections.abc import Callable
@@ -35,7 +40,7 @@ class CARN(nnx.Module):
 
     Args:
       scale: the super-resolution factor.
-      width: as in `sr_jax.config.CARNConfig`, which has the default.
+      width, unit, groups, shared: as in `sr_jax.config.CARNConfig`, which has the defaults.
       rngs: draws the kernels.
 
     Raises:
@@ -60,12 +65,21 @@ class CARN(nnx.Module):
         last="exit",
     )
 
-    def __init__(self, *, scale: int, width: int, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, width: int, unit: str, groups: int, shared: bool, rngs: nnx.Rngs):
         self.about.check_scale(scale)
+        make_unit = {"residual": Residual, "efficient": Efficient}[unit]
+        count = 1 if shared else UNITS
+
+        def block() -> nnx.Module:
+            return Cascade(width, lambda: make_unit(width, groups=groups, rngs=rngs), count=count, rngs=rngs)
+
         self.entry = _conv(3, width, 3, rngs)
-        self.cascade = Cascade(width, lambda: Cascade(width, lambda: Residual(width, rngs=rngs), rngs=rngs), rngs=rngs)
+        self.cascade = Cascade(width, block, count=UNITS, rngs=rngs)
         self.upsampling = nnx.List(
-            [SubPixel(width, width, scale=r, kernel_init=PYTORCH_UNIFORM, rngs=rngs) for r in SUB_PIXEL_STEPS[scale]]
+            [
+                SubPixel(width, width, scale=r, groups=groups, kernel_init=PYTORCH_UNIFORM, rngs=rngs)
+                for r in SUB_PIXEL_STEPS[scale]
+            ]
         )
         self.exit = _conv(width, 3, 3, rngs)
 
@@ -79,15 +93,16 @@ class CARN(nnx.Module):
 
 
 class Cascade(nnx.Module):
-    """Units in a row; after each of them a 1x1 convolution fuses all outputs so far."""
+    """Three places for units; after each of them a 1x1 convolution fuses all outputs so far. The last unit fills what is left."""
 
-    def __init__(self, width: int, unit: Callable[[], nnx.Module], *, rngs: nnx.Rngs):
-        self.units = nnx.List([unit() for _ in range(UNITS)])
+    def __init__(self, width: int, unit: Callable[[], nnx.Module], *, count: int, rngs: nnx.Rngs):
+        self.units = nnx.List([unit() for _ in range(count)])
         self.fusions = nnx.List([_conv((i + 2) * width, width, 1, rngs) for i in range(UNITS)])
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         seen = x
-        for unit, fusion in zip(self.units, self.fusions, strict=True):
+        for i, fusion in enumerate(self.fusions):
+            unit = self.units[min(i, len(self.units) - 1)]
             seen = jnp.concatenate([seen, unit(x)], -1)
             x = nnx.relu(fusion(seen))
         return x
@@ -96,13 +111,26 @@ class Cascade(nnx.Module):
 class Residual(nnx.Module):
     """ReLU(x + Conv - ReLU - Conv)."""
 
-    def __init__(self, width: int, *, rngs: nnx.Rngs):
-        self.conv1 = _conv(width, width, 3, rngs)
-        self.conv2 = _conv(width, width, 3, rngs)
+    def __init__(self, width: int, *, groups: int, rngs: nnx.Rngs):
+        self.conv1 = _conv(width, width, 3, rngs, groups=groups)
+        self.conv2 = _conv(width, width, 3, rngs, groups=groups)
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         return nnx.relu(x + self.conv2(nnx.relu(self.conv1(x))))
 
 
-def _conv(in_channels: int, out_channels: int, kernel_size: int, rngs: nnx.Rngs) -> nnx.Conv:
-    return nnx.Conv(in_channels, out_channels, (kernel_size, kernel_size), kernel_init=PYTORCH_UNIFORM, rngs=rngs)
+class Efficient(nnx.Module):
+    """ReLU(x + Conv - ReLU - Conv - ReLU - 1x1 Conv)."""
+
+    def __init__(self, width: int, *, groups: int, rngs: nnx.Rngs):
+        self.conv1 = _conv(width, width, 3, rngs, groups=groups)
+        self.conv2 = _conv(width, width, 3, rngs, groups=groups)
+        self.point = _conv(width, width, 1, rngs)
+
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        return nnx.relu(x + self.point(nnx.relu(self.conv2(nnx.relu(self.conv1(x))))))
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int, rngs: nnx.Rngs, *, groups: int = 1) -> nnx.Conv:
+    size = (kernel_size, kernel_size)
+    return nnx.Conv(in_channels, out_channels, size, feature_group_count=groups, kernel_init=PYTORCH_UNIFORM, rngs=rngs)

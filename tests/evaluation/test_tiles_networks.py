@@ -47,6 +47,7 @@ TILED = {
     "edsr-baseline": Case(resized("edsr-baseline", width=4), 96),
     "edsr": Case(resized("edsr", width=4, blocks=20), 96),
     "carn": Case(resized("carn", width=4), 96),
+    "carn-m": Case(resized("carn-m", width=4), 96),
     "dbpn": Case(resized("dbpn", stages=4, width=3, features=4), 64),
 }
 FAR = "a pixel reaches .* too far for tiles"

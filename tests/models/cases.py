@@ -41,6 +41,7 @@ FSRCNN = FSRCNNConfig(d=7, s=3, m=2)
 SRRESNET = SRResNetConfig(blocks=2, width=6)
 EDSR = EDSRConfig(blocks=2, width=6, res_scale=0.5)
 CARN = CARNConfig(width=4)
+CARN_M = CARNConfig(width=6, unit="efficient", groups=2, shared=True)
 IMDN = IMDNConfig(blocks=2, width=16)
 DBPN = DBPNConfig(stages=3, width=4, features=6)
 ESPCN = ESPCNConfig(n1=7, n2=5)
@@ -68,6 +69,7 @@ CASES = {
     **{f"srresnet-x{scale}": Case(SRRESNET, scale, "XPixelGroup/BasicSR") for scale in (2, 3, 4)},
     **{f"edsr-x{scale}": Case(EDSR, scale, "sanghyun-son/EDSR-PyTorch") for scale in (2, 3, 4)},
     **{f"carn-x{scale}": Case(CARN, scale, "nmhkahn/CARN-pytorch, one scale") for scale in (2, 3, 4)},
+    **{f"carn-m-x{scale}": Case(CARN_M, scale, "nmhkahn/CARN-pytorch, one scale") for scale in (2, 3, 4)},
     **{f"imdn-x{scale}": Case(IMDN, scale, "Zheng222/IMDN") for scale in (2, 3, 4)},
     **{f"dbpn-x{scale}": Case(DBPN, scale, "alterzero/DBPN-Pytorch") for scale in (2, 4)},
     **{f"espcn-x{scale}": Case(ESPCN, scale, "yjn870/ESPCN-pytorch") for scale in (2, 3, 4)},

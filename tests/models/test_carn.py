@@ -1,10 +1,13 @@
+import math
+
 import jax
 import numpy as np
 import pytest
 from flax import nnx
 
-from sr_jax.config import CARNConfig
+from sr_jax.config import NETWORKS, CARNConfig
 from sr_jax.errors import InputError
+from sr_jax.layers import SubPixel
 from sr_jax.models import CARN, make
 from sr_jax.weights.torch import mapping
 from sr_jax.weights.torch.layouts import LAYOUTS
@@ -23,6 +26,26 @@ def test_published_number_of_parameters():
     (trunk,) = {parameters(model) - upsampler for model, upsampler in zip(models, upsamplers, strict=True)}
     assert round((trunk + sum(upsamplers)) / 1000) == 1592
     assert [parameters(model) for model in models] == [964_163, 1_148_803, 1_111_875]
+
+
+def test_published_number_of_weights_of_carn_m():
+    """The published 412K (Table 2 of the paper) leave out biases, and count the upsamplers of x2, x3 and x4."""
+    kernels = {}
+    for scale in CARN.about.scales:
+        shapes = mapping.shapes(nnx.eval_shape(lambda scale=scale: make(NETWORKS["carn-m"], scale=scale, seed=0)))
+        kernels |= {f"x{scale}.{name}" if name.startswith("upsampling") else name: shape for name, shape in shapes.items()}
+    weights = {name: math.prod(shape) for name, shape in kernels.items() if name.endswith(".kernel")}
+    assert sum(weights.values()) == 412_032
+    assert {name for name in weights if ".units.0.units." in name} == {
+        f"cascade.units.0.units.0.{conv}.kernel" for conv in ("conv1", "conv2", "point")
+    }
+
+
+def test_groups_divide_the_width():
+    with pytest.raises(ValueError, match="groups=3 must divide width=64"):
+        CARNConfig(groups=3)
+    with pytest.raises(ValueError, match="groups=4 must divide in_channels=4 and out_channels=6"):
+        SubPixel(4, 6, scale=2, groups=4, rngs=nnx.Rngs(0))
 
 
 @pytest.mark.parametrize("scale", CARN.about.scales)

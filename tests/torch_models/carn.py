@@ -1,5 +1,6 @@
 """CARN, Ahn et al. 2018, for one scale."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,8 +31,10 @@ class Body(nn.Module):
 
 
 class Residual(Body):
-    def __init__(self, width: int):
-        super().__init__(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1))
+    def __init__(self, network: Any):
+        convs = [nn.Conv2d(network.width, network.width, 3, padding=1, groups=network.groups) for _ in range(2)]
+        point = [nn.ReLU(), nn.Conv2d(network.width, network.width, 1)] if network.unit == "efficient" else []
+        super().__init__(convs[0], nn.ReLU(), convs[1], *point)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return functional.relu(self.body(x) + x)
@@ -42,27 +45,35 @@ def fusion(inputs: int, width: int) -> Body:
 
 
 class Block(nn.Module):
-    def __init__(self, width: int):
+    """Three units, or one that is applied three times."""
+
+    def __init__(self, network: Any, unit: Callable[[Any], nn.Module], *, is_shared: bool):
         super().__init__()
-        self.b1, self.b2, self.b3 = Residual(width), Residual(width), Residual(width)
+        width = network.width
+        self.b1 = unit(network)
+        self.names = ("b1", "b1", "b1") if is_shared else ("b1", "b2", "b3")
+        if not is_shared:
+            self.b2, self.b3 = unit(network), unit(network)
         self.c1, self.c2, self.c3 = fusion(2, width), fusion(3, width), fusion(4, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        first = self.b1(x)
+        b1, b2, b3 = (self.get_submodule(name) for name in self.names)
+        first = b1(x)
         fused1 = self.c1(torch.cat((x, first), 1))
-        second = self.b2(fused1)
+        second = b2(fused1)
         fused2 = self.c2(torch.cat((x, first, second), 1))
-        third = self.b3(fused2)
+        third = b3(fused2)
         return self.c3(torch.cat((x, first, second, third), 1))
 
 
 class Upsample(nn.Module):
-    def __init__(self, scale: int, width: int):
+    def __init__(self, scale: int, width: int, groups: int):
         super().__init__()
-        steps = {2: (2,), 3: (3,), 4: (2, 2)}[scale]
-        self.up = Body(
-            *(layer for r in steps for layer in (nn.Conv2d(width, r * r * width, 3, padding=1), nn.ReLU(), nn.PixelShuffle(r)))
-        )
+
+        def step(r: int) -> tuple[nn.Module, ...]:
+            return nn.Conv2d(width, r * r * width, 3, padding=1, groups=groups), nn.ReLU(), nn.PixelShuffle(r)
+
+        self.up = Body(*(layer for r in {2: (2,), 3: (3,), 4: (2, 2)}[scale] for layer in step(r)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.up(x)
@@ -71,12 +82,12 @@ class Upsample(nn.Module):
 class CARN(Block):
     """Layers are named `entry`, `b1`, `c1` and so on, `upsample` and `exit`."""
 
-    def __init__(self, scale: int, width: int):
-        super().__init__(width)
-        self.b1, self.b2, self.b3 = Block(width), Block(width), Block(width)
+    def __init__(self, scale: int, network: Any):
+        super().__init__(network, lambda network: Block(network, Residual, is_shared=network.shared), is_shared=False)
+        width = network.width
         self.sub_mean, self.add_mean = Shift(-1), Shift(1)
         self.entry = nn.Conv2d(3, width, 3, padding=1)
-        self.upsample = Upsample(scale, width)
+        self.upsample = Upsample(scale, width, network.groups)
         self.exit = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
@@ -85,4 +96,4 @@ class CARN(Block):
 
 
 def carn(network: Any, scale: int) -> CARN:
-    return CARN(scale, network.width)
+    return CARN(scale, network)

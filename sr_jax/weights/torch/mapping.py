@@ -6,6 +6,7 @@ A layout says which of our modules corresponds to which of theirs. The order of 
 |---|---|
 | `nnx.Conv.kernel` (kh, kw, in, out) | `Conv2d.weight` (out, in, kh, kw) |
 | the same within `SubPixel`, channels (r, q, c) | the same before `PixelShuffle`, channels (c, r, q) |
+| either of them in groups, (kh, kw, in / groups, out) | `Conv2d.weight` (out, in / groups, kh, kw) |
 | `Deconvolution.kernel` (kh, kw, in, out / groups) | `ConvTranspose2d.weight` (in, out / groups, kh, kw); no flip |
 | `nnx.Linear.kernel` (in, out) | `Linear.weight` (out, in) |
 | `PReLU.slope` (c), or (1) if it is shared | `PReLU.weight` (c), or (1) if it is shared |
@@ -129,7 +130,7 @@ def _rule(owner: Any, parent: Any, attribute: str, shape: tuple[int, ...]) -> Sp
     """PyTorch's name for an attribute of `owner`, and how to turn its values; None if it is none of the table above."""
     key = "bias" if attribute == "bias" else "weight"
     if isinstance(parent, SubPixel):
-        order = _pixel_shuffle_order(shape[-1], parent.scale)
+        order = _pixel_shuffle_order(shape[-1], parent.scale, parent.groups)
         inverse = np.argsort(order)
         if attribute == "bias":
             return Special(key, lambda w: w[order], lambda w: w[inverse])
@@ -148,6 +149,6 @@ def _rule(owner: Any, parent: Any, attribute: str, shape: tuple[int, ...]) -> Sp
     return Special(key, lambda w: w, lambda w: w) if has_same_axes else None
 
 
-def _pixel_shuffle_order(channels: int, scale: int) -> np.ndarray:
-    """For each of our output channels (r, q, c) before a pixel shuffle, the index at which PyTorch has it: (c, r, q)."""
-    return np.arange(channels).reshape(-1, scale, scale).transpose(1, 2, 0).ravel()
+def _pixel_shuffle_order(channels: int, scale: int, groups: int) -> np.ndarray:
+    """For each of our output channels (group, r, q, c) before a pixel shuffle, PyTorch's index; it has (group, c, r, q)."""
+    return np.arange(channels).reshape(groups, -1, scale, scale).transpose(0, 2, 3, 1).ravel()
