@@ -163,7 +163,7 @@ def _write_pixels(images: Iterable[Image | Bad], file: BinaryIO, sizes: list[tup
 def add_to_digest(digest: Any, image: Image) -> None:
     """Adds an image to the hash that becomes `Index.digest`."""
     digest.update(f"{image.name}\0{image.pixels.shape}\n".encode())
-    digest.update(image.pixels.tobytes())
+    digest.update(np.ascontiguousarray(image.pixels).data)
 
 
 def crop_to_multiple(pixels: np.ndarray, scale: int) -> np.ndarray:

@@ -55,7 +55,9 @@ def _sha256(pixels: np.ndarray) -> str:
     if (pixels == pixels[..., :1]).all():
         pixels = pixels[..., :1]
     h, w, c = pixels.shape
-    return hashlib.sha256(f"{h} {w} {c}\n".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{h} {w} {c}\n".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def sums_of(images: Iterable[Image | Bad], *, fingerprint: str, cache: Path) -> dict[str, Sum]:
