@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "cli": {"config", "system", "errors"},
     **{command: {"runs", "cli", "config", "system", "errors"} for command in COMMANDS},
     "__main__": {*COMMANDS, "cli", "errors"},
-    "__init__": {"system"},
+    "__init__": {"system", "assembly"},
 }
 """What each folder may import of the package, beside itself. A module at the top counts as a folder."""
 

@@ -1,4 +1,4 @@
-"""The Python of README and docs/deconvolution.md runs."""
+"""The Python of README, docs/deconvolution.md and docs/using.md runs."""
 
 import re
 from pathlib import Path
@@ -25,6 +25,13 @@ def test_readme():
     psnr = lambda x: -10 * np.log10(np.mean((np.asarray(x)[..., 0] / 255 - truth) ** 2))
     assert psnr(names["restored"]) > psnr(names["image"]) + 1.5
     assert names["x"].shape == (1, 1024, 1024, 1)
+
+
+def test_the_page_on_enlarging_pictures():
+    names = {}
+    for block in blocks("docs/using.md"):
+        exec(block, names)
+    assert names["sr"].shape == (96, 128, 3)
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ class Trained(NamedTuple):
     """Steps that the parameters were trained for; None if another implementation trained them."""
     is_converted: bool = False
     """Whether another implementation trained it. Then only the model and the scale of the config are true."""
+    card: cards.Card | None = None
+    """The card of its weights file, if it comes from one."""
 
 
 def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
@@ -56,7 +58,8 @@ def _from(path: AnyPath, place: str, which: Which, parameters: Parameters) -> Tr
         network = abstract_network(card.config)
         network = network._replace(params=files.read(path, like=network.params, card=card))
         step = None if card.converted else card.step
-        return Trained(card.config, network, f"{place}, {_origin(card)}", step, is_converted=card.converted is not None)
+        origin = f"{place}, {_origin(card)}"
+        return Trained(card.config, network, origin, step, is_converted=card.converted is not None, card=card)
     if path.exists():
         raise InputError(
             f"{place}: is neither a work directory nor a {files.SUFFIX} file; "

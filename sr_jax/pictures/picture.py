@@ -59,3 +59,7 @@ class Picture(NamedTuple):
     """GRAY, RGB, CMYK or CHANNELS."""
     metadata: Metadata
     format: str
+
+    def to_array(self) -> Num[np.ndarray, "h w c"]:
+        """Returns colours and opacity in one array."""
+        return self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha], -1)

@@ -5,7 +5,6 @@ from fractions import Fraction
 from typing import Any
 
 import imagecodecs
-import numpy as np
 import tifffile
 from PIL import Image as PILImage
 
@@ -48,7 +47,7 @@ def encode(picture: Picture, name: str, *, quality: int | None) -> bytes:
 
 def _encode_png(picture: Picture, name: str, quality: int | None) -> bytes:
     del name, quality
-    data = bytes(imagecodecs.png_encode(_joined(picture), level=PNG_LEVEL, filter=imagecodecs.PNG.FILTER.PAETH))
+    data = bytes(imagecodecs.png_encode(picture.to_array(), level=PNG_LEVEL, filter=imagecodecs.PNG.FILTER.PAETH))
     metadata = picture.metadata
     rest = list(metadata.rest) if picture.format == "png" else []
     if metadata.icc is not None:
@@ -65,7 +64,7 @@ def _encode_png(picture: Picture, name: str, quality: int | None) -> bytes:
 
 def _encode_tiff(picture: Picture, name: str, quality: int | None) -> bytes:
     del name, quality
-    pixels, metadata = _joined(picture), picture.metadata
+    pixels, metadata = picture.to_array(), picture.metadata
     texts: list[tuple[int, int, int, Any, bool]] = (
         [(int(tag), 2, 0, text.decode(), True) for tag, text in metadata.rest] if picture.format == "tiff" else []
     )
@@ -106,7 +105,7 @@ def _encode_jpeg(picture: Picture, name: str, quality: int | None) -> bytes:
     metadata = picture.metadata
     file = io.BytesIO()
     options = {"dpi": tuple(round(dpi) for dpi in metadata.dpi)} if metadata.dpi else {}
-    _image(picture).save(file, "JPEG", quality=quality or JPEG_QUALITY, subsampling=0, optimize=False, **options)
+    to_pillow(picture).save(file, "JPEG", quality=quality or JPEG_QUALITY, subsampling=0, optimize=False, **options)
     parts: list[tuple[int, bytes]] = []
     if metadata.exif:
         parts.append((segments.APP1, exif.PREFIX + metadata.exif))
@@ -134,21 +133,23 @@ def _encode_by_pillow(picture: Picture, name: str, quality: int | None) -> bytes
         options |= {"xmp": metadata.xmp} if metadata.xmp else {}
     elif metadata.dpi:
         options = {"dpi": metadata.dpi}
-    _image(picture).save(file, name.upper(), **options)
+    to_pillow(picture).save(file, name.upper(), **options)
     return file.getvalue()
 
 
-def _image(picture: Picture) -> PILImage.Image:
-    """An image of Pillow, of 8 bits."""
-    pixels = _joined(picture)
-    return PILImage.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels, "CMYK" if picture.space == CMYK else None)
+def to_pillow(picture: Picture) -> PILImage.Image:
+    """Returns a picture as an image of Pillow.
 
-
-def _joined(picture: Picture) -> np.ndarray:
-    """Colours and opacity in one array."""
-    if picture.alpha is None:
-        return picture.pixels
-    return np.concatenate([picture.pixels, picture.alpha], -1)
+    Raises:
+      InputError: if Pillow has no mode for it, such as for colours of 16 bits.
+    """
+    pixels = picture.to_array()
+    try:
+        return PILImage.fromarray(
+            pixels[..., 0] if pixels.shape[-1] == 1 else pixels, "CMYK" if picture.space == CMYK else None
+        )
+    except TypeError:
+        raise InputError(f"Pillow has no mode for {pixels.shape[-1]} channels of type {pixels.dtype}") from None
 
 
 _ENCODERS = {"png": _encode_png, "tiff": _encode_tiff, "jpeg": _encode_jpeg}
