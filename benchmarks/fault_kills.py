@@ -25,8 +25,8 @@ class Kill(NamedTuple):
     moment: str
     was_writing: bool
     """Whether a checkpoint was written in part when the run had ended."""
-    recovery: float
-    """Seconds from the start of the process to its first step."""
+    recovery: float | None
+    """Seconds from the start of the process to its first step; None if it was killed before."""
 
 
 class Killed(NamedTuple):
@@ -74,7 +74,7 @@ def _kill(folder: Path, worker: int, config: Config, kills: int, seed: int) -> t
             [moment] = rng.choices(list(MOMENTS), list(MOMENTS.values()))
             with Run(directory, config, folder / "cache") as run:
                 run.wait_until(lambda: run.has_printed("compiling"))
-                recovery = float("nan")
+                recovery = None
                 if moment != "at the start" and run.wait_until(lambda: run.has_printed("first step")):
                     recovery = time.monotonic() - run.began
                 if moment == "while a checkpoint is written":

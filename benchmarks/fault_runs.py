@@ -234,6 +234,14 @@ def check_work_directory(directory: Path, *, is_finished: bool = False) -> None:
         assert not list(folder.glob("*.damaged*")), "a checkpoint was set aside"
 
 
+def flip_a_bit(checkpoint: Path) -> None:
+    """Flips one bit in the largest file of a checkpoint's arrays."""
+    file = max((checkpoint / "default").rglob("d/*"), key=lambda path: path.stat().st_size)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """Makes a folder read-only for everybody, root too, by a mount over it. Files that are open can still be written.
@@ -255,6 +263,32 @@ def read_only(folder: Path) -> Iterator[None]:
                 _run("umount", "--lazy", folder)
         finally:
             _run("umount", "--lazy", aside)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, *, megabytes: int = 16) -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
+    """Mounts a small disk in memory on a folder. It yields a context manager, within which this disk is full.
+
+    Raises:
+      CannotMountError: if this process may not mount.
+    """
+
+    @contextlib.contextmanager
+    def full() -> Iterator[None]:
+        with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        yield
+        (folder / "filler").unlink()
+
+    try:
+        _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise CannotMountError from error
+    try:
+        yield full
+    finally:
+        _run("umount", "--lazy", folder)
 
 
 def _run(*arguments: str | Path) -> None:

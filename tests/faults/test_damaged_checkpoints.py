@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from benchmarks.fault_runs import flip_a_bit
 from sr_jax.assembly import trained
 from sr_jax.runs.train import train
 from tests.runs.short_runs import assert_same_bytes, final_state, forget_after, logged, make_config
@@ -20,13 +21,6 @@ def straight(pictures, cache, tmp_path_factory):
     directory = tmp_path_factory.mktemp("runs") / "straight"
     train(make_config(pictures), directory, cache=cache)
     return directory
-
-
-def flip_a_bit(checkpoint):
-    file = max((checkpoint / "default").rglob("d/*"), key=lambda path: path.stat().st_size)
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
 
 
 @pytest.mark.exact

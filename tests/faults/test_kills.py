@@ -8,6 +8,7 @@ KILLS, SEED = 20, 0
 
 
 @pytest.mark.slow
+@pytest.mark.exact
 def test_killed_runs_end_with_the_same_bytes(tmp_path):
     killed = kill_again_and_again(tmp_path, kills=KILLS, seed=SEED)
     print(f"seed {SEED}: {killed}")

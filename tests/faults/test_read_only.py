@@ -7,7 +7,7 @@ import pytest
 from benchmarks.fault_runs import CannotMountError, Run, check_work_directory, final_arrays, read_only, small_config
 from sr_jax.training.checkpoint_folder import complete_steps
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exact]
 
 SAVED = (
     r"^error: checkpoint .*/\d+ could not be written \(Read-only file system.*\)\. "
