@@ -95,6 +95,8 @@ class Spread:
           stop: whether this process wishes to stop; see `must_stop`.
         """
         state, metrics, *votes = self._run(state, constants, items, *self._vote(stop))
+        if self._is_shared and self._kind == "pmap":  # its arrays are those of this process; a checkpoint takes global ones
+            state = jax.tree.map(self._as_global, state)
         self._votes = [*self._votes[-1:], *votes]
         return state, metrics
 
@@ -118,6 +120,11 @@ class Spread:
         if not self._is_shared:
             return wish
         return len(self._votes) == 2 and bool(jax.device_get(self._votes[0]) > 0)
+
+    def _as_global(self, array: jax.Array) -> jax.Array:
+        """The array of all processes of which this process has the part `array`. Nothing is copied."""
+        shards = [shard.data for shard in array.addressable_shards]
+        return jax.make_array_from_single_device_arrays(array.shape, self.replicated, shards)
 
     def _vote(self, stop: bool) -> list[Any]:
         """What a dispatch takes besides: a wish for each device of this process, if there are several processes."""

@@ -20,8 +20,8 @@ from sr_jax.system.paths import AnyPath
 
 IDS = "wandb.json"
 """The file of a work directory that maps projects to the run in them, so that a resumed run goes on in the same one."""
-FINISH_TIMEOUT = 60.0
-"""Seconds that the end of a run waits for uploads. SIGTERM is often followed by SIGKILL, and `wandb sync` sends the rest."""
+FINISH_TIMEOUT = 30.0
+"""Seconds that the end of a run waits for uploads. `wandb sync` sends the rest. The other processes of a run wait, too."""
 
 
 class WandbRun:
@@ -88,4 +88,5 @@ class WandbRun:
             yield
         except Exception as error:  # it raises errors of many types
             self._run = None
-            print(f"warning: Weights & Biases {what} ({error}); the training goes on without it", file=sys.stderr)
+            reason = " ".join(str(error).split())  # it may have several lines
+            print(f"warning: Weights & Biases {what} ({reason}); the training goes on without it", file=sys.stderr)

@@ -100,11 +100,10 @@ def test_processes_train_the_network_that_one_process_trains(pictures, cache, tm
         np.testing.assert_allclose(scores[count], scores[1], atol=1e-3)
 
 
-@pytest.mark.parametrize("stopped", [0, 1])
-def test_a_signal_to_one_process_stops_all_at_one_step(pictures, cache, tmp_path, stopped):
-    config = make_config(
-        pictures, steps=400, checkpoint_every=400, eval=EvalConfig(sets=(str(pictures),), every=400), log_every=10
-    )
+@pytest.mark.parametrize(("stopped", "parallel"), [(0, "pmap"), (1, "shard_map")])
+def test_a_signal_to_one_process_stops_all_at_one_step(pictures, cache, tmp_path, stopped, parallel):
+    evaluation = EvalConfig(sets=(str(pictures),), every=400)
+    config = make_config(pictures, steps=400, checkpoint_every=400, eval=evaluation, log_every=10, parallel=parallel)
     with Run(tmp_path / "stopped", config, cache, count=2) as run:
         run.wait_for("step 20/")
         run.processes[stopped].send_signal(signal.SIGTERM)

@@ -22,7 +22,7 @@ class Fake:
         def call(*arguments, **options):
             self.calls.append((name, arguments, options))
             if name in self.failing:
-                raise RuntimeError(f"no {name}")
+                raise RuntimeError(f"no\n{name}")
             return self if name == "init" else SimpleNamespace()
 
         return call
@@ -73,7 +73,8 @@ def test_a_failure_is_one_warning(tmp_path, install, capsys, failing):
     with pytest.raises(Interrupted):
         run(log)
     err = capsys.readouterr().err
-    assert err.count("warning: Weights & Biases ") == err.count(f"(no {failing})") == 1
+    assert err.startswith("warning: Weights & Biases ")
+    assert err.count("\n") == err.count(f"(no {failing})") == 1
     assert len(wandb.named(failing)) == 1
     assert [row["step"] for row in log.history()] == [10, 20]
 
