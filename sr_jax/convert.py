@@ -30,7 +30,7 @@ class Arguments:
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """Weights in a .safetensors, .npz, .pth, .pt, .pth.tar or .ckpt file: a state dict, a checkpoint or a whole pickled
-    module. With --to torch: a work directory, or a .safetensors file with its card."""
+    module; or in a .mat file of MatConvNet. With --to torch: a work directory, or a .safetensors file with its card."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """File to write: .safetensors, with a card beside it. Only an earlier conversion is replaced.
     With --to torch: .safetensors without a card, .npz, or .pth (this needs PyTorch)."""

@@ -99,7 +99,7 @@ class DRCNConfig:
 
 @network
 class LapSRNConfig:
-    """LapSRN (Lai et al., CVPR 2017)."""
+    """LapSRN (Lai et al., CVPR 2017); its authors' released network has taps=3 and use_bias=True."""
 
     name: Literal["lapsrn"] = "lapsrn"
     """Which network; the other keys of this group belong to it."""
@@ -107,6 +107,13 @@ class LapSRNConfig:
     """Convolutions at each level of the pyramid."""
     width: Width = 64
     """Channels of the features."""
+    taps: Literal[3, 4] = 4
+    """Kernel size of the transposed convolutions of features."""
+    use_bias: bool = False
+    """Whether the layers of features have biases."""
+
+
+publish({"lapsrn": LapSRNConfig(), "lapsrn-3x3": LapSRNConfig(taps=3, use_bias=True)})
 
 
 @network

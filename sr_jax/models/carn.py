@@ -93,7 +93,7 @@ class CARN(nnx.Module):
 
 
 class Cascade(nnx.Module):
-    """Three places for units; after each of them a 1x1 convolution fuses all outputs so far. The last unit fills what is left."""
+    """Three places for units, behind each a 1x1 convolution that fuses all outputs so far. The last unit fills what is left."""
 
     def __init__(self, width: int, unit: Callable[[], nnx.Module], *, count: int, rngs: nnx.Rngs):
         self.units = nnx.List([unit() for _ in range(count)])

@@ -7,8 +7,10 @@ k and maps m channels to n. LeakyReLU(0.2) follows every layer of the feature br
     image:     at each level  DeConv(4, 1, 1) of the image of the level before + Conv(3, 1, 64) of the features
 
 The transposed convolutions are 4x4 with stride 2, as in the paper and in the public PyTorch implementations. Like those, this
-one has no biases. LapSRN x4 then has 870,112 weights. The published 813K belong to the authors' released network, whose
-transposed convolutions of features are 3x3 and save 2 * 64 * 64 * (16 - 9) weights: 812,768.
+one has no biases by default. LapSRN x4 then has 870,112 weights. The published 813K belong to the authors' released network,
+`lapsrn-3x3`. Its transposed convolutions of features are 3x3, which saves 2 * 64 * 64 * (16 - 9) weights: 812,768. It has
+biases, except in the image branch. The first tap of a 3x3 kernel goes from pixel i to pixel 2i, and the last row and column are
+cropped.
 """
 
 from collections.abc import Callable
@@ -34,7 +36,7 @@ class LapSRN(nnx.Module):
 
     Args:
       scale: the super-resolution factor.
-      depth, width: as in `sr_jax.config.LapSRNConfig`, which has the defaults.
+      depth, width, taps, use_bias: as in `sr_jax.config.LapSRNConfig`, which has the defaults.
       rngs: draws the kernels.
 
     Raises:
@@ -53,19 +55,19 @@ class LapSRN(nnx.Module):
         name="LapSRN",
         paper="Lai, Huang, Ahuja, Yang: Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution, CVPR 2017",
         year=2017,
-        upsampler="transposed convolutions 4x4, a pyramid",
+        upsampler="transposed convolutions, a pyramid",
         channels=1,
         scales=(2, 4, 8),
         last="residuals",
     )
 
-    def __init__(self, *, scale: int, depth: int, width: int, rngs: nnx.Rngs):
+    def __init__(self, *, scale: int, depth: int, width: int, taps: int, use_bias: bool, rngs: nnx.Rngs):
         self.about.check_scale(scale)
         levels = range(scale.bit_length() - 1)
-        self.input = _conv(1, width, rngs)
-        self.features = nnx.List([Features(depth, width, rngs=rngs) for _ in levels])
+        self.input = _conv(1, width, rngs, use_bias=use_bias)
+        self.features = nnx.List([Features(depth, width, taps=taps, use_bias=use_bias, rngs=rngs) for _ in levels])
         self.enlargements = nnx.List([_double(1, rngs) for _ in levels])
-        self.residuals = nnx.List([_conv(width, 1, rngs) for _ in levels])
+        self.residuals = nnx.List([_conv(width, 1, rngs, use_bias=use_bias) for _ in levels])
 
     def __call__(self, lr: Float[Array, "b h w 1"]) -> Float[Array, "b h_out w_out 1"]:
         return self.pyramid(lr)[-1]
@@ -103,20 +105,24 @@ class LapSRN(nnx.Module):
 class Features(nnx.Module):
     """The feature branch of one level: convolutions, then a doubling of the resolution."""
 
-    def __init__(self, depth: int, width: int, *, rngs: nnx.Rngs):
-        self.convs = nnx.List([_conv(width, width, rngs) for _ in range(depth)])
-        self.enlargement = _double(width, rngs)
+    def __init__(self, depth: int, width: int, *, taps: int, use_bias: bool, rngs: nnx.Rngs):
+        self.convs = nnx.List([_conv(width, width, rngs, use_bias=use_bias) for _ in range(depth)])
+        self.enlargement = _double(width, rngs, taps=taps, use_bias=use_bias)
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h_out w_out c"]:
         for conv in self.convs:
             x = nnx.leaky_relu(conv(x), SLOPE)
-        return nnx.leaky_relu(self.enlargement(x), SLOPE)
+        size = (2 * x.shape[1], 2 * x.shape[2])
+        return nnx.leaky_relu(self.enlargement(x)[:, : size[0], : size[1]], SLOPE)
 
 
-def _conv(in_channels: int, out_channels: int, rngs: nnx.Rngs) -> nnx.Conv:
-    return nnx.Conv(in_channels, out_channels, (3, 3), use_bias=False, kernel_init=HE_NORMAL, rngs=rngs)
+def _conv(in_channels: int, out_channels: int, rngs: nnx.Rngs, *, use_bias: bool) -> nnx.Conv:
+    return nnx.Conv(in_channels, out_channels, (3, 3), use_bias=use_bias, kernel_init=HE_NORMAL, rngs=rngs)
 
 
-def _double(channels: int, rngs: nnx.Rngs) -> Deconvolution:
+def _double(channels: int, rngs: nnx.Rngs, *, taps: int = 4, use_bias: bool = False) -> Deconvolution:
+    """Doubles height and width. With 3 taps there is one more row and column, which are cropped."""
+    if taps == 3:
+        return Deconvolution(channels, channels, 3, 2, 0, use_bias=use_bias, kernel_init=HE_NORMAL, rngs=rngs)
     start = bilinear(stride=2, padding=1)
-    return Deconvolution(channels, channels, 4, 2, 1, use_bias=False, kernel_init=start, rngs=rngs)
+    return Deconvolution(channels, channels, 4, 2, 1, use_bias=use_bias, kernel_init=start, rngs=rngs)

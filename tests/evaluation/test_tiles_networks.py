@@ -43,6 +43,7 @@ TILED = {
     "vdsr": Case(resized("vdsr", width=4)),
     "drcn": Case(resized("drcn", width=4)),
     "lapsrn": Case(resized("lapsrn", width=4), 48),
+    "lapsrn-3x3": Case(resized("lapsrn-3x3", width=4), 48),
     "srresnet": Case(resized("srresnet", width=4), 96),
     "edsr-baseline": Case(resized("edsr-baseline", width=4), 96),
     "edsr": Case(resized("edsr", width=4, blocks=20), 96),

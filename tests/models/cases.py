@@ -48,6 +48,7 @@ ESPCN = ESPCNConfig(n1=7, n2=5)
 VDSR = VDSRConfig(depth=5, width=6)
 DRCN = DRCNConfig(recursions=6, width=6)
 LAPSRN = LapSRNConfig(depth=3, width=6)
+LAPSRN_3X3 = LapSRNConfig(depth=2, width=6, taps=3, use_bias=True)
 USRNET = USRNetConfig(iterations=2, widths=(4, 5, 6, 8), blocks=1, hyper_width=8, boundary="circular")
 CONVERSE = ConverseSRResNetConfig(blocks=1, width=6)
 DECONV = DeconvSRConfig(kernel_size=7, kernel_width=4, blocks=1, width=5)
@@ -76,6 +77,7 @@ CASES = {
     "vdsr-x2": Case(VDSR, 2, "twtygqyy/pytorch-vdsr"),
     "drcn-x4": Case(DRCN, 4, "sequential"),
     **{f"lapsrn-x{scale}": Case(LAPSRN, scale, "twtygqyy/pytorch-LapSRN", size=(5, 6)) for scale in (2, 4, 8)},
+    "lapsrn-3x3-x4": Case(LAPSRN_3X3, 4, "twtygqyy/pytorch-LapSRN", size=(5, 6)),
     **{f"usrnet-x{scale}": Case(USRNET, scale, "cszn/USRNet") for scale in (2, 3, 4)},
     **{f"converse-srresnet-x{scale}": Case(CONVERSE, scale, "cszn/ConverseNet") for scale in (2, 4)},
     **{f"deconv-sr-{name}": Case(network, scale, "sr_jax") for name, (network, scale) in DECONV_VARIANTS.items()},

@@ -12,6 +12,8 @@ from sr_jax.errors import InputError
 from sr_jax.models import Known
 from sr_jax.models.usrnet import ResUNet, USRNet
 from sr_jax.ops.blur import blur_downsample
+from sr_jax.weights.torch import mapping, match
+from sr_jax.weights.torch.layouts import LAYOUTS
 from tests.models.objective import gradient
 from tests.models.test_models import build
 
@@ -25,6 +27,32 @@ def test_published_number_of_parameters(name, published):
         module = nnx.eval_shape(lambda scale=scale: build(NETWORKS[name], scale))
         count = sum(p.size for p in jax.tree.leaves(nnx.state(module, nnx.Param)))
         assert round(count / 1e6, 2) == published
+
+
+def test_the_tiny_network_has_the_names_of_its_authors():
+    """Their `USRNet(n_iter=6, h_nc=32, nc=[16, 32, 64, 64], nb=2)`, module by module."""
+    config = NETWORKS["usrnet-tiny"]
+    module = nnx.eval_shape(lambda: build(config, 3))
+    shapes = {leaf.key: match.shape_of(leaf) for leaf in mapping.leaves(module, LAYOUTS["usrnet"](config, 3)["cszn/USRNet"])}
+    expected = {"p.m_head.weight": (16, 4, 3, 3), "p.m_tail.weight": (3, 16, 3, 3)}
+    places = {
+        "down1.0": 16,
+        "down1.1": 16,
+        "down2.0": 32,
+        "down2.1": 32,
+        "down3.0": 64,
+        "down3.1": 64,
+        "body.0": 64,
+        "body.1": 64,
+    }
+    places |= {"up3.1": 64, "up3.2": 64, "up2.1": 32, "up2.2": 32, "up1.1": 16, "up1.2": 16}
+    expected |= {f"p.m_{place}.res.{i}.weight": (n, n, 3, 3) for place, n in places.items() for i in (0, 2)}
+    for level, (fine, coarse) in enumerate(((16, 32), (32, 64), (64, 64)), 1):
+        expected[f"p.m_down{level}.2.weight"] = (coarse, fine, 2, 2)
+        expected[f"p.m_up{level}.0.weight"] = (coarse, fine, 2, 2)
+    for i, (inputs, outputs) in {0: (2, 32), 2: (32, 32), 4: (32, 12)}.items():
+        expected |= {f"h.mlp.{i}.weight": (outputs, inputs, 1, 1), f"h.mlp.{i}.bias": (outputs,)}
+    assert shapes == expected
 
 
 def test_only_the_hyper_parameter_network_has_biases():

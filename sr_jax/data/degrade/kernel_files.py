@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image as PILImage
 
-from sr_jax.data.degrade.mat_files import read_mat
 from sr_jax.errors import InputError
 from sr_jax.system.archives import parse_npy, read_npz
 from sr_jax.system.files import sha256_of
+from sr_jax.system.mat_files import read_mat
 
 MAX_SIZE = 101
 """Largest kernel in a file. A larger one is more likely a photograph, and needs a margin larger than most training images."""

@@ -1,4 +1,4 @@
-"""Reads and writes state dicts of other implementations: PyTorch's files, safetensors, npz.
+"""Reads and writes weights of other implementations: PyTorch's files, safetensors, npz, MatConvNet's networks.
 
 Nothing in a file is ever executed.
 """
@@ -23,12 +23,15 @@ from sr_jax.system.archives import read_npz
 from sr_jax.system.files import replace_bytes
 from sr_jax.weights.files import check_header
 from sr_jax.weights.torch.checkpoints import ModuleState, read_checkpoint
+from sr_jax.weights.torch.matconvnet import read_matconvnet
 from sr_jax.weights.torch.pickles import Name, Node, shown
 
 PYTORCH = (".pth", ".pt", ".pth.tar", ".ckpt")
 SAFETENSORS = ".safetensors"
 NPZ = ".npz"
+MATLAB = ".mat"
 SUFFIXES = (*PYTORCH, SAFETENSORS, NPZ)
+"""What is written; MATLAB's files are only read."""
 MOST_KEYS = 20
 """Keys of a checkpoint that a message names."""
 MOST_BYTES = 2**29
@@ -77,7 +80,7 @@ def most_bytes(shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def read(path: Path, *, most: int = MOST_BYTES) -> Source:
-    """Reads the state dict in a .pth, .pt, .pth.tar or .ckpt file of PyTorch, a .safetensors or an .npz file.
+    """Reads the state dict in a .pth, .pt, .pth.tar or .ckpt file of PyTorch, a .safetensors, .npz or .mat file.
 
     Args:
       most: bytes that the file may have, and that it may unpack to. Both are known before anything is unpacked.
@@ -195,7 +198,10 @@ def _parser(path: Path) -> Callable[..., Any]:
         return _parse_safetensors
     if path.suffix == NPZ:
         return read_npz
-    raise InputError(f"{path} is of an unknown kind: weights are read from files that end in {', '.join(SUFFIXES)}")
+    if path.suffix == MATLAB:
+        return read_matconvnet
+    names = ", ".join((*SUFFIXES, MATLAB))
+    raise InputError(f"{path} is of an unknown kind: weights are read from files that end in {names}")
 
 
 def _parse_safetensors(path: Path, data: bytes, *, most: int) -> dict[str, np.ndarray]:

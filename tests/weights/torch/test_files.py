@@ -93,7 +93,7 @@ SAFETENSORS, NPZ = save({"a": ONES}), npz(a=ONES)
         ("a.npz", npy("(3,", bytes(8)), r"a\.npz is damaged: a is not an array"),
         ("a.npz", npy("(" * 9000, bytes(8)), r"a\.npz is damaged: a is not an array"),
         ("a.npz", npy("(3,)", bytes(24), kind="|O"), r"a\.npz holds more than numbers \(a has Python objects\)"),
-        ("a.h5", b"data", r"a\.h5 is of an unknown kind: weights are read from files that end in \.pth, \.pt, .*\.npz"),
+        ("a.h5", b"data", r"a\.h5 is of an unknown kind: weights are read from files that end in \.pth, \.pt, .*\.npz, \.mat"),
     ],
 )  # fmt: skip
 def test_files_that_are_not_weights(tmp_path, name, data, message):

@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from sr_jax.data.degrade.mat_files import HEADER, read_mat
+from sr_jax.system.mat_files import HEADER, read_mat, read_mat_structs
 
 MOST = 2**20
 
@@ -59,6 +59,34 @@ def test_the_high_byte_first():
     np.testing.assert_array_equal(read_mat(data, most=MOST)["k"], [[0.5], [-3.0]])
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_structs_and_text(rng, packed):
+    weights = rng.random((3, 3, 2)).astype(np.float32)
+    params = np.array([[("conv_f", weights), ("conv_é", np.arange(3.0))]], [("name", object), ("value", object)])
+    values = {"net": {"params": params, "mode": "test", "inner": {"deep": 5.0}}, "none": np.zeros((0, 0)), "words": "ab"}
+    read = read_mat_structs(mat(values, do_compression=packed), most=MOST)
+    assert read["words"] == "ab"
+    ((net,),) = (read["net"],)
+    assert (net["mode"], net["inner"][0]["deep"]) == ("test", 5)
+    assert [param["name"] for param in net["params"]] == ["conv_f", "conv_é"]
+    np.testing.assert_array_equal(net["params"][0]["value"], weights)
+    np.testing.assert_array_equal(net["params"][1]["value"], [[0, 1, 2]])
+
+
+def test_what_is_neither_numbers_nor_structs_is_none():
+    values = {"sparse": scipy.sparse.csc_array(np.eye(3)), "complex": np.ones(2) * 1j, "number": 3.0}
+    read = read_mat_structs(mat(values), most=MOST)
+    assert read == {"sparse": None, "complex": None, "number": np.array([[3.0]])}
+
+
+def test_a_struct_of_many_fields_that_are_not_there():
+    data = bytearray(mat({"k": {"a": 1.0}}))
+    at = data.index(struct.pack("<ii", 1, 1))  # its dimensions
+    data[at : at + 8] = struct.pack("<ii", 2**30, 2**30)
+    with pytest.raises(ValueError, match="it is damaged: an array lacks a part"):
+        read_mat_structs(bytes(data), most=MOST)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -101,7 +129,7 @@ def test_random_damage_raises_only_value_errors(rng):
         mat({"k": kernels}),
         mat({"k": kernels}, do_compression=True),
         mat({"k": rng.random((5, 5))}),
-        mat({"k": {"a": 1}}),
+        mat({"k": {"a": 1, "text": "abc", "b": kernels}}),
     ]
     refused = 0
     for i in range(2000):
@@ -109,6 +137,8 @@ def test_random_damage_raises_only_value_errors(rng):
         for position in rng.integers(HEADER, len(broken), 3):
             broken[position] = rng.integers(256)
         broken = broken[: rng.integers(HEADER, len(broken) + 200)]
+        with contextlib.suppress(ValueError):
+            read_mat_structs(bytes(broken), most=MOST)
         with contextlib.suppress(ValueError):
             read_mat(bytes(broken), most=MOST)
             continue

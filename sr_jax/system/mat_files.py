@@ -1,11 +1,13 @@
-"""Reads numeric arrays from MATLAB files of version 5, which `save` of MATLAB 5 to 7.2 and `scipy.io.savemat` write.
+"""Reads MATLAB files of version 5, which `save` of MATLAB 5 to 7.2 and `scipy.io.savemat` write.
 
 SciPy's reader is not used, because a damaged file makes it crash the process.
 
 Source: MathWorks, "MAT-File Format". A file is a header and elements. An element is a type, a size and data. An array is an
-element whose data are elements again: flags, dimensions, name, and values, or an array for each cell.
+element whose data are elements again: flags, dimensions, name, and values, or an array for each cell, or the names of fields
+and an array for each field of each struct.
 """
 
+import math
 import zlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
@@ -17,7 +19,9 @@ VERSION = 1
 MATRIX, PACKED = 14, 15
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 """The types of elements that hold numbers. Values of an array may have a smaller type than the array."""
-CELLS, NUMERIC = 1, range(6, 16)
+CELLS, STRUCTS, TEXT, NUMERIC = 1, 2, 4, range(6, 16)
+UTF8, UTF16 = 16, 17
+"""Types of elements that hold text."""
 OTHERS = {2: "a struct", 3: "an object", 4: "text", 5: "a sparse array"}
 """Classes of arrays."""
 COMPLEX = 0x0800
@@ -32,6 +36,8 @@ class _Reader(NamedTuple):
     order: Literal["little", "big"]
     most: int
     """Bytes that all packed elements may unpack to."""
+    has_structs: bool
+    """Whether structs and text are read too."""
 
 
 def read_mat(data: bytes, *, most: int) -> dict[str, Any]:
@@ -43,11 +49,26 @@ def read_mat(data: bytes, *, most: int) -> dict[str, Any]:
     Raises:
       ValueError: if the file is damaged, of another version or larger than `most`, or holds something else than numbers.
     """
+    return _read(data, most=most, has_structs=False)
+
+
+def read_mat_structs(data: bytes, *, most: int) -> dict[str, Any]:
+    """Reads all of a MATLAB file: as `read_mat`, and structs as lists of dicts, column by column, and text as str.
+
+    What is of another kind, such as a function, is None.
+
+    Raises:
+      ValueError: if the file is damaged, of another version or larger than `most`.
+    """
+    return _read(data, most=most, has_structs=True)
+
+
+def _read(data: bytes, *, most: int, has_structs: bool) -> dict[str, Any]:
     orders: dict[bytes, Literal["little", "big"]] = {b"IM": "little", b"MI": "big"}
     order = orders.get(data[HEADER - 2 : HEADER])
     if order is None or int.from_bytes(data[HEADER - 4 : HEADER - 2], order) >> 8 != VERSION:
         raise ValueError("it is not a MATLAB file of version 5; save it with -v7 or -v6")
-    reader = _Reader(order, most)
+    reader = _Reader(order, most, has_structs)
     arrays: dict[str, Any] = {}
     for kind, body in _variables(reader, data):
         if kind != MATRIX:
@@ -110,12 +131,37 @@ def _array(reader: _Reader, data: bytes, *, depth: int) -> tuple[str, Any]:
             cells = np.empty(len(arrays), object)
             cells[:] = arrays
             return name, cells.reshape(shape, order="F")
+        if reader.has_structs and kind == STRUCTS:
+            return name, _structs(reader, elements, math.prod(shape), depth=depth)
+        if reader.has_structs and kind == TEXT:
+            return name, _text(reader, *next(elements))
+        if reader.has_structs and (kind not in NUMERIC or int(flags[0]) & COMPLEX):
+            return name, None
         if kind not in NUMERIC or int(flags[0]) & COMPLEX:
             what = "complex" if kind in NUMERIC else OTHERS.get(kind, f"of class {kind}")
             raise ValueError(f"{name!r} is {what}; save only arrays of real numbers")
         return name, _numbers(reader, *next(elements)).reshape(shape, order="F")
     except (StopIteration, IndexError):
         raise ValueError("it is damaged: an array lacks a part") from None
+
+
+def _structs(reader: _Reader, elements: Iterator[tuple[int, bytes]], count: int, *, depth: int) -> list[dict[str, Any]]:
+    """The structs of an array: the length of a name, all names, and the fields of one struct after another."""
+    length = int(_numbers(reader, *next(elements))[0])
+    packed = next(elements)[1]
+    if length < 1:
+        raise ValueError("it is damaged: the names of fields have no length")
+    names = [packed[i : i + length].partition(b"\0")[0].decode() for i in range(0, len(packed), length)]
+    if not names:
+        return []
+    return [{field: _array(reader, next(elements)[1], depth=depth + 1)[1] for field in names} for _ in range(count)]
+
+
+def _text(reader: _Reader, kind: int, data: bytes) -> str:
+    if kind in (UTF8, UTF16):
+        encoding = "utf-8" if kind == UTF8 else f"utf-16-{'le' if reader.order == 'little' else 'be'}"
+        return data.decode(encoding, "replace")
+    return "".join(chr(code) for code in _numbers(reader, kind, data).astype(np.uint16))
 
 
 def _numbers(reader: _Reader, kind: int, data: bytes) -> np.ndarray:
