@@ -139,7 +139,6 @@ def _finished(place: Path, fingerprint: str) -> Iterator[tuple[Path, Part]]:
 
 def _make(images: Source, title: str, place: Path, fingerprint: str) -> None:
     """Writes the parts that are missing, and then the index. A store without its index is not complete."""
-    (place / INDEX).unlink(missing_ok=True)
     finished = list(_finished(place, fingerprint))
     kept = {path for file, _ in finished for path in (file, parts.note_of(file))}
     for path in set(place.iterdir()) - kept - {place / ".lock"}:
