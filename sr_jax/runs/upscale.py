@@ -26,6 +26,7 @@ from sr_jax.pictures.report import MOST_LISTED, Report
 from sr_jax.system.compilation import use_compilation_cache
 from sr_jax.system.files import sha256_of
 from sr_jax.system.memory import free_memory, used_memory
+from sr_jax.system.paths import to_path
 from sr_jax.weights.files import named
 
 SHARE = 0.8
@@ -195,7 +196,7 @@ def describe(settings: Settings, one: Trained) -> dict[str, Any]:
 
 def model_sha256(place: str, one: Trained) -> str:
     """Returns the hash of a weights file, or of the parameters of a checkpoint."""
-    path = Path(place).expanduser()
+    path = to_path(place)
     if path.is_file():
         return sha256_of(path)
     digest = hashlib.sha256()

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from sr_jax import evaluate
+from sr_jax import evaluate, upscale
 from sr_jax import train as command
 from sr_jax.config import EvalConfig, to_json
 from sr_jax.errors import InputError, TrainingError
@@ -102,6 +104,11 @@ def test_a_run_in_a_bucket_ends_with_the_bytes_of_a_local_one(cloud, pictures, c
     for model in (directory, directory / "weights.safetensors", tmp_path / "local"):
         assert evaluate.main(["--model", str(model), "--sets", str(pictures), "--out", "gs://bucket/scores"]) == 0
         scores.append([{**row, "weights": ""} for row in json.loads(cloud.objects["scores/results.json"].data)])
+        options = ["--model", str(model), "--out", str(tmp_path / "enlarged"), "--overwrite", "--cache_dir", str(tmp_path)]
+        assert upscale.main([str(next(pictures.glob("*.png"))), *options]) == 0
+    enlarged = [np.asarray(Image.open(path)).tobytes() for path in (tmp_path / "enlarged").glob("*.png")]
+    assert len(enlarged) == 3
+    assert len({*enlarged}) == 1
     assert [row["psnr_y"] for row in scores[0]] == [row["psnr_y"] for row in scores[1]] == [row["psnr_y"] for row in scores[2]]
 
 
