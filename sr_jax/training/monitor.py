@@ -2,16 +2,15 @@
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from sr_jax.errors import TrainingError
+from sr_jax.system.memory import used_memory
 
 MOST_SKIPPED = 100
 """More skipped steps in a row than this end the run: it does not train any more."""
@@ -185,6 +184,6 @@ def memory_in_use() -> dict[str, int]:
     names = {"device_bytes": "bytes_in_use", "device_bytes_peak": "peak_bytes_in_use"}
     values = {ours: [known[theirs] for known in statistics if theirs in known] for ours, theirs in names.items()}
     in_use = {name: max(found) for name, found in values.items() if found}
-    with contextlib.suppress(OSError):  # only Linux has this file
-        in_use["host_bytes"] = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if host := used_memory():
+        in_use["host_bytes"] = host
     return in_use
