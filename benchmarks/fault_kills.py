@@ -9,14 +9,17 @@ from typing import NamedTuple
 
 from benchmarks.fault_runs import WRITING, Run, check_work_directory, draw_pictures, final_arrays, small_config
 from sr_jax.config import Config
+from sr_jax.training.checkpoint_folder import complete_steps
 
-STEPS = 400
+STEPS = 300
 WORKERS = 2
 """Runs at a time. A start keeps about one core busy."""
 MOMENTS = {"at the start": 0.15, "while it trains": 0.45, "while a checkpoint is written": 0.4}
 """Each kind of moment with its share of the kills."""
-LATEST = {"at the start": 0.5, "while it trains": 1.0, "while a checkpoint is written": 0.05}
-"""The longest time [s] between the beginning of such a moment and the kill."""
+MOST_REPORTS = 6
+"""A run is killed after at most so many reports of its steps, each of which comes with a checkpoint."""
+AT_THE_START, BETWEEN_REPORTS, WRITING_TIME = 0.5, 0.2, 0.05
+"""The longest time [s] from the line `compiling`, from a report, and from the beginning of a checkpoint to the kill."""
 
 
 class Kill(NamedTuple):
@@ -25,6 +28,8 @@ class Kill(NamedTuple):
     moment: str
     was_writing: bool
     """Whether a checkpoint was written in part when the run had ended."""
+    saved: int
+    """The step of the newest checkpoint then."""
     recovery: float | None
     """Seconds from the start of the process to its first step; None if it was killed before."""
 
@@ -73,25 +78,37 @@ def _kill(folder: Path, worker: int, config: Config, kills: int, seed: int) -> t
         while len(done) < kills:
             [moment] = rng.choices(list(MOMENTS), list(MOMENTS.values()))
             with Run(directory, config, folder / "cache") as run:
-                run.wait_until(lambda: run.has_printed("compiling"))
-                recovery = None
-                if moment != "at the start" and run.wait_until(lambda: run.has_printed("first step")):
-                    recovery = time.monotonic() - run.began
-                if moment == "while a checkpoint is written":
-                    run.wait_until(lambda: any((directory / "checkpoints").glob(WRITING)))  # noqa: B023
-                time.sleep(rng.uniform(0, LATEST[moment]))
+                recovery = _await(moment, run, directory, rng)
                 run.processes[0].kill()
                 [end] = run.ends()
             check_work_directory(directory)
             if end.status == 0:  # it was faster than the kill
                 break
             assert end.status == -signal.SIGKILL, end
-            done.append(Kill(moment, any((directory / "checkpoints").glob(WRITING)), recovery))
+            saved = max(complete_steps(directory / "checkpoints"), default=0)
+            done.append(Kill(moment, any((directory / "checkpoints").glob(WRITING)), saved, recovery))
         else:
             _finish(directory, config, folder / "cache")
         check_work_directory(directory, is_finished=True)
         finished.append(directory)
     return done, finished
+
+
+def _await(moment: str, run: Run, directory: Path, rng: random.Random) -> float | None:
+    """Waits for such a moment, or for the end of the run. Returns the seconds to the first step, if there was one."""
+    run.wait_until(lambda: run.has_printed("compiling"))
+    if moment == "at the start":
+        time.sleep(rng.uniform(0, AT_THE_START))
+        return None
+    has_step = run.wait_until(lambda: run.has_printed("first step"))
+    recovery = time.monotonic() - run.began
+    reports = rng.randint(0, MOST_REPORTS)
+    run.wait_until(lambda: run.count_printed("loss") >= reports)
+    time.sleep(rng.uniform(0, BETWEEN_REPORTS))
+    if moment == "while a checkpoint is written":
+        run.wait_until(lambda: any((directory / "checkpoints").glob(WRITING)))
+        time.sleep(rng.uniform(0, WRITING_TIME))
+    return recovery if has_step else None
 
 
 def _finish(directory: Path, config: Config, cache: Path) -> None:

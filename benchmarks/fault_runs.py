@@ -118,9 +118,13 @@ class Run:
                 if stream:
                     stream.close()
 
+    def count_printed(self, text: str) -> int:
+        """Returns how many lines with this text the first process has printed on standard output."""
+        return sum(text in line for line in list(self._lines[0]))
+
     def has_printed(self, text: str) -> bool:
         """Returns whether the first process has printed this on standard output."""
-        return any(text in line for line in list(self._lines[0]))
+        return self.count_printed(text) > 0
 
     def wait_for(self, text: str, *, timeout: float = 180) -> float:
         """Waits until the first process has printed this, and returns the seconds since the start.

@@ -15,9 +15,10 @@ from orbax.checkpoint import checkpoint_managers as policies
 from sr_jax.errors import InputError, TrainingError, is_full
 from sr_jax.system import processes
 from sr_jax.system.files import probe_writing
-from sr_jax.system.paths import AnyPath, to_path
+from sr_jax.system.paths import AnyPath, is_remote, to_path
 from sr_jax.training.checkpoint_errors import is_of_cloud, reason, silence
 from sr_jax.training.checkpoint_folder import (
+    DELETED,
     METRIC,
     SEALED,
     STATE,
@@ -25,6 +26,7 @@ from sr_jax.training.checkpoint_folder import (
     clean,
     complete_steps,
     delete_partial,
+    delete_replaced,
     find_damage,
     has_manifest,
     read_metrics,
@@ -82,6 +84,7 @@ class Checkpoints:
             lightweight_initialize=True,  # it would read all metrics, and fail if one is damaged
             read_only=read_only,
             create=not read_only,
+            todelete_subdir=None if read_only or is_remote(self._directory) else DELETED,
             async_options=ocp.options.AsyncOptions(post_finalization_callback=self._seal),
         )
         self._saving = 0
@@ -239,6 +242,8 @@ class Checkpoints:
         finally:
             with contextlib.suppress(OSError, ValueError, RuntimeError):  # they repeat the error that `wait` raised
                 self._manager.close()
+            if not self._read_only and processes.is_first():
+                delete_replaced(self._directory)
 
     def _record(self, metrics: dict[str, float]) -> dict[str, Any]:
         """The metrics with how they were measured."""
@@ -264,6 +269,7 @@ class Checkpoints:
     def _seal(self) -> None:
         """Orbax calls this in the background, in the first process, before the checkpoint gets its name."""
         seal(self._directory, self._saving)
+        delete_replaced(self._directory)
 
     def _find_damage(self, step: int) -> str | None:
         """What is damaged of the files of a checkpoint that this object is for. They are read only once."""

@@ -28,6 +28,8 @@ WRITTEN_LAST = (ABOUT, COMMITTED)
 NOT_STATE = ("metrics/",)
 NOT_PARAMETERS = ("default/_sharding", "default/array_metadatas/")
 """Beginnings of the paths that a state, and that its parameters, can be read without."""
+DELETED = "deleted"
+"""Where Orbax moves a checkpoint that is to be deleted, so that a kill never leaves a part of one under its name."""
 PATIENCE = 1200.0
 """Seconds that the other processes wait while the first one reads the newest checkpoint to its end."""
 
@@ -88,8 +90,15 @@ def find_damage(directory: AnyPath, step: int, *, only_parameters: bool = False)
     return manifest.problem(folder, needs=lambda path: not path.startswith(left_out))
 
 
+def delete_replaced(directory: AnyPath) -> None:
+    """Deletes what Orbax has moved to `DELETED`. In a bucket it deletes by itself, because nothing can be renamed there."""
+    if not is_remote(directory):
+        remove_tree(directory / DELETED)
+
+
 def delete_partial(directory: AnyPath) -> None:
-    """Deletes checkpoints that are not written to their end."""
+    """Deletes checkpoints that are not written to their end, or not deleted to their end."""
+    delete_replaced(directory)
     for path in directory.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
         remove_tree(path)
     for folder in _folders(directory) if is_remote(directory) else ():

@@ -55,6 +55,22 @@ def test_latest_and_best_are_kept(tmp_path):
         assert checkpoints.steps() == [2, 6, 7]
 
 
+def test_a_kill_leaves_no_part_of_a_checkpoint_that_was_being_deleted(tmp_path, monkeypatch, capsys):
+    """It is renamed first. Here nothing is ever deleted, as if each deletion had been killed at once."""
+    with monkeypatch.context() as patch:
+        patch.setattr("sr_jax.training.checkpoint.delete_replaced", lambda directory: None)
+        with Checkpoints(tmp_path / "c", keep=1) as checkpoints:
+            for step in (1, 2, 3):
+                checkpoints.save(at(step))
+    assert {path.name for path in (tmp_path / "c").iterdir()} == {"3", "deleted"}
+    next((tmp_path / "c/deleted/1/default").glob("_METADATA")).unlink()
+    with Checkpoints(tmp_path / "c", keep=1) as checkpoints:
+        assert [path.name for path in (tmp_path / "c").iterdir()] == ["3"]
+        checkpoints.save(at(4))
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["4"]
+    assert capsys.readouterr().err == ""
+
+
 def test_only_scores_of_the_same_evaluation_count_for_the_best(tmp_path):
     with Checkpoints(tmp_path / "c", keep=1, evaluation="Set5") as checkpoints:
         for step, score in {1: 30.0, 2: 33.0, 3: 31.0}.items():
