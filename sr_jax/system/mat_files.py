@@ -122,8 +122,8 @@ def _array(reader: _Reader, data: bytes, *, depth: int) -> tuple[str, Any]:
         return "", EMPTY
     elements = _elements(reader, data)
     try:
-        flags = _numbers(reader, *next(elements))
-        shape = tuple(_numbers(reader, *next(elements)).tolist())
+        flags = _whole_numbers(reader, *next(elements))
+        shape = tuple(_whole_numbers(reader, *next(elements)).tolist())
         name = next(elements)[1].decode()
         kind = int(flags[0]) & 0xFF
         if kind == CELLS:
@@ -147,7 +147,7 @@ def _array(reader: _Reader, data: bytes, *, depth: int) -> tuple[str, Any]:
 
 def _structs(reader: _Reader, elements: Iterator[tuple[int, bytes]], count: int, *, depth: int) -> list[dict[str, Any]]:
     """The structs of an array: the length of a name, all names, and the fields of one struct after another."""
-    length = int(_numbers(reader, *next(elements))[0])
+    length = int(_whole_numbers(reader, *next(elements))[0])
     packed = next(elements)[1]
     if length < 1:
         raise ValueError("it is damaged: the names of fields have no length")
@@ -157,11 +157,18 @@ def _structs(reader: _Reader, elements: Iterator[tuple[int, bytes]], count: int,
     return [{field: _array(reader, next(elements)[1], depth=depth + 1)[1] for field in names} for _ in range(count)]
 
 
+def _whole_numbers(reader: _Reader, kind: int, data: bytes) -> np.ndarray:
+    numbers = _numbers(reader, kind, data)
+    if numbers.dtype.kind == "f":
+        raise ValueError("it is damaged: a fraction where a whole number belongs")
+    return numbers
+
+
 def _text(reader: _Reader, kind: int, data: bytes) -> str:
     if kind in (UTF8, UTF16):
         encoding = "utf-8" if kind == UTF8 else f"utf-16-{'le' if reader.order == 'little' else 'be'}"
         return data.decode(encoding, "replace")
-    return "".join(chr(code) for code in _numbers(reader, kind, data).astype(np.uint16))
+    return "".join(chr(code) for code in _whole_numbers(reader, kind, data).astype(np.uint16))
 
 
 def _numbers(reader: _Reader, kind: int, data: bytes) -> np.ndarray:

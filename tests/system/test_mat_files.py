@@ -87,6 +87,15 @@ def test_a_struct_of_many_fields_that_are_not_there():
         read_mat_structs(bytes(data), most=MOST)
 
 
+def test_dimensions_that_are_not_whole():
+    data = bytearray(mat({"k": np.ones((3, 2))}))
+    at = data.index(struct.pack("<IIii", 5, 8, 3, 2))
+    data[at : at + 16] = struct.pack("<IIff", 7, 8, 3, 2)
+    for read in (read_mat, read_mat_structs):
+        with pytest.raises(ValueError, match="it is damaged: a fraction where a whole number belongs"):
+            read(bytes(data), most=MOST)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
