@@ -116,6 +116,7 @@ def train(
         constants = dispatch.replicate(Constants(images=pipeline.images))
 
         # Everything is right, so the work directory now belongs to this config.
+        processes.barrier("the images of the others", timeout=PATIENCE, can_stop=True)
         processes.check_equal("the step in the work directory, which all processes must see", str(start))
         processes.check_equal("the config and the training images", f"{configs.to_json(config)} {images.digest}")
         if is_first:
