@@ -151,11 +151,18 @@ class Run:
         return False
 
     def ends(self, *, timeout: float = 180, without: Sequence[int] = ()) -> list[End]:
-        """Waits for the ends of all processes, except those that are frozen, and returns them."""
+        """Waits for the ends of all processes, except those that are frozen, and returns them.
+
+        Raises:
+          AssertionError: if one of them does not end in time.
+        """
         until, ends = time.monotonic() + timeout, []
         for index, process in enumerate(self.processes):
             if index not in without:
-                process.wait(timeout=max(1.0, until - time.monotonic()))
+                try:
+                    process.wait(timeout=max(1.0, until - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    raise AssertionError(f"process {index} does not end: {self._lines[2 * index + 1]}") from None
                 for reader in self._readers[2 * index : 2 * index + 2]:
                     reader.join(timeout=5)
                 ends.append(End(process.returncode, *("".join(lines) for lines in self._lines[2 * index : 2 * index + 2])))

@@ -29,6 +29,8 @@ SILENCE = 10.0
 """After an error of a connection, a process without a sign of life for this time [s] is gone."""
 CLOSING = 3.0
 """Seconds that the system may need to close the port of a process that is gone."""
+GRACE = 20.0
+"""Seconds in which a thread that has an error of its own to report may end the process, before another one does."""
 ALIVE, ENDED = "alive", "ended"
 """The keys of the signs of life, and of the reason why the run has ended."""
 ADVICE = "Start all processes again"
@@ -53,7 +55,7 @@ class Presence:
         self._answered = self._awake = time.monotonic()
         self._seen: dict[int, tuple[str, float]] = dict.fromkeys(self._others, ("", self._answered))
         self._left = threading.Event()
-        self._ending = threading.RLock()
+        self._alone, self._ending = threading.RLock(), threading.Lock()
         self._on_abort = Handler(self._aborted)
 
     def __enter__(self) -> "Presence":
@@ -67,8 +69,8 @@ class Presence:
         _handle_abort(self._before)
 
     def end_alone(self) -> None:
-        """From now on nothing but the calling thread ends this process. It must do so within a bounded time."""
-        self._ending.acquire()
+        """Lets the calling thread end this process with its own error. Threads that find another process gone wait for it."""
+        self._alone.acquire()
 
     def end_others(self, reason: str) -> None:
         """Tells the other processes why the run has ended. They end then."""
@@ -154,6 +156,7 @@ class Presence:
         self._end_if_service_is_gone()
 
     def _end(self, reason: str) -> NoReturn:
+        self._alone.acquire(timeout=GRACE)  # the other thread may wait forever for JAX's service
         self._ending.acquire()  # only one thread says why, and the others wait here for the end
         with contextlib.suppress(OSError):
             os.write(STDERR, f"error: {reason}\n".encode())

@@ -115,7 +115,7 @@ def _ended_after(seconds: float, message: str) -> Iterator[None]:
 
 def _leave(error: BaseException, presence: Presence) -> None:
     """Leaves together with the others, if they end as well. Otherwise this process ends here: JAX would wait for them."""
-    if _is_lost_connection(error):
+    if _may_be_lost_connection(error):
         presence.explain_lost_connection()
     presence.end_alone()  # another one that ends earlier must not hide this error
     expected = isinstance(error, InputError | TrainingError | Interrupted)
@@ -137,9 +137,13 @@ def _leave(error: BaseException, presence: Presence) -> None:
     os._exit(status)
 
 
-def _is_lost_connection(error: BaseException | None) -> bool:
-    """Whether an error is one of JAX's, or was raised because of one. JAX does not tell connections from other reasons."""
-    return error is not None and (isinstance(error, jax.errors.JaxRuntimeError) or _is_lost_connection(error.__cause__))
+def _may_be_lost_connection(error: BaseException) -> bool:
+    """Whether an error goes back to one that is not of this package. Those of connections come in several types."""
+    if isinstance(error, InputError | Interrupted):
+        return False
+    while error.__cause__:
+        error = error.__cause__
+    return not isinstance(error, InputError | TrainingError | Interrupted)
 
 
 def _throw(error: BaseException) -> None:

@@ -2,15 +2,19 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 from jax._src.lib import _jax
+from jax.errors import JaxRuntimeError
 
-from sr_jax.system import presence
+from sr_jax.errors import InputError, Interrupted, NotFiniteError, TrainingError
+from sr_jax.system import presence, processes
 from tests.conftest import ROOT
 from tests.ports import free_port
 
@@ -71,6 +75,41 @@ def test_joining_leaves_jax_as_it_was():
     with presence.abort_without_stack():
         assert _jax.get_distributed_runtime_client is not before
     assert _jax.get_distributed_runtime_client is before
+
+
+def test_an_error_that_cannot_be_reported_does_not_keep_the_process(monkeypatch, capfd):
+    """The thread that has it may wait for JAX's service forever."""
+    statuses = []
+
+    def end(status):
+        statuses.append(status)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(presence, "GRACE", 0.1)
+    second = presence.Presence(index=1, count=2, coordinator=f"127.0.0.1:{free_port()}", timeout=6)
+    second.end_alone()
+    thread = threading.Thread(target=second._aborted, args=[signal.SIGABRT], daemon=True)
+    thread.start()
+    thread.join(timeout=10)
+    assert statuses == [1]
+    assert capfd.readouterr().err == f"{GONE}\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "cause", "is_foreign"),
+    [
+        (TrainingError("x"), ValueError("UNKNOWN: Gloo AllGather failed"), True),
+        (JaxRuntimeError("x"), None, True),
+        (TrainingError("x"), None, False),
+        (TrainingError("x"), NotFiniteError("y"), False),
+        (InputError("x"), OSError("y"), False),
+        (Interrupted("x"), None, False),
+    ],
+)
+def test_errors_that_may_come_from_a_lost_connection(raised, cause, is_foreign):
+    raised.__cause__ = cause
+    assert processes._may_be_lost_connection(raised) == is_foreign
 
 
 def test_names():
