@@ -80,7 +80,8 @@ def test_a_mistake_is_one_line_and_status_2(name, capsys):
         ("Train", "there is no command 'Train'; did you mean 'train'?"),
         (
             "xyzzy",
-            "there is no command 'xyzzy'; there are train, evaluate, upscale, preview, prepare, networks, kernels, convert, doctor",
+            "there is no command 'xyzzy'; "
+            "there are train, evaluate, upscale, preview, prepare, networks, kernels, convert, doctor",
         ),
     ],
 )
