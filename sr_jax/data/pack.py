@@ -14,12 +14,12 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
-from filelock import FileLock
 from jaxtyping import Array, UInt8
 
+from sr_jax.data import prepared
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
-from sr_jax.errors import InputError, TrainingError, is_full, writing
+from sr_jax.errors import InputError, TrainingError, is_full
 from sr_jax.system.files import read_json, replace_text
 
 BLOCK = 2**20
@@ -75,20 +75,12 @@ def build(images: Iterable[Image | Bad], *, place: Path, fingerprint: str) -> tu
       InputError: if the folder cannot be written.
       TrainingError: if its disk is full.
     """
-    opened = _open(place, fingerprint)
-    if opened:
-        return opened
-    with writing(f"the cache folder (--cache_dir) {place}"):
-        place.mkdir(parents=True, exist_ok=True)
-        with FileLock(place / ".lock"):
-            opened = _open(place, fingerprint)  # another run may have made it meanwhile
-            if opened:
-                return opened
-            _make(images, place, fingerprint)
-    opened = _open(place, fingerprint)
-    if not opened:
-        raise InputError(f"the cache folder {place} was changed by another program while it was written; start again")
-    return opened
+    return prepared.open_or_make(
+        place,
+        open_=lambda: _open(place, fingerprint),
+        make=lambda: _make(images, place, fingerprint),
+        waiting_for=None,
+    )
 
 
 def _open(place: Path, fingerprint: str) -> tuple[Pack, Index] | None:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from sr_jax.data import pack
+from sr_jax.data import pack, prepared
 from sr_jax.data.ahead import ahead
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.records import parts
@@ -23,7 +22,7 @@ from sr_jax.data.records.progress import Progress
 from sr_jax.data.records.read import Records, Store
 from sr_jax.data.sources.checksums import Sum
 from sr_jax.data.sources.download import check_space
-from sr_jax.errors import InputError, TrainingError, is_full, writing
+from sr_jax.errors import InputError, TrainingError, is_full
 from sr_jax.system.files import read_json, replace_text
 
 INDEX = "index.json"
@@ -74,20 +73,12 @@ def build(images: Source, *, title: str, place: Path, fingerprint: str) -> Prepa
       InputError: if the folder cannot be written, or its disk has too little room.
       TrainingError: if the disk becomes full, or a file of the store is damaged.
     """
-    opened = _open(place, fingerprint)
-    if opened:
-        return opened
-    with writing(f"the cache folder (--cache_dir) {place}"):
-        place.mkdir(parents=True, exist_ok=True)
-        with _only_one(place, title):
-            opened = _open(place, fingerprint)  # another process may have made it meanwhile
-            if opened:
-                return opened
-            _make(images, title, place, fingerprint)
-    opened = _open(place, fingerprint)
-    if not opened:
-        raise InputError(f"the cache folder {place} was changed by another program while it was written; start again")
-    return opened
+    return prepared.open_or_make(
+        place,
+        open_=lambda: _open(place, fingerprint),
+        make=lambda: _make(images, title, place, fingerprint),
+        waiting_for=f"another process, which prepares {title}",
+    )
 
 
 def _open(place: Path, fingerprint: str) -> PreparedSet | None:
@@ -141,7 +132,7 @@ def _make(images: Source, title: str, place: Path, fingerprint: str) -> None:
     """Writes the parts that are missing, and then the index. A store without its index is not complete."""
     finished = list(_finished(place, fingerprint))
     kept = {path for file, _ in finished for path in (file, parts.note_of(file))}
-    for path in set(place.iterdir()) - kept - {place / ".lock"}:
+    for path in set(place.iterdir()) - kept - {place / prepared.LOCK}:
         path.unlink()
     size = _estimate(images)
     most = max(LEAST_PART, size // MOST_PARTS)
@@ -225,18 +216,3 @@ def _announce(title: str, place: Path, *, images: int, finished: int, needed: in
 
 def _size(number: int) -> str:
     return f"{number / 2**30:.1f} GiB" if number >= 2**30 else f"{number / 2**20:.1f} MiB"
-
-
-@contextlib.contextmanager
-def _only_one(place: Path, title: str) -> Iterator[None]:
-    """Waits until no other process prepares this store."""
-    lock = FileLock(place / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another process, which prepares {title}", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
