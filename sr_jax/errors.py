@@ -44,7 +44,7 @@ def exit_status(command: Callable[[], int | None]) -> int:
         print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr)
         return TrainingError.status
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):  # XLA's word for it
+        if not is_out_of_memory(error):
             raise
         reason = next(iter(str(error).splitlines()), "")
         print(f"error: there is too little memory; use a smaller network, batch, patch or image ({reason})", file=sys.stderr)
@@ -59,6 +59,11 @@ def is_full(error: BaseException) -> bool:
     numbers = (errno.ENOSPC, errno.EDQUOT)
     is_number = isinstance(error, OSError) and error.errno in numbers
     return is_number or any(os.strerror(number) in str(error) for number in numbers)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Returns whether an error says that there is too little memory, on the host or on a device."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)  # XLA's word for it
 
 
 @contextlib.contextmanager

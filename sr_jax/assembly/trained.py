@@ -7,7 +7,6 @@ from sr_jax.assembly.network import Network, abstract_network
 from sr_jax.config import Config, workdir
 from sr_jax.errors import InputError, option
 from sr_jax.system.paths import AnyPath, to_path
-from sr_jax.training.checkpoint import Checkpoints
 from sr_jax.weights import card as cards
 from sr_jax.weights import files
 
@@ -75,6 +74,8 @@ def _origin(card: cards.Card) -> str:
 
 
 def _from_work_directory(path: AnyPath, place: str, which: Which, parameters: Parameters) -> Trained:
+    from sr_jax.training.checkpoint import Checkpoints  # it imports Orbax, which is slow, and which weights files do not need
+
     with option(place):
         file = workdir.config_file(path)
     config = configs.load(file)

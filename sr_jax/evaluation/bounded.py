@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float32, Num
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, is_out_of_memory
 from sr_jax.evaluation.tiles import COMPILATION, PIXELS_PER_CALL, SIDES, TiledNetwork, cover
 from sr_jax.models.about import About
 
@@ -223,8 +223,3 @@ def assign_sides(shapes: Sequence[Shape], sides: Sequence[int], *, cost: Callabl
         if total < best[0]:
             best = total, assigned
     return best[1]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Returns whether an error says that there is too little memory, on the host or on a device."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

@@ -12,6 +12,7 @@ from sr_jax.pictures.names import Source
 from sr_jax.pictures.plan import Job
 from sr_jax.pictures.records import Records
 from sr_jax.pictures.report import MOST_LISTED
+from sr_jax.system.places import nearest
 
 
 class Todo(NamedTuple):
@@ -69,7 +70,7 @@ def without_done(
 
 def check_disk(jobs: Sequence[Job], out: Path) -> None:
     """Raises InputError if the disk has too little space for the results, by their typical sizes."""
-    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    existing = nearest(out.absolute())
     if not existing.is_dir():
         raise InputError(f"--out {out}: {existing} is a file; give a folder")
     needed, free = sum(job.file_bytes for job in jobs), shutil.disk_usage(existing).free

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-
 from sr_jax.errors import InputError
 from sr_jax.pictures.names import RECORDS
 from sr_jax.system.files import naming, replace_text, sha256_of
+from sr_jax.system.locks import InUse, held
 
 FILE, LOCK = "records.jsonl", "lock"
 PARTIAL = ".partial"
@@ -56,18 +55,15 @@ class Records:
           OSError: if the folder cannot be written.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._folder / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise InputError(f"--out {self._out}: another run writes there; wait for it, or give another folder") from None
-        try:
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(held(self._folder / LOCK))
+            except InUse:
+                raise InputError(f"--out {self._out}: another run writes there; wait for it, or give another folder") from None
             for left in self._folder.glob(f"*{PARTIAL}"):
                 left.unlink(missing_ok=True)
             replace_text(self._folder / FILE, "".join(f"{_line(record)}\n" for record in self._by_output.values()))
             yield
-        finally:
-            lock.release()
 
     def outputs(self) -> set[Path]:
         """The files that are results."""

@@ -16,6 +16,7 @@ from sr_jax.system import processes, provenance
 from sr_jax.system.files import replace_text
 from sr_jax.system.memory import device_memory
 from sr_jax.system.paths import AnyPath
+from sr_jax.system.places import nearest
 
 MOST_SKEW = 1.0
 """Clocks of processes may differ by so many seconds before it is worth a word: make-like tools and tokens look at them."""
@@ -118,6 +119,5 @@ def lack_of_space(workdir: AnyPath | None, cache: Path) -> list[str]:
 
 def free(place: Path) -> int:
     """The bytes that are free for a folder, which need not exist yet."""
-    while not place.exists():
-        place = place.parent
+    place = nearest(place)
     return shutil.disk_usage(place).free if os.access(place, os.R_OK) else 0

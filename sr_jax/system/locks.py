@@ -1,4 +1,4 @@
-"""The lock of a work directory, which one live run at a time holds.
+"""The lock of a folder that is written to, which one live run at a time holds.
 
 On a file system it is a lock of the operating system, which ends with its process. A bucket has no such locks. There it is an
 object that is created only if it does not exist. It says who holds it, and its holder renews it. Times are compared by the

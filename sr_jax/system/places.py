@@ -17,3 +17,10 @@ def data_root(folder: str | Path | None, cache: Path) -> Path:
     The default is the folder that the environment variable SR_JAX_DATA names, and without it `datasets` in the cache folder.
     """
     return Path(folder or os.environ.get("SR_JAX_DATA") or cache / "datasets").expanduser()
+
+
+def nearest(place: Path) -> Path:
+    """Returns the path itself or the nearest folder above it, whichever exists. So it says on which disk the path will lie."""
+    while not place.exists():
+        place = place.parent
+    return place

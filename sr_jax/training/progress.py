@@ -5,6 +5,8 @@ import time
 
 from tqdm import tqdm
 
+from sr_jax.system.remaining import time_left
+
 LAYOUT = "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}{postfix}  {elapsed} gone, {remaining} left"
 
 
@@ -57,11 +59,8 @@ class Progress:
             self._bar.close()
 
     def _left(self) -> str:
-        if self._first is None or self._done == self._first[0]:
-            return "?"
-        step, began = self._first
-        seconds = (time.monotonic() - began) / (self._done - step) * (self._total - self._done)
-        return tqdm.format_interval(round(seconds))
+        step, began = self._first or (self._done, 0.0)
+        return time_left(time.monotonic() - began, done=self._done - step, rest=self._total - self._done)
 
 
 def _short(value: float) -> str:

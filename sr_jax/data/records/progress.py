@@ -5,6 +5,8 @@ import time
 
 from tqdm import tqdm
 
+from sr_jax.system.remaining import time_left
+
 EVERY = 10.0
 """Seconds between two lines."""
 
@@ -44,7 +46,4 @@ class Progress:
             self._bar.close()
 
     def _left(self) -> str:
-        if self._done == self._old:
-            return "?"
-        seconds = (time.monotonic() - self._began) / (self._done - self._old) * (self._total - self._done)
-        return tqdm.format_interval(round(seconds))
+        return time_left(time.monotonic() - self._began, done=self._done - self._old, rest=self._total - self._done)

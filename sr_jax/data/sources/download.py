@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from sr_jax.errors import InputError, TrainingError, is_full
 from sr_jax.system.files import read_json
+from sr_jax.system.places import nearest
 
 CHUNK = 1 << 20
 ATTEMPTS = 5
@@ -128,8 +129,7 @@ def check_space(folder: Path, needed: int, *, what: str) -> None:
     Raises:
       InputError: if it does not.
     """
-    while not folder.exists():
-        folder = folder.parent
+    folder = nearest(folder)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise InputError(f"{what} needs {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free")
