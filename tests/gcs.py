@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.http_servers import listening
+
 BUCKET = "bucket"
 
 
@@ -74,23 +76,14 @@ def serving() -> Iterator[Cloud]:
     """Starts the stand-in. TensorStore goes on asking the first one whose address a process has given it."""
     cloud = Cloud()
     handler = type("Handler", (_Handler,), {"cloud": cloud})
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    listening.daemon_threads = True
-    url = f"http://127.0.0.1:{listening.server_port}"
-    cloud.environment = {
-        "STORAGE_EMULATOR_HOST": url,
-        "TENSORSTORE_GCS_HTTP_URL": url,
-        "GOOGLE_AUTH_TOKEN_FOR_TESTING": "token",
-        "NO_GCE_CHECK": "true",
-    }
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(handler, daemon_threads=True) as url:
+        cloud.environment = {
+            "STORAGE_EMULATOR_HOST": url,
+            "TENSORSTORE_GCS_HTTP_URL": url,
+            "GOOGLE_AUTH_TOKEN_FOR_TESTING": "token",
+            "NO_GCE_CHECK": "true",
+        }
         yield cloud
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -16,6 +16,7 @@ from sr_jax.data import pack
 from sr_jax.data.images import Bad, Image
 from sr_jax.data.plan import Plan
 from sr_jax.errors import InputError, TrainingError
+from tests.data.other_run import decoding
 
 pytestmark = pytest.mark.exact
 
@@ -143,14 +144,8 @@ def test_two_runs_at_once_decode_once(tmp_path):
         "    yield images.Image('a', np.ones((4, 4, 3), np.uint8))\n"
         "pack.build(some(), place=pathlib.Path(sys.argv[1]), fingerprint='1')"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "p")], stdin=-1, stdout=-1, text=True, cwd=ROOT) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        assert other.stdout.readline() == "decoding\n"
-        other.stdin.write("\n")
-        other.stdin.flush()
+    with decoding(code, tmp_path / "p"):
         packed, _ = pack.build(never(), place=tmp_path / "p", fingerprint="1")
-        assert other.wait(timeout=60) == 0
     np.testing.assert_array_equal(stored(packed)[0], 1)
 
 

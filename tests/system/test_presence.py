@@ -3,11 +3,8 @@
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from jax._src.lib import _jax
@@ -15,36 +12,14 @@ from jax.errors import JaxRuntimeError
 
 from sr_jax.errors import InputError, Interrupted, NotFiniteError, TrainingError
 from sr_jax.system import presence, processes
-from tests.conftest import ROOT
 from tests.ports import free_port
+from tests.system.members import members
 
 SILENT = (
     r"error: no sign of life of process {} for 6 s; it may be killed or frozen, or its host lost. Start all processes again"
 )
 GONE = "error: process 0 is gone: JAX's service, which runs in it, takes no connection any more. Start all processes again"
 FAILED = "error: process 1 has ended with an error, which it printed itself. Start all processes again"
-
-
-@contextlib.contextmanager
-def members(action: str, count: int) -> Iterator[list[subprocess.Popen]]:
-    port = free_port()
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.system.member", str(port), str(count), str(i), action],
-            cwd=ROOT,
-            env=os.environ | {"JAX_PLATFORMS": "cpu"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for i in range(count)
-    ]
-    try:
-        yield started
-    finally:
-        for member in started:
-            member.kill()
-            member.communicate()
 
 
 @pytest.mark.slow

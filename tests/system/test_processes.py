@@ -1,41 +1,19 @@
-import os
 import re
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from sr_jax.errors import InputError
 from sr_jax.system import processes
 from sr_jax.system.processes import Cluster
-from tests.ports import free_port
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.system.members import members
 
 
 def run(action: str, count: int, *, started: int | None = None) -> list[tuple[int, str, str]]:
     """Runs processes to their ends, and returns the status, output and errors of each."""
-    port = free_port()
-    members = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.system.member", str(port), str(count), str(i), action],
-            cwd=ROOT,
-            env=os.environ | {"JAX_PLATFORMS": "cpu"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for i in range(started or count)
-    ]
-    try:
-        outputs = [member.communicate(timeout=60) for member in members]
-    finally:
-        for member in members:
-            member.kill()
-            member.communicate()
-    return [(member.returncode, *output) for member, output in zip(members, outputs, strict=True)]
+    with members(action, count, started=started) as running:
+        outputs = [member.communicate(timeout=60) for member in running]
+    return [(member.returncode, *output) for member, output in zip(running, outputs, strict=True)]
 
 
 def test_a_run_of_one_process_needs_nothing():

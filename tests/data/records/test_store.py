@@ -19,6 +19,7 @@ from sr_jax.data.images import Bad, Image
 from sr_jax.data.records import parts, store
 from sr_jax.data.sources.checksums import pixel_sum
 from sr_jax.errors import InputError, TrainingError
+from tests.data.other_run import decoding
 from tests.data.records.conftest import Listed
 
 ROOT = Path(__file__).parents[3]
@@ -231,14 +232,8 @@ def test_two_runs_at_once_decode_once(images, tmp_path, capsys):
         "items = Waiting([images.Image('a', np.ones((4, 4, 3), np.uint8))])\n"
         "records.build(items, title='some', place=pathlib.Path(sys.argv[1]), fingerprint='1')"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "r")], stdin=-1, stdout=-1, text=True, cwd=ROOT) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        assert other.stdout.readline() == "decoding\n"
-        other.stdin.write("\n")
-        other.stdin.flush()
+    with decoding(code, tmp_path / "r"):
         made, decoded = build([images[0]], tmp_path / "r", "1")
-        assert other.wait(timeout=60) == 0
     assert capsys.readouterr().err == "waiting for another process, which prepares some\n"
     assert decoded == []
     np.testing.assert_array_equal(made.images.store.image(0), 1)

@@ -3,10 +3,11 @@
 import contextlib
 import email.utils
 import http.server
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from tests.http_servers import listening
 
 DATE = email.utils.formatdate(0, usegmt=True)
 
@@ -65,13 +66,6 @@ def serving(content: bytes, **options) -> Iterator[Server]:
         def log_message(self, *_):
             pass
 
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{listening.server_port}/images.zip"
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        server.url = f"{address}/images.zip"
         yield server
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()
