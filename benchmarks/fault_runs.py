@@ -20,6 +20,7 @@ from PIL import Image
 from sr_jax.assembly.network import make_network
 from sr_jax.assembly.optimizer import make_optimizer
 from sr_jax.config import Config, DataConfig, EvalConfig, FSRCNNConfig, OptimConfig, to_json
+from sr_jax.system.paths import AnyPath
 from sr_jax.training import checkpoint_folder, state
 from sr_jax.training.checkpoint import Checkpoints
 
@@ -63,7 +64,7 @@ class Run:
 
     def __init__(
         self,
-        directory: Path,
+        directory: AnyPath,
         config: Config,
         cache: Path,
         *,

@@ -9,8 +9,7 @@ import pytest
 from benchmarks.fault_runs import flip_a_bit
 from sr_jax.assembly import trained
 from sr_jax.runs.train import train
-from tests.runs.short_runs import assert_same_bytes, final_state, forget_after, logged, make_config
-from tests.runs.test_train_cluster import Run
+from tests.runs.short_runs import assert_same_bytes, final_state, forget_after, logged, make_config, start_processes
 
 pytestmark = pytest.mark.slow
 
@@ -54,12 +53,12 @@ def test_commands_take_the_newest_good_checkpoint(straight, tmp_path, capsys):
 
 def test_all_processes_go_on_from_the_same_checkpoint(pictures, cache, tmp_path):
     config = make_config(pictures)
-    with Run(tmp_path / "straight", config, cache, count=2) as run:
+    with start_processes(tmp_path / "straight", config, cache, count=2) as run:
         assert [status for status, _, _ in run.ends()] == [0, 0]
     shutil.copytree(tmp_path / "straight", tmp_path / "run")
     forget_after(tmp_path / "run", 8)
     flip_a_bit(tmp_path / "run/checkpoints/8")
-    with Run(tmp_path / "run", config, cache, count=2) as run:
+    with start_processes(tmp_path / "run", config, cache, count=2) as run:
         (first, out, err), (second, _, quiet) = run.ends()
     assert (first, second) == (0, 0), err
     assert "at step 6\n" in out

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from benchmarks.fault_runs import Run
 from sr_jax.assembly.network import make_network
 from sr_jax.assembly.optimizer import make_optimizer
 from sr_jax.config import (
@@ -25,7 +26,13 @@ from sr_jax.training import state
 from sr_jax.training.checkpoint import Checkpoints
 
 STEPS = 12
+DEVICES = 4
 BLURRED = (GaussianBlur(size=9, sigma=(0.6, 1.2)), Subsample(), GaussianNoise(sigma=(0.0, 5.0)))
+
+
+def start_processes(directory: AnyPath, config: Config, cache: Path, *, count: int, elsewhere: Path | None = None) -> Run:
+    """Starts a run of several processes, which have four devices together."""
+    return Run(directory, config, cache, count=count, devices=DEVICES // count, elsewhere=elsewhere)
 
 
 def make_config(pictures: Path, **changes) -> Config:

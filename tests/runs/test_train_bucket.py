@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,40 +14,11 @@ from sr_jax.config import EvalConfig, to_json
 from sr_jax.errors import InputError, TrainingError
 from sr_jax.runs.train import train
 from sr_jax.system.paths import to_path
-from tests.conftest import ROOT
-from tests.runs.short_runs import assert_same_bytes, final_state, logged, make_config
-from tests.runs.test_train_cluster import Run
+from tests.runs.short_runs import assert_same_bytes, final_state, logged, make_config, start_processes
 
 pytestmark = pytest.mark.slow
 
 STEPS = 2000
-
-
-class Started:
-    """A training command in a process of its own. Leaving it ends it."""
-
-    def __init__(self, *options):
-        argv = [sys.executable, "-u", "-m", "sr_jax.train", *map(str, options)]
-        self.process = subprocess.Popen(argv, stdout=-1, stderr=-1, text=True, cwd=ROOT)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.process.kill()
-        self.process.communicate()
-
-    def wait_for(self, text):
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if text in line:
-                return
-        raise AssertionError("".join(lines) + self.process.stderr.read())
-
-    def ends(self):
-        out, err = self.process.communicate(timeout=240)
-        return self.process.returncode, out, err
 
 
 def test_a_run_in_a_bucket_ends_with_the_bytes_of_a_local_one(cloud, pictures, cache, tmp_path, capsys):
@@ -64,12 +33,12 @@ def test_a_run_in_a_bucket_ends_with_the_bytes_of_a_local_one(cloud, pictures, c
     directory = to_path("gs://bucket/runs/x2")
     (tmp_path / "x2.json").write_text(to_json(config))
     options = ("--config", tmp_path / "x2.json", "--workdir", directory, "--cache_dir", cache)
-    with Started(*options) as run:
+    with start_processes(directory, config, cache, count=1) as run:
         run.wait_for("step 700/")
         with pytest.raises(InputError, match=r"--workdir gs://bucket/runs/x2 is in use by another run \(process \d+ on "):
             train(config, directory, cache=cache)
-        run.process.send_signal(signal.SIGTERM)
-        status, _, err = run.ends()
+        run.processes[0].send_signal(signal.SIGTERM)
+        [(status, _, err)] = run.ends(timeout=240)
     assert status == 75, err
     assert "runs/x2/.lock" not in cloud.objects
     at = int(err.rpartition(" at step ")[2].partition(";")[0])
@@ -82,8 +51,8 @@ def test_a_run_in_a_bucket_ends_with_the_bytes_of_a_local_one(cloud, pictures, c
     data = bytearray(damaged.data)
     data[len(data) // 2] ^= 1
     damaged.data = bytes(data)
-    with Started(*options) as run:
-        status, out, err = run.ends()
+    with start_processes(directory, config, cache, count=1) as run:
+        [(status, out, err)] = run.ends(timeout=240)
     assert status == 0, err
     assert f"resuming    {directory} at step 500\n" in out
     assert f"checkpoint {directory}/checkpoints/{at} is damaged (default/" in err
@@ -131,7 +100,7 @@ def test_several_processes_share_a_bucket(cloud, pictures, cache):
     """All see at once what the first one writes, also at a resumption."""
     config, directory = make_config(pictures), to_path("gs://bucket/run")
     for steps, begins in ((config.steps, "writing to"), (2 * config.steps, "extending")):
-        with Run(directory, dataclasses.replace(config, steps=steps), cache, count=2) as run:
+        with start_processes(directory, dataclasses.replace(config, steps=steps), cache, count=2) as run:
             for index, (status, out, err) in enumerate(run.ends()):
                 assert status == 0, err
                 assert (f"{begins}  " in out) == (index == 0)
