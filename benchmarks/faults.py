@@ -78,7 +78,7 @@ class Outcome:
     """What came of a case."""
 
     statuses: tuple[int | None, ...]
-    """Of each process; None for one that is frozen."""
+    """The status of each process; None for one that is frozen."""
     seconds: float | None
     """From the fault to the end of the last process that is not frozen."""
     says: str

@@ -123,9 +123,9 @@ class Model:
 
         Args:
           image: an array (h w) or (h w c) of type uint8, uint16 or floating point, an image of Pillow, or the path of a file.
-            Of an array's channels, 1 is gray and 3 are RGB. With 2 or 4, the last one is the opacity, which does not multiply
-            the colours. More are treated as gray, one by one. Floating point is in [0, 1]; a larger range is mapped to it and
-            back.
+            An array of 1 channel is gray, and one of 3 is RGB. With 2 or 4 channels, the last one is the opacity, which does
+            not multiply the colours. More channels are treated as gray, one by one. Floating point is in [0, 1]; a larger range
+            is mapped to it and back.
 
         Returns:
           an array of the same type, an image of Pillow, or an `EnlargedFile`, which `save` writes.

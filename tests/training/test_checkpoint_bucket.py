@@ -43,7 +43,7 @@ def test_states_come_back_and_old_ones_go(cloud):
 
 
 def test_any_damage_is_found(cloud, capsys):
-    """Of every file, a bit is flipped, the half is cut off, and all is removed."""
+    """Every file is harmed in turn: a bit of it is flipped, the half is cut off, and all is removed."""
     save(1)
     names = [name for name in cloud.objects if name.startswith(f"{PREFIX}1/default/")]
     assert len(names) > 8
