@@ -112,10 +112,12 @@ def test_a_job_without_arguments_is_refused(tmp_path):
 
 
 PROGRAM = """
+import sys
 import jax
 jax.distributed.initialize()
 ones = jax.numpy.ones(jax.local_device_count())
-print("sum", jax.process_count(), float(jax.pmap(lambda x: jax.lax.psum(x, "i"), "i")(ones)[0]))
+total = float(jax.pmap(lambda x: jax.lax.psum(x, "i"), "i")(ones)[0])
+sys.stdout.write(f"sum {jax.process_count()} {total}\\n")  # in one piece, unlike `print`: the tasks share one pipe
 jax.distributed.shutdown()
 """
 
