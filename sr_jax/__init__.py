@@ -5,6 +5,7 @@ arrays, `sr_jax.layers` modules with parameters, `sr_jax.models` the networks, a
 returns a trained network that enlarges images.
 """
 
+import os
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -22,12 +23,18 @@ end_quietly_while_importing()
 
 
 def load(
-    model: str, *, checkpoint: Literal["latest", "best"] = "latest", kernel: str | None = None, noise: float | None = None
+    model: str | os.PathLike[str],
+    *,
+    checkpoint: Literal["latest", "best"] = "latest",
+    kernel: str | None = None,
+    noise: float | None = None,
 ) -> "Model":
     """Loads a trained network, with the moving average of its parameters.
 
     Args:
-      model: the work directory of a training run, or a weights file (.safetensors) with its card beside it.
+      model: the work directory of a training run, a weights file (.safetensors) with its card beside it, a name of the zoo
+        such as `fsrcnn-x2`, or a repository of the Hugging Face Hub, `hf://USER/REPOSITORY@REVISION` (extra `hub`). A path that
+        exists counts before a name.
       checkpoint: which one of a work directory, the last one or the one with the best score.
       kernel: for networks that are told the blur, `gaussian:SIGMA` [pixels of the result], `bicubic`, or a kernel file.
       noise: for networks that are told the noise, its standard deviation [grey levels of 255].
@@ -37,10 +44,10 @@ def load(
 
     Example:
       >>> import numpy as np, sr_jax
-      >>> model = sr_jax.load("weights/fsrcnn_x2.safetensors")
+      >>> model = sr_jax.load("fsrcnn-x2")
       >>> model(np.zeros((24, 32, 3), np.uint8)).shape
       (48, 64, 3)
     """
     from sr_jax.assembly.model import load as load_model  # it imports JAX, which is slow
 
-    return load_model(model, checkpoint=checkpoint, kernel=kernel, noise=noise)
+    return load_model(os.fspath(model), checkpoint=checkpoint, kernel=kernel, noise=noise)

@@ -28,9 +28,9 @@ NETWORK_NAMES = "{" + ",".join(NETWORKS) + "}"
 class Arguments:
     """The options of this command."""
 
-    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """Weights in a .safetensors, .npz, .pth, .pt, .pth.tar or .ckpt file: a state dict, a checkpoint or a whole pickled
-    module; or in a .mat file of MatConvNet. With --to torch: a work directory, or a .safetensors file with its card."""
+    module; or in a .mat file of MatConvNet. With --to torch: a model of this project, named as for `upscale`."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """File to write: .safetensors, with a card beside it. Only an earlier conversion is replaced.
     With --to torch: .safetensors without a card, .npz, or .pth (this needs PyTorch)."""
@@ -74,18 +74,17 @@ def _convert(argv: Sequence[str] | None) -> None:
         renamed={"--model": "--network", "--network.name": "--network"},
         registry=REGISTRY,
     )
-    source, out, scale = arguments.source.expanduser(), arguments.out.expanduser(), arguments.scale
+    source, out, scale = arguments.source, arguments.out.expanduser(), arguments.scale
     if arguments.to == "sr_jax" and (name is None or scale is None):
         raise InputError("give --network and --scale, for example --network fsrcnn --scale 2: the file does not tell them")
     if name is None and any(word.startswith("--network.") for word in argv):
         raise InputError("--network.* are sizes of the network that --network names: give --network too, or leave them out")
-    if arguments.to == "torch" and not source.exists():
-        bicubic = "; bicubic interpolation has no weights" if str(source) == "bicubic" else ""
-        raise InputError(f"{source}: no such work directory or weights file{bicubic}")
     from sr_jax.runs import convert  # slow to import, so --help and wrong options are answered first
 
     if arguments.to == "sr_jax" and scale is not None:
-        convert.to_ours(source, network_config=arguments.network, scale=scale, layout=arguments.layout, out=out)
+        convert.to_ours(
+            Path(source).expanduser(), network_config=arguments.network, scale=scale, layout=arguments.layout, out=out
+        )
     else:
         sizes = arguments.network if name else None
         convert.to_torch(source, network_config=sizes, scale=scale, layout=arguments.layout, out=out)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sr_jax.cli.options import CacheDir, ClusterOptions, DataRoot, Switch
+from sr_jax.cli.options import MODEL, CacheDir, ClusterOptions, DataRoot, Switch
 from sr_jax.cli.parsing import parse
 from sr_jax.errors import InputError, exit_status, option
 from sr_jax.system.paths import to_path
@@ -24,9 +24,10 @@ SUMMARY = "Score networks and bicubic interpolation on sets of images, by a publ
 class Arguments(ClusterOptions):
     """The options of this command."""
 
-    model: Annotated[str | None, tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS", help_behavior_hint="")] = None
-    """What to score: `bicubic`, the work directory of a run, or a .safetensors file with its card."""
-    compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bicubic|WORKDIR|WEIGHTS ...", help_behavior_hint="")] = ()
+    model: Annotated[str | None, tyro.conf.arg(metavar=f"bicubic|{MODEL}", help_behavior_hint="")] = None
+    """What to score: `bicubic`, a name of the zoo (`python -m sr_jax.networks` lists them), the work directory of a run,
+    a .safetensors file with its card, or a repository of the Hugging Face Hub (hf://USER/REPOSITORY@REVISION)."""
+    compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar=f"bicubic|{MODEL} ...", help_behavior_hint="")] = ()
     """Several of these side by side. Give either --model or --compare.
     The report adds the differences from one of them, and a paired test over the images."""
     group: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
@@ -45,10 +46,10 @@ class Arguments(ClusterOptions):
     `published`: `rgb-uint8` if a network reads RGB or LR must be RGB, else `papers`."""
     lr_source: Literal["computed", "files"] = "computed"
     """Where LR comes from: it is computed, or read from the LR files of the set (only with `rgb-uint8`)."""
-    degradation: Annotated[str, tyro.conf.arg(metavar="own|training|NAME|CONFIG|WORKDIR")] = "own"
+    degradation: Annotated[str, tyro.conf.arg(metavar="own|training|NAME|CONFIG|MODEL")] = "own"
     """How LR is computed. `own`: as `eval.degradation` in each network's config says. `training`: as the networks were trained.
     `bicubic`, `classical` or `real-esrgan`: by this degradation.
-    A config file, work directory or weights file: by the degradation with which this run was trained."""
+    A config file, or a model as for --model: by the degradation with which this network was trained."""
     checkpoint: Literal["latest", "best"] = "latest"
     """Which checkpoint of a work directory."""
     parameters: Literal["ema", "raw"] = "ema"
@@ -94,7 +95,7 @@ def _models(arguments: Arguments) -> tuple[str, ...]:
     """What is scored, in order."""
     model, compare = arguments.model, arguments.compare
     if bool(model) == bool(compare) or len(compare) == 1:
-        raise InputError("give either --model, or --compare with several of bicubic, work directories and weights files")
+        raise InputError("give either --model, or --compare with several models or bicubic")
     if len(set(compare)) < len(compare):
         raise InputError(f"--compare {' '.join(compare)}: names one twice")
     if model and (arguments.group or arguments.against):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import tyro
 
-from sr_jax.cli.options import CacheDir
+from sr_jax.cli.options import MODEL, CacheDir
 from sr_jax.cli.parsing import parse
 from sr_jax.errors import exit_status
 from sr_jax.system.places import cache_folder
@@ -23,9 +23,9 @@ SUMMARY = "Plot the kernel of a DeconvSR for an LR image, with its transfer func
 class Arguments:
     """The options of this command."""
 
-    model: Annotated[str, tyro.conf.arg(metavar="WORKDIR|WEIGHTS")]
-    """Trained DeconvSR with a predicted or static kernel:
-    the work directory of a run, or a .safetensors file with its card."""
+    model: Annotated[str, tyro.conf.arg(metavar=MODEL)]
+    """Trained DeconvSR with a predicted or static kernel: a name of the zoo, the work directory of a run,
+    a .safetensors file with its card, or hf://USER/REPOSITORY@REVISION."""
     image: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """LR image."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("kernels")

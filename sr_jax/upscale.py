@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sr_jax.cli.options import CacheDir, Switch
+from sr_jax.cli.options import MODEL, CacheDir, Switch
 from sr_jax.cli.parsing import parse
 from sr_jax.errors import InputError, exit_status
 from sr_jax.system.places import cache_folder
@@ -30,8 +30,9 @@ class Arguments:
 
     inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
     """Pictures, folders of pictures (their subfolders are kept), or - for standard input."""
-    model: Annotated[str, tyro.conf.arg(metavar="WORKDIR|WEIGHTS")]
-    """Trained network: the work directory of a run, or a .safetensors file with its card."""
+    model: Annotated[str, tyro.conf.arg(metavar=MODEL)]
+    """Trained network: a name of the zoo such as fsrcnn-x2 (`python -m sr_jax.networks` lists them), the work directory of
+    a run, a .safetensors file with its card, or a repository of the Hugging Face Hub (hf://USER/REPOSITORY@REVISION)."""
     out: Annotated[str, tyro.conf.arg(metavar="DIR|-")]
     """Folder of the results, which are called STEM_MODEL_x2.EXT. -: standard output, for a single picture."""
     checkpoint: Literal["latest", "best"] = "latest"

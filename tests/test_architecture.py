@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "runs": {*PARTS, "config", "weights", "assembly"},
     "cli": {"config", "system", "errors"},
     **{command: {"runs", "cli", "config", "system", "errors"} for command in COMMANDS},
+    "hub": {"assembly", "weights"},
     "__main__": {*COMMANDS, "cli", "errors"},
     "__init__": {"system", "assembly"},
 }

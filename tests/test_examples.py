@@ -27,11 +27,13 @@ def test_readme():
     assert names["x"].shape == (1, 1024, 1024, 1)
 
 
-def test_the_page_on_enlarging_pictures():
+def test_the_page_on_enlarging_pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = {}
     for block in blocks("docs/using.md"):
         exec(block, names)
     assert names["sr"].shape == (96, 128, 3)
+    assert names["again"].card == names["model"].card
 
 
 @pytest.mark.slow

@@ -17,9 +17,8 @@ from sr_jax.errors import InputError
 from sr_jax.evaluation.protocol import COMPUTED, FILES, KNOWN_BLUR, untold
 from sr_jax.models import Known
 from sr_jax.ops import bicubic_kernel
-from sr_jax.system.paths import to_path
 from sr_jax.weights import card as cards
-from sr_jax.weights import files
+from sr_jax.weights import files, places
 
 
 class Degradation:
@@ -152,7 +151,7 @@ def of_evaluation(config: Config, way: Literal["own", "training", "bicubic"]) ->
 
 
 def named(name: str, *, scale: int) -> Degradation:
-    """The degradation with this name, or that of the training images of a config file, a work directory or a weights file.
+    """The degradation with this name, or that of the training images of a config file or a trained network.
 
     Raises:
       InputError: if there is no such degradation, it is not known, or it does not fit to the scale.
@@ -168,7 +167,7 @@ def named(name: str, *, scale: int) -> Degradation:
 def _config_of(name: str) -> Config:
     if name in PRESETS:
         return Config(data=DataConfig(degradation=PRESETS[name]))
-    path = to_path(name)
+    path = places.path_of(name)
     if path.is_dir():
         return configs.load(workdir.config_file(path))
     if path.suffix == files.SUFFIX and path.is_file():

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import jax.numpy as jnp
 import numpy as np
@@ -182,11 +182,24 @@ class Model:
         return self._upscaler(picture, Way(picture.pixels.dtype.name, size))
 
 
-def load(place: str, *, checkpoint: trained.Which, kernel: str | None, noise: float | None) -> Model:
-    """Loads a model; see `sr_jax.load`."""
-    loaded = trained.load(place, which=checkpoint, parameters="ema")
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def load(
+    place: str, *, checkpoint: trained.Which, kernel: str | None, noise: float | None, kind: type[AnyModel] = Model
+) -> AnyModel:
+    """Loads a model; see `sr_jax.load`.
+
+    Args:
+      kind: the class of the model.
+    """
+    return make(trained.load(place, which=checkpoint, parameters="ema"), kernel=kernel, noise=noise, kind=kind)
+
+
+def make(loaded: Trained, *, kernel: str | None, noise: float | None, kind: type[AnyModel] = Model) -> AnyModel:
+    """Makes a model of a trained network; see `load`."""
     known = known_blur(loaded.network.about, scale=loaded.config.scale, kernel=kernel, noise=noise)
-    return Model(loaded, known=known)
+    return kind(loaded, known=known)
 
 
 def _from_array(pixels: np.ndarray) -> Picture:

@@ -1,14 +1,15 @@
-"""Trained networks, from work directories and weights files."""
+"""Trained networks, from work directories, weights files, the zoo and the Hugging Face Hub."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from sr_jax import config as configs
 from sr_jax.assembly.network import Network, abstract_network
 from sr_jax.config import Config, workdir
 from sr_jax.errors import InputError, option
-from sr_jax.system.paths import AnyPath, to_path
+from sr_jax.system.paths import AnyPath
 from sr_jax.weights import card as cards
-from sr_jax.weights import files
+from sr_jax.weights import files, places
 
 Which = Literal["latest", "best"]
 """Which checkpoint of a work directory: the last one, or the one with the best mean Y-PSNR in the run's own evaluations."""
@@ -31,20 +32,25 @@ class Trained(NamedTuple):
     """The card of its weights file, if it comes from one."""
 
 
-def load(place: str, *, which: Which, parameters: Parameters) -> Trained:
-    """Loads the network of a work directory, or of a weights file with its card.
+def load(place: str, *, which: Which, parameters: Parameters, others: Sequence[str] = ()) -> Trained:
+    """Loads a trained network.
+
+    Args:
+      place: a work directory, a weights file with its card, a name of the zoo, or a repository of the Hugging Face Hub.
+      others: words that the caller takes beside these, so that a misspelling of them can be named.
 
     Raises:
       InputError: if there is no such place, or it cannot be read.
     """
-    path = to_path(place)
     try:
-        return _from(path, place, which, parameters)
+        return from_place(places.find(place, others=others), which=which, parameters=parameters)
     except OSError as error:
         raise InputError(f"{place}: cannot be read ({error.strerror or error})") from error
 
 
-def _from(path: AnyPath, place: str, which: Which, parameters: Parameters) -> Trained:
+def from_place(found: places.Place, *, which: Which, parameters: Parameters) -> Trained:
+    """Loads a trained network from a place that was found; see `load`."""
+    path, place = found
     if path.is_dir():
         return _from_work_directory(path, place, which, parameters)
     if path.suffix == files.SUFFIX and path.is_file():
@@ -59,12 +65,10 @@ def _from(path: AnyPath, place: str, which: Which, parameters: Parameters) -> Tr
         step = None if card.converted else card.step
         origin = f"{place}, {_origin(card)}"
         return Trained(card.config, network, origin, step, is_converted=card.converted is not None, card=card)
-    if path.exists():
-        raise InputError(
-            f"{place}: is neither a work directory nor a {files.SUFFIX} file; "
-            f"weights of other implementations are converted first: {files.CONVERT}"
-        )
-    raise InputError(f"{place}: no such work directory or weights file (or `bicubic`)")
+    raise InputError(
+        f"{place}: is neither a work directory nor a {files.SUFFIX} file; "
+        f"weights of other implementations are converted first: {files.CONVERT}"
+    )
 
 
 def _origin(card: cards.Card) -> str:

@@ -14,6 +14,9 @@ from sr_jax.errors import InputError
 
 MOST_SECONDS = 86_400
 
+MODEL = "ZOO|WORKDIR|WEIGHTS|hf://..."
+"""What an option that takes a trained network takes."""
+
 CacheDir = Annotated[
     Path | None,
     tyro.conf.arg(

@@ -136,7 +136,7 @@ class Config:
     model: NetworkConfig = FSRCNNConfig()
     """Network and its sizes."""
     init: Name | None = None
-    """Work directory or weights file of the network that training starts from. It may have another scale.
+    """Network that training starts from, which may have another scale: a work directory, a weights file, or a name of the zoo.
     Parameters that fit by name and shape are taken, and the others are initialised. By default all are initialised."""
     loss: Loss = "l1"
     """`l1`: mean absolute error. `mse`: mean squared error. `charbonnier`: LapSRN's smooth absolute error. `ssim`: 1 - SSIM.

@@ -74,10 +74,11 @@ def to_ours(source: Path, *, network_config: Any, scale: int, layout: str | None
     _print("written", f"{out} and {card_path(out).name}; read back: {_count(back)}")
 
 
-def to_torch(source: Path, *, network_config: Any | None, scale: int | None, layout: str | None, out: Path) -> None:
+def to_torch(source: str, *, network_config: Any | None, scale: int | None, layout: str | None, out: Path) -> None:
     """Converts a weights file or a work directory to a state dict of another implementation.
 
     Args:
+      source: the model: a work directory, a weights file with its card, a name of the zoo, or a repository of the hub.
       network_config, scale: the network that the weights must be of; None: any.
       layout: title of the layout to write; None: the first one of the network.
 
@@ -86,14 +87,14 @@ def to_torch(source: Path, *, network_config: Any | None, scale: int | None, lay
         in the work directory or would replace weights of ours. Nothing is written then.
     """
     # Options and places, checked before the work.
-    _check_out(out, source, torch_files.SUFFIXES, "")
+    _check_out(out, Path(source).expanduser(), torch_files.SUFFIXES, "")
     if _card_of(out):
         raise InputError(f"--out {out}: holds weights of sr_jax with their card, {card_path(out).name}; give another name")
     if out.name.endswith(torch_files.PYTORCH):
         torch_files.import_torch(out)
 
     # The trained network.
-    ours = trained.load(str(source), which="latest", parameters="ema")
+    ours = trained.load(source, which="latest", parameters="ema")
     known = ours.config.model, ours.config.scale
     expected = network_config or known[0], scale or known[1]
     if _describe(*expected) != _describe(*known):  # the class of one's own network differs from that of its copy

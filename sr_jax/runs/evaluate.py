@@ -72,7 +72,7 @@ def run(settings: Settings) -> int:
     began = time.monotonic()
     use_compilation_cache(settings.cache)
     networks = {
-        name: trained.load(name, which=settings.checkpoint, parameters=settings.parameters)
+        name: trained.load(name, which=settings.checkpoint, parameters=settings.parameters, others=[BICUBIC])
         for name in settings.models
         if name != BICUBIC
     }

@@ -18,7 +18,6 @@ from sr_jax.data.sources import folders
 from sr_jax.errors import InputError, writing
 from sr_jax.ops.color import network_input
 from sr_jax.system.compilation import use_compilation_cache
-from sr_jax.system.paths import to_path
 
 FREQUENCIES = 64
 """Frequencies between two multiples of the LR sampling rate, along each axis."""
@@ -53,9 +52,6 @@ def load(model: str) -> Any:
     Raises:
       InputError: if the network cannot be read, or has no such kernel.
     """
-    if not to_path(model).exists():
-        bicubic = "; bicubic interpolation has no kernel to predict" if model == "bicubic" else ""
-        raise InputError(f"--model {model}: no such work directory or weights file{bicubic}")
     network = trained.load(model, which="latest", parameters="ema").network
     module = nnx.merge(network.graph, network.params)
     if not hasattr(module, "predict"):

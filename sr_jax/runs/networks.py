@@ -16,12 +16,16 @@ from jax.extend import core
 from tabulate import tabulate
 from tqdm import tqdm
 
+from sr_jax.assembly import zoo
 from sr_jax.assembly.network import abstract_network
 from sr_jax.config import NETWORKS, Config, DataConfig, load, no_such, title
 from sr_jax.config.workdir import CONFIG
 from sr_jax.errors import InputError, option
 from sr_jax.models import About, Known, class_of
-from sr_jax.system.paths import to_path
+from sr_jax.weights import places
+from sr_jax.weights.card import read_card
+from sr_jax.weights.files import SUFFIX
+from sr_jax.weights.zoo import missing
 
 OUTPUT = (720, 1280)
 """Height and width of the output for which multiply-adds are counted, as in published tables. Both are rounded up to multiples
@@ -156,6 +160,18 @@ def _square(side: int | None) -> str:
     return "whole image" if side is None else f"{side}x{side}"
 
 
+def show_zoo() -> None:
+    """Prints the trained networks that come with the package, or where they should be."""
+    listed = zoo.entries()
+    if listed:
+        print(f"Trained, as `--model NAME` and `sr_jax.load(NAME)` take them:\n\n{zoo.table(listed)}\n")
+        print("Set5 and Set14: Y-PSNR and SSIM of bicubic interpolation → of the network.")
+        where = zoo.machine()
+        print(f"Time and memory: for a picture of 1000x1000 pixels{f', {where}' if where else ''}.\n\nArchitectures:\n")
+    else:
+        print(f"{missing()}\n", file=sys.stderr)
+
+
 def show(names: list[str], scales: list[int], *, says_what_is_missing: bool) -> int:
     """Prints the table of costs.
 
@@ -185,7 +201,9 @@ def _find(name: str) -> Any:
     if name in NETWORKS:
         return NETWORKS[name]
     with option("--network"):
-        path = to_path(name)
+        path = places.path_of(name)
+        if path.suffix == SUFFIX:
+            return read_card(path).config.model
         if path.is_dir():
             return load(path / CONFIG).model
         if path.suffix in (".py", ".json"):

@@ -25,6 +25,7 @@ from sr_jax.evaluation.sheets import write_sheets
 from sr_jax.evaluation.tiles import TiledNetwork
 from sr_jax.system import processes, provenance
 from sr_jax.system.compilation import CompileClock, use_compilation_cache
+from sr_jax.system.files import without_infinities
 from sr_jax.system.paths import AnyPath
 from sr_jax.training import state as states
 from sr_jax.training.checkpoint import METRIC, Checkpoints
@@ -241,7 +242,8 @@ def train(
                     raise stopped(step)
 
         if is_first:
-            card = Card(config, config.steps, provenance.commit(), [row._asdict() for row in rows])
+            table = [without_infinities(row._asdict()) for row in [*evaluator.bicubic_rows, *rows]]
+            card = Card(config, config.steps, provenance.commit(), table)
             weights.write(directory / "weights.safetensors", state.ema, card)
             training_curve(log.history(), directory / "curve.png", bicubic=baseline, method=method)
             messages.print_results(config, directory, evaluator.bicubic_rows, rows, meter)

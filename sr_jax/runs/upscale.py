@@ -26,7 +26,6 @@ from sr_jax.pictures.report import MOST_LISTED, Report
 from sr_jax.system.compilation import use_compilation_cache
 from sr_jax.system.files import sha256_of
 from sr_jax.system.memory import free_memory, used_memory
-from sr_jax.system.paths import to_path
 from sr_jax.weights.files import named
 
 SHARE = 0.8
@@ -189,16 +188,15 @@ def describe(settings: Settings, one: Trained) -> dict[str, Any]:
     return {
         "software": f"sr_jax {sr_jax.__version__}",
         "model": Path(settings.model).name,
-        "model_sha256": model_sha256(settings.model, one),
+        "model_sha256": model_sha256(one),
         "options": {name: value for name, value in options.items() if value not in (None, False, defaults.get(name))},
     }
 
 
-def model_sha256(place: str, one: Trained) -> str:
+def model_sha256(one: Trained) -> str:
     """Returns the hash of a weights file, or of the parameters of a checkpoint."""
-    path = to_path(place)
-    if path.is_file():
-        return sha256_of(path)
+    if one.card and one.card.sha256:
+        return one.card.sha256
     digest = hashlib.sha256()
     for name, values in named(one.network.params).items():
         digest.update(name.encode() + values.tobytes())

@@ -1,4 +1,7 @@
-"""The card of a weights file: `NAME.json` beside `NAME.safetensors` says what the weights are."""
+"""The card of a weights file: `NAME.json` beside `NAME.safetensors` says what the weights are.
+
+In folders and repositories as the Hugging Face Hub has them, the card of `model.safetensors` may be called `config.json`.
+"""
 
 import json
 from types import NoneType
@@ -13,6 +16,8 @@ from sr_jax.system.paths import AnyPath
 
 CONVERT = "python -m sr_jax.convert --help"
 """Where a user reads how to convert weights of other implementations."""
+HUB_WEIGHTS, HUB_CARD = "model.safetensors", "config.json"
+"""The names of a weights file and its card on the Hugging Face Hub."""
 
 
 FIELDS: dict[str, type | tuple[type, ...]] = {
@@ -23,8 +28,10 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "commit": str,
     "sha256": (str, NoneType),
     "table": list,
+    "licence": str,
 }
-"""The fields that every card has, with their types."""
+"""The fields of a card, with their types. Every card has them, except the optional ones."""
+OPTIONAL = ("licence",)
 
 
 class Converted(NamedTuple):
@@ -48,16 +55,30 @@ class Card(NamedTuple):
     commit: str
     """Commit of the code that trained or converted the weights."""
     table: list[dict[str, Any]]
-    """Rows of the evaluation at the end of training."""
+    """Rows of the evaluation at the end of training, those of bicubic interpolation included."""
     converted: Converted | None = None
     """Origin of converted weights; None if they were trained here."""
     sha256: str | None = None
     """Hash of the weights file; None until that file is written."""
+    licence: str = ""
+    """Licence of the weights, as SPDX names it; empty if none is stated."""
 
 
 def card_path(weights: AnyPath) -> AnyPath:
     """Path of the card of a weights file."""
     return weights.with_suffix(".json")
+
+
+def card_names(weights: str) -> tuple[str, ...]:
+    """Names that the card of a weights file may have, the usual one first."""
+    usual = f"{weights.removesuffix('.safetensors')}.json"
+    return (usual, HUB_CARD) if weights == HUB_WEIGHTS else (usual,)
+
+
+def existing_card(weights: AnyPath) -> AnyPath:
+    """Path of the card that lies beside a weights file; that of a card with the usual name if there is none."""
+    paths = [weights.with_name(name) for name in card_names(weights.name)]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def write_card(weights: AnyPath, card: Card) -> None:
@@ -71,6 +92,7 @@ def write_card(weights: AnyPath, card: Card) -> None:
         "commit": card.commit,
         "sha256": card.sha256,
         "table": card.table,
+        **({"licence": card.licence} if card.licence else {}),
         "converted": card.converted._asdict() if card.converted else None,
         "config": {key: config[key] for key in ("scale", "model", "code") if key in config} if card.converted else config,
     }
@@ -83,7 +105,7 @@ def read_card(weights: AnyPath) -> Card:
     Raises:
       InputError: naming the card, if it is missing, is not a card, or contradicts itself.
     """
-    path = card_path(weights)
+    path = existing_card(weights)
     if not path.exists():
         raise InputError(
             f"{weights}: its card, {path.name}, is not beside it; "
@@ -91,9 +113,9 @@ def read_card(weights: AnyPath) -> Card:
         )
     content = read_json(path)
     for key, kinds in FIELDS.items():
-        if key not in content:
+        if key not in content and key not in OPTIONAL:
             raise InputError(f"{path} is not the card of a weights file: it has no '{key}'")
-        if not isinstance(content[key], kinds):
+        if key in content and not isinstance(content[key], kinds):
             raise InputError(f"{path} is not the card of a weights file: its {key} is {content[key]!r:.80}")
     try:
         config = configs.from_json(json.dumps(content["config"]), folder=path.parent)
@@ -102,7 +124,9 @@ def read_card(weights: AnyPath) -> Card:
     except (InputError, RecursionError) as error:
         raise InputError(f"{path} is not the card of a weights file: its config is wrong ({error})") from None
     origin = _read_origin(path, content.get("converted"))
-    card = Card(config, content["step"], content["commit"], content["table"], origin, content["sha256"])
+    card = Card(
+        config, content["step"], content["commit"], content["table"], origin, content["sha256"], content.get("licence", "")
+    )
     summary = {"model": content["model"], "scale": content["scale"]}
     expected = {"model": config.model.name, "scale": config.scale}
     if conflicts := [

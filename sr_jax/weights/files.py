@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from sr_jax.errors import InputError
 from sr_jax.system.files import replace_bytes, sha256_of
 from sr_jax.system.paths import AnyPath, local_copy
-from sr_jax.weights.card import CONVERT, Card, card_path, identity, write_card
+from sr_jax.weights.card import CONVERT, Card, existing_card, identity, write_card
 
 SUFFIX = ".safetensors"
 IDENTITY = "sr_jax"
@@ -128,7 +128,7 @@ def _check_belongs(path: AnyPath, in_file: dict[str, Any], card: Card) -> None:
     ]
     if differences:
         raise InputError(
-            f"{path} does not belong to the card {card_path(path).name}: it has {'; '.join(differences)}; "
+            f"{path} does not belong to the card {existing_card(path).name}: it has {'; '.join(differences)}; "
             "take the file and the card of one run"
         )
 

@@ -96,6 +96,7 @@ def test_a_degradation_that_is_named(tmp_path):
     """By a preset, a config file, or a work directory. The scale is that of the images."""
     assert named("classical", scale=4).stages == (ClassicalBlur(), Subsample(), GaussianNoise())
     assert named("bicubic", scale=3).is_bicubic
+    assert named("fsrcnn-x2", scale=3).is_bicubic
     config = Config(scale=3, data=DataConfig(degradation=BLURRED))
     (tmp_path / "config.json").write_text(to_json(config))
     for place in (tmp_path, tmp_path / "config.json"):

@@ -4,6 +4,8 @@ import jax
 import numpy as np
 import pytest
 
+from sr_jax import config as configs
+from sr_jax.assembly import trained
 from sr_jax.assembly.initial import make_start, record
 from sr_jax.assembly.network import make_network
 from sr_jax.assembly.optimizer import learning_rate_factors
@@ -12,6 +14,7 @@ from sr_jax.errors import InputError
 from sr_jax.training.state import by_name, count
 from sr_jax.weights import files as weights
 from sr_jax.weights.card import Card
+from tests.conftest import ROOT
 
 SMALL = FSRCNNConfig(d=8, s=4, m=1)
 
@@ -35,6 +38,19 @@ def test_without_init_all_is_initialised(tmp_path):
     assert not start.taken
     record(start, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scale", [3, 4])
+def test_fsrcnn_for_other_scales_starts_from_the_zoo_and_trains_only_the_deconvolution(tmp_path, scale):
+    config = configs.load(ROOT / f"configs/fsrcnn_x{scale}.py")
+    start = make_start(config, make_network(config), tmp_path, step=0)
+    theirs = by_name(trained.load("fsrcnn-x2", which="latest", parameters="ema").network.params)
+    assert {*start.taken} == {*theirs}
+    assert start.origin.startswith("fsrcnn-x2, step 240000")
+    factors = learning_rate_factors(config, list(theirs), start.taken)
+    trains = [name for name in theirs if factors.get(name, 1)]
+    assert trains == [name for name in theirs if name.startswith("deconvolution.")]
+    assert sum(theirs[name].size for name in trains) == 9 * 9 * 56 + 1
 
 
 def test_what_fits_is_taken_and_the_rest_is_initialised(tmp_path, write_weights):

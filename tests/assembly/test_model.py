@@ -18,7 +18,7 @@ WEIGHTS = ROOT / "weights/fsrcnn_x2.safetensors"
 
 @pytest.fixture(scope="module")
 def model():
-    return sr_jax.load(str(WEIGHTS))
+    return sr_jax.load(WEIGHTS)
 
 
 def picture(rng, shape, dtype="uint8") -> np.ndarray:
@@ -53,7 +53,7 @@ def test_an_image_of_pillow(model, rng, mode):
 @pytest.mark.parametrize(("shape", "dtype"), [((24, 20, 3), "uint8"), ((24, 20), "uint16")])
 def test_a_file_is_enlarged_as_the_command_does(model, rng, tmp_path, cache, shape, dtype):
     Image.fromarray(picture(rng, shape, dtype)).save(tmp_path / "a.png")
-    options = ["--model", str(WEIGHTS), "--out", str(tmp_path / "out"), "--cache_dir", str(cache)]
+    options = ["--model", "fsrcnn-x2", "--out", str(tmp_path / "out"), "--cache_dir", str(cache)]
     assert upscale.main([str(tmp_path / "a.png"), *options]) == 0
     enlarged = model(tmp_path / "a.png")
     enlarged.save(tmp_path / "b.png")

@@ -48,6 +48,12 @@ def test_a_source_that_cannot_be_converted(call_convert, fsrcnn_state, tmp_path,
     assert error == "error: bicubic: no such work directory or weights file; bicubic interpolation has no weights\n"
 
 
+def test_a_network_of_the_zoo(tmp_path, capsys):
+    assert convert.main(["fsrcnn-x2", "--to", "torch", "--out", str(tmp_path / "x.npz")]) == 0
+    assert "source      fsrcnn-x2, step 240000" in capsys.readouterr().out
+    assert sum(array.size for array in np.load(tmp_path / "x.npz").values()) == 12_464 + 173 + 172  # as models/fsrcnn.py counts
+
+
 def test_a_state_dict_does_not_replace_our_weights(call_convert, fsrcnn_state, tmp_path, capsys):
     call_convert(fsrcnn_state, *OPTIONS)
     call_convert(fsrcnn_state, *OPTIONS, out=tmp_path / "other.safetensors")

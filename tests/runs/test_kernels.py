@@ -100,12 +100,10 @@ def test_networks_without_a_kernel(tmp_path, cache, image, capsys, model, messag
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("model", "more"), [("bicubic", "; bicubic interpolation has no kernel to predict"), ("runs/nowhere", "")]
-)
+@pytest.mark.parametrize(("model", "more"), [("bicubic", "; bicubic interpolation has no weights"), ("runs/nowhere", "")])
 def test_places_that_are_not_there(cache, image, capsys, model, more):
     assert command.main(["--model", model, "--image", str(image), "--cache_dir", str(cache)]) == 2
-    assert capsys.readouterr().err == f"error: --model {model}: no such work directory or weights file{more}\n"
+    assert capsys.readouterr().err == f"error: {model}: no such work directory or weights file{more}\n"
 
 
 def test_images_that_cannot_be_read(tmp_path, cache, capsys):

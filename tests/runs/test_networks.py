@@ -56,6 +56,28 @@ def test_the_list(capsys):
     assert [cell.strip() for cell in lines[2].split("|")[1:4]] == ["fsrcnn-s", "2016", "x2"]
 
 
+def test_the_zoo_is_listed_first(capsys, monkeypatch):
+    monkeypatch.setattr(inventory, "costs", lambda one, scale: inventory.Cost(one.name, 2017, scale, "", 0, 0, 1))
+    assert command.main([]) == 0
+    trained, architectures = capsys.readouterr().out.split("Architectures:")
+    [line] = [line for line in trained.splitlines() if line.startswith("| fsrcnn-x2 ")]
+    assert [cell.strip() for cell in line.split("|")[1:7]] == ["fsrcnn-x2", "clean", "x2", "Y", "12,809", "53 kB"]
+    assert "33.66 → 37.09 dB, 0.9299 → 0.9566" in line  # docs/results.md
+    assert "| lapsrn " in architectures
+
+
+def test_a_trained_network_stands_for_its_architecture(capsys):
+    assert command.main(["--network", "fsrcnn-x2", "weights/fsrcnn_x2.safetensors", "--scale", "2"]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split("|")[1].strip() for row in rows] == ["fsrcnn", "fsrcnn"]
+
+
+def test_a_package_without_its_weights(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sr_jax.weights.zoo.FOLDER", tmp_path)
+    inventory.show_zoo()
+    assert f"the zoo is missing, because {tmp_path} holds no weights" in capsys.readouterr().err
+
+
 def test_what_was_asked_for_and_is_not_there_is_named(capsys):
     assert command.main(["--network", "fsrcnn-s", "lapsrn", "--scale", "3", "5"]) == 0
     out, err = capsys.readouterr()
