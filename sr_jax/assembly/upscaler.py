@@ -46,7 +46,7 @@ class Upscaler:
 
     def __init__(self, trained: Trained, *, memory: int | None, known: Known | None = None):
         network, self.scale = trained.network, trained.config.scale
-        self._known = known
+        self.known = known
         colour, gray = (
             _of_colour(network.apply, network.about.channels, self.scale),
             _of_gray(network.apply, network.about.channels),
@@ -59,6 +59,11 @@ class Upscaler:
     def why_whole(self) -> str | None:
         """Why pictures cannot be divided into tiles; None if they can, or if this is not known yet."""
         return self._colour.why_whole or self._gray.why_whole
+
+    def networks(self, header: Header) -> list[BoundedNetwork]:
+        """Returns the network that enlarges the colours of a picture, and that of its opacity if it has one."""
+        colours = self._colour if header.space == RGB else self._gray
+        return [colours, self._gray] if header.has_alpha else [colours]
 
     def prepare(self, headers: Sequence[Header], ways: Sequence[Way]) -> None:
         """Chooses the tiles for these pictures.
@@ -73,7 +78,7 @@ class Upscaler:
             shapes = {header.shape for header, _ in members}
             shapes |= {(header.width, header.height) for header, way in members if way.self_ensemble}
             if shapes:
-                network.prepare(sorted(shapes), known=self._known)
+                network.prepare(sorted(shapes), known=self.known)
 
     def __call__(self, picture: Picture, way: Way) -> Picture:
         """Returns the enlarged picture, with the metadata of the given one.
@@ -101,8 +106,8 @@ class Upscaler:
         """
         network = self._colour if picture.space == RGB else self._gray
         values = to_network(picture.pixels, levels(picture.pixels))[..., : 3 if picture.space == RGB else 1]
-        sr = network.enlarge(values, known=self._known)
-        return list(network.differences(values, sr, known=self._known, seed=seed, count=count))
+        sr = network.enlarge(values, known=self.known)
+        return list(network.differences(values, sr, known=self.known, seed=seed, count=count))
 
     def _enlarge(self, network: BoundedNetwork, values: np.ndarray, given: Levels, way: Way) -> np.ndarray:
         def finish(sr: np.ndarray) -> np.ndarray:
@@ -110,16 +115,16 @@ class Upscaler:
 
         whole_size = (self.scale * values.shape[0], self.scale * values.shape[1])
         if way.size == whole_size and not way.self_ensemble:
-            return network.enlarge(values, known=self._known, finish=lambda sr: finish(_finite(sr, network)))
+            return network.enlarge(values, known=self.known, finish=lambda sr: finish(finite(sr, network)))
         return finish(_resized(self._float(network, values, way), way.size))
 
     def _float(self, network: BoundedNetwork, values: np.ndarray, way: Way) -> Float32[np.ndarray, "sh sw c"]:
         if not way.self_ensemble:
-            return _finite(network.enlarge(values, known=self._known), network)
+            return finite(network.enlarge(values, known=self.known), network)
         total: Any = 0
         for which in range(SYMMETRIES):
-            total = total + _turn_back(network.enlarge(_turn(values, which), known=self._known), which)
-        return _finite(total / np.float32(SYMMETRIES), network)
+            total = total + _turn_back(network.enlarge(_turn(values, which), known=self.known), which)
+        return finite(total / np.float32(SYMMETRIES), network)
 
     def _enlarge_alpha(self, alpha: np.ndarray, way: Way) -> np.ndarray:
         given = Levels(0, 1) if alpha.dtype.kind == "f" else levels(alpha)
@@ -158,7 +163,8 @@ def _of_gray(apply: Callable[..., Array], channels: int) -> Callable[..., Array]
     return enlarge
 
 
-def _finite(sr: np.ndarray, network: BoundedNetwork) -> np.ndarray:
+def finite(sr: np.ndarray, network: BoundedNetwork) -> np.ndarray:
+    """Returns what a network computed, and raises NotFiniteError if it is not finite."""
     if not np.isfinite(sr).all():
         raise NotFiniteError(f"{network.about.name} returns values that are not finite; the weights are broken")
     return sr

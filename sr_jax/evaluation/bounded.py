@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Array, Float32, Num
 
 from sr_jax.errors import InputError, is_out_of_memory
-from sr_jax.evaluation.tiles import COMPILATION, PIXELS_PER_CALL, SIDES, TiledNetwork, cover
+from sr_jax.evaluation.tiles import COMPILATION, PIXELS_PER_CALL, SIDES, TiledNetwork, spans
+from sr_jax.evaluation.windows import Watch, Window, choose
 from sr_jax.models.about import About
 
 MOST_SIDES = 3
@@ -24,11 +25,18 @@ MEASURED = (64, 192, 384)
 """Sides of tiles on which the receptive radius is measured, one after another until it is found [LR pixels]."""
 CPU_PIXELS_PER_CALL = 2**14
 """LR pixels that a CPU computes in one call. Larger batches are not faster there, and a last one is filled up in vain."""
-WINDOW = 64
-"""Side of the part of a window that is compared [LR pixels]."""
 
 Shape = tuple[int, int]
 Finish = Callable[[np.ndarray], np.ndarray]
+
+
+class TilesShrank(Exception):
+    """There was too little memory, and smaller tiles are chosen now."""
+
+
+def same(pixels: np.ndarray) -> np.ndarray:
+    """Returns the pixels as they are."""
+    return pixels
 
 
 class BoundedNetwork(TiledNetwork):
@@ -49,6 +57,15 @@ class BoundedNetwork(TiledNetwork):
         self._shapes: set[Shape] = set()
         self._greatest_side = max(SIDES)
 
+    def side(self, shape: Shape) -> int:
+        """The side of the tiles for a prepared size of picture; 0 if the picture is computed whole."""
+        return self._sides[shape]
+
+    @property
+    def radius(self) -> int:
+        """The receptive radius, if tiles may be used [LR pixels]."""
+        return 0 if self._radius in (None, math.inf) else int(self._radius or 0)
+
     @property
     def why_whole(self) -> str | None:
         """Why pictures cannot be divided into tiles; None if they can, or if this is not known yet."""
@@ -67,7 +84,7 @@ class BoundedNetwork(TiledNetwork):
         self._fit(known)
 
     def enlarge(
-        self, image: Float32[np.ndarray, "h w c"], *, known: Any = None, finish: Finish = lambda sr: sr
+        self, image: Float32[np.ndarray, "h w c"], *, known: Any = None, finish: Finish = same
     ) -> Num[np.ndarray, "sh sw c"]:
         """Returns the SR image. If the memory does not suffice, it is computed again with smaller tiles.
 
@@ -98,13 +115,88 @@ class BoundedNetwork(TiledNetwork):
                 if not (side and self._shrink(side)):
                     raise MemoryError(str(error)) from error
 
+    def bands(
+        self,
+        shape: Shape,
+        rows: Callable[[int, int], np.ndarray],
+        *,
+        known: Any = None,
+        begin: Finish = same,
+        finish: Finish = same,
+        watch: Watch | None = None,
+    ) -> Iterator[Num[np.ndarray, "sn sw c"]]:
+        """Yields the SR image of a picture that comes in strips, from top to bottom. Together the bands equal `enlarge`.
+
+        Args:
+          shape: height and width of LR.
+          rows: returns the rows of LR from a first to a last one, which never decrease.
+          begin: converts pixels of LR to [0, 1].
+          finish: as in `enlarge`.
+          watch: keeps windows of LR and of SR before `finish`.
+
+        Raises:
+          TilesShrank: if the memory does not suffice, and smaller tiles are chosen. The caller begins again.
+          InputError, MemoryError: as `enlarge`.
+        """
+        if shape not in self._sides:
+            self.prepare([shape], known=known)
+        side = self._sides[shape]
+        try:
+            if side:
+                yield from self._bands(shape, rows, side, known, begin, finish, watch)
+                return
+            self._check_whole(shape, known)
+            ((_, sr),) = self._whole(self._params, [begin(rows(0, shape[0]))], [known], [0])
+            yield finish(sr)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if side and self._shrink(side):
+                raise TilesShrank from error
+            raise MemoryError(str(error)) from error
+
+    def _bands(
+        self,
+        shape: Shape,
+        rows: Callable[[int, int], np.ndarray],
+        side: int,
+        known: Any,
+        begin: Finish,
+        finish: Finish,
+        watch: Watch | None,
+    ) -> Iterator[np.ndarray]:
+        s, radius = self.scale, int(self._radius or 0)
+        down, across = (spans(size, side=side, radius=radius) for size in shape)
+
+        def inputs() -> Iterator[tuple[np.ndarray, Any]]:
+            for place in down:
+                strip = rows(place.start, place.start + side)
+                if watch:
+                    watch.see_lr(place.start, strip)
+                for column in across:
+                    yield begin(strip[:, column.start : column.start + side]), known
+
+        results = self._in_batches(self._params, inputs(), self._tiles_per_call(side))
+        for place in down:
+            band: np.ndarray | None = None
+            for column in across:
+                sr = next(results)[place.within(s), column.within(s)]
+                if watch:
+                    watch.see_sr(place, column, s, sr)
+                kept = finish(sr)
+                if band is None:
+                    band = np.empty((len(kept), s * shape[1], kept.shape[-1]), kept.dtype)
+                band[:, column.scaled(s)] = kept
+            if band is not None:
+                yield band
+
     def differences(
         self,
         image: Float32[np.ndarray, "h w c"],
         sr: np.ndarray,
         *,
         known: Any = None,
-        finish: Finish = lambda sr: sr,
+        finish: Finish = same,
         seed: int,
         count: int,
     ) -> Iterator[float]:
@@ -115,22 +207,27 @@ class BoundedNetwork(TiledNetwork):
         Args:
           sr: what `enlarge` returned for the picture, with the same `finish`.
         """
+        for window in self._windows(image.shape[:2], seed=seed, count=count):
+            ((_, theirs),) = self._whole(self._params, [image[window.lr]], [known], [0])
+            ours = sr[window.sr].astype(np.float64)
+            yield float(np.abs(ours - finish(theirs)[window.within]).max(initial=0))
+
+    def watch(self, shape: Shape, *, seed: int, count: int) -> Watch:
+        """Returns what keeps random windows of a picture while `bands` computes it."""
+        return Watch(self._windows(shape, seed=seed, count=count))
+
+    def watched_differences(self, watch: Watch, *, known: Any = None, begin: Finish = same) -> Iterator[float]:
+        """Computes the kept windows anew, without tiles, and yields the greatest difference in each."""
+        for window, lr, ours in zip(watch.windows, watch.lr, watch.sr, strict=True):
+            if lr is not None and ours is not None:
+                ((_, theirs),) = self._whole(self._params, [begin(lr)], [known], [0])
+                yield float(np.abs(ours.astype(np.float64) - theirs[window.within]).max(initial=0))
+
+    def _windows(self, shape: Shape, *, seed: int, count: int) -> list[Window]:
         if self._radius in (None, math.inf):
-            return
-        margin, s = 2 * int(self._radius or 0) + 1, self.scale
-        rng = np.random.default_rng(seed)
-        for _ in range(count):
-            places, cores = [], []
-            for size in image.shape[:2]:
-                extent = min(size, WINDOW + 2 * margin)
-                start = int(rng.integers(size - extent + 1))
-                places.append(slice(start, start + extent))
-                first = start if start == 0 else start + margin
-                stop = size if start + extent == size else start + extent - margin
-                cores.append((slice(s * first, s * stop), slice(s * (first - start), s * (stop - start))))
-            ((_, window),) = self._whole(self._params, [image[tuple(places)]], [known], [0])
-            ours, theirs = sr[cores[0][0], cores[1][0]], finish(window)[cores[0][1], cores[1][1]]
-            yield float(np.abs(ours.astype(np.float64) - theirs).max(initial=0))
+            return []
+        margin = 2 * int(self._radius or 0) + 1
+        return choose(shape, margin=margin, scale=self.scale, seed=seed, count=count)
 
     def _measure(self, known: Any) -> None:
         if all(min(shape) < min(SIDES) for shape in self._shapes):
@@ -145,7 +242,8 @@ class BoundedNetwork(TiledNetwork):
         def cost(shape: Shape, side: int) -> int:
             """LR pixels that each device computes, with those that fill up the last batch."""
             batch = self._tiles_per_call(side)
-            calls = -(-len(cover(shape, side=side, radius=radius)) // batch)
+            tiles = math.prod(len(spans(size, side=side, radius=radius)) for size in shape)
+            calls = -(-tiles // batch)
             return calls * batch // self._count * side**2
 
         radius = int(self._radius) if self._radius not in (None, math.inf) else self._greatest_side

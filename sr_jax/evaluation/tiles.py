@@ -256,7 +256,7 @@ class Span(NamedTuple):
 
 def cover(shape: tuple[int, int], *, side: int, radius: int) -> list[tuple[Span, Span]]:
     """Tiles (rows, columns) that keep each pixel of an image once, at least `radius` away from the tile's inner edges."""
-    rows, columns = (_spans(size, side, radius) for size in shape)
+    rows, columns = (spans(size, side=side, radius=radius) for size in shape)
     return list(itertools.product(rows, columns))
 
 
@@ -276,12 +276,13 @@ def plan_tiles(shapes: Sequence[tuple[int, int]], *, radius: int | float) -> tup
     return best[1], best[2]
 
 
-def _spans(size: int, side: int, radius: int) -> list[Span]:
-    spans = [Span(0, 0, size if size <= side else side - radius)]
-    while (done := spans[-1].stop) < size:
+def spans(size: int, *, side: int, radius: int) -> list[Span]:
+    """The extents of the tiles of `cover` along one axis."""
+    found = [Span(0, 0, size if size <= side else side - radius)]
+    while (done := found[-1].stop) < size:
         start = min(done - radius, size - side)
-        spans.append(Span(start, done, size if start + side == size else start + side - radius))
-    return spans
+        found.append(Span(start, done, size if start + side == size else start + side - radius))
+    return found
 
 
 def _with_noise(params: Any) -> Any:

@@ -17,7 +17,11 @@ def levels(pixels: Num[np.ndarray, "h w c"]) -> Levels:
     """Returns the range of a picture's type. For floating point, this is [0, 1] or, where values exceed it, their range."""
     if pixels.dtype.kind == "u":
         return Levels(0, float(np.iinfo(pixels.dtype).max))
-    least, greatest = float(pixels.min()), float(pixels.max())
+    return levels_between(float(pixels.min()), float(pixels.max()))
+
+
+def levels_between(least: float, greatest: float) -> Levels:
+    """Returns the range of a picture in floating point with this least and this greatest value."""
     return Levels(0, 1) if least >= 0 and greatest <= 1 else Levels(least, greatest if greatest > least else least + 1)
 
 

@@ -60,6 +60,11 @@ class Picture(NamedTuple):
     metadata: Metadata
     format: str
 
+    def rows(self, start: int, stop: int) -> "Picture":
+        """Returns some of its rows."""
+        alpha = None if self.alpha is None else self.alpha[start:stop]
+        return self._replace(pixels=self.pixels[start:stop], alpha=alpha)
+
     def to_array(self) -> Num[np.ndarray, "h w c"]:
         """Returns colours and opacity in one array."""
         return self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha], -1)

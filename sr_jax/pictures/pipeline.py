@@ -1,7 +1,8 @@
 """Lets threads read and write pictures while others are computed, within a bound on memory."""
 
 import collections
-from collections.abc import Callable, Iterator, Sequence
+import queue
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -12,6 +13,13 @@ J = TypeVar("J")
 THREADS = 2
 AHEAD = 2
 """Pictures that are read before they are computed, that in computation included."""
+PATIENCE = 0.1
+"""Seconds after which it is asked again whether the thread that takes items is still there."""
+END, STOP = object(), object()
+
+
+class Stopped(Exception):
+    """Nothing follows, because the computation failed."""
 
 
 def process(
@@ -64,6 +72,45 @@ def process(
         finally:
             for _, future in (*loading, *saving):
                 future.cancel()
+
+
+def pump(items: Iterable[J], consume: Callable[[Iterator[J]], None]) -> None:
+    """Computes items here, while a thread consumes those before. An error on either side ends both, and is raised.
+
+    Args:
+      consume: runs in the thread, and takes all items. If the computation fails, it gets the exception `Stopped` instead of the
+        next one.
+    """
+    waiting: queue.Queue[Any] = queue.Queue(1)
+
+    def received() -> Iterator[J]:
+        while (item := waiting.get()) is not END:
+            if item is STOP:
+                raise Stopped
+            yield item
+
+    with ThreadPoolExecutor(1) as pool:
+        consumer = pool.submit(consume, received())
+
+        def put(item: Any) -> None:
+            while not consumer.done():
+                try:
+                    waiting.put(item, timeout=PATIENCE)
+                    return
+                except queue.Full:
+                    pass
+
+        try:
+            for item in items:
+                put(item)
+                if consumer.done():
+                    break
+                del item
+            put(END)
+        except BaseException:
+            put(STOP)
+            raise
+        consumer.result()
 
 
 def _outcome(job: J, future: Future) -> tuple[J, Any]:

@@ -38,6 +38,8 @@ class Job(NamedTuple):
     to_srgb: bool
     output: PurePath
     """Name of the result in the folder of the results."""
+    in_strips: bool = False
+    """Whether the picture is never held as a whole, because the memory does not suffice."""
 
     @property
     def raw_bytes(self) -> int:

@@ -12,6 +12,7 @@ from sr_jax.pictures.names import Source
 from sr_jax.pictures.plan import Job
 from sr_jax.pictures.records import Records
 from sr_jax.pictures.report import MOST_LISTED
+from sr_jax.system.files import sha256_of
 from sr_jax.system.places import nearest
 
 
@@ -48,7 +49,7 @@ def without_done(
         path = out / job.output
         if path.exists() and _identity(path) in inputs:
             raise InputError(f"--out {out}: {path} is an input, which is never replaced; give another folder")
-        digest = "" if not os.path.lexists(path) else hashlib.sha256(content_of(job.source, data)).hexdigest()
+        digest = "" if not os.path.lexists(path) else hash_of(job.source, data)
         match records.state(str(job.output), input_sha256=digest, made_by=made_by):
             case "done":
                 continue
@@ -84,6 +85,11 @@ def check_disk(jobs: Sequence[Job], out: Path) -> None:
 def content_of(source: Source, data: Mapping[Source, bytes]) -> bytes:
     """Returns the bytes of a picture's file."""
     return source.path.read_bytes() if source.path else data[source]
+
+
+def hash_of(source: Source, data: Mapping[Source, bytes]) -> str:
+    """Returns the hash of a picture's file, which need not fit into the memory."""
+    return sha256_of(source.path) if source.path else hashlib.sha256(data[source]).hexdigest()
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -40,8 +40,8 @@ def read_header(source: Path | bytes, name: str) -> Header:
     Raises:
       InputError: if this is not a picture, or not one that can be enlarged.
     """
-    with _naming(name), _opened(source) as file:
-        if _begins(file, read_tiff.MAGIC):
+    with naming(name), opened(source) as file:
+        if begins(file, read_tiff.MAGIC):
             return read_tiff.read_header(file)
         with _pillow(file) as image:
             return _header(image, file)
@@ -57,23 +57,43 @@ def decode(source: Path | bytes, name: str) -> Picture:
     Raises:
       InputError: as `read_header`, or if the picture is damaged.
     """
-    with _naming(name), _opened(source) as file:
-        if _begins(file, read_tiff.MAGIC):
-            return read_tiff.decode(file)
-        with _pillow(file) as image:
-            header = _header(image, file)
-            metadata = _metadata(image, file, header.format)
-            if header.dtype == "uint16":
-                pixels, alpha = _decode_png16(image, file)
-            else:
-                pixels, alpha = _decode_8_bits(image, header)
-            orientation = _orientation(image)
-        turned = exif.turn(pixels, orientation), None if alpha is None else exif.turn(alpha, orientation)
-        return Picture(*turned, header.space, metadata, header.format)
+    with naming(name), opened(source) as file:
+        return decode_file(file)
+
+
+def decode_file(file: File) -> Picture:
+    """Decodes a picture and applies its orientation. Errors are of any type, and lack its name."""
+    if begins(file, read_tiff.MAGIC):
+        return read_tiff.decode(file)
+    with _pillow(file) as image:
+        header = _header(image, file)
+        metadata = _metadata(image, file, header.format)
+        if header.dtype == "uint16":
+            pixels, alpha = _decode_png16(image, file)
+        else:
+            pixels, alpha = _decode_8_bits(image, header)
+        orientation = _orientation(image)
+    turned = exif.turn(pixels, orientation), None if alpha is None else exif.turn(alpha, orientation)
+    return Picture(*turned, header.space, metadata, header.format)
+
+
+class Told(NamedTuple):
+    """What a file says of its pixels."""
+
+    header: Header
+    metadata: Metadata
+    orientation: int
+
+
+def read_told(file: File) -> Told:
+    """Reads what a file that is not TIFF says of its pixels. Errors are of any type, and lack its name."""
+    with _pillow(file) as image:
+        header = _header(image, file)
+        return Told(header, _metadata(image, file, header.format), _orientation(image))
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
+def naming(name: str) -> Iterator[None]:
     """Turns whatever a decoder raises into an InputError with the picture's name."""
     try:
         with warnings.catch_warnings():
@@ -91,7 +111,8 @@ def _naming(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(source: Path | bytes) -> Iterator[File]:
+def opened(source: Path | bytes) -> Iterator[File]:
+    """Opens a file, or its bytes."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
     else:
@@ -99,7 +120,8 @@ def _opened(source: Path | bytes) -> Iterator[File]:
             yield file
 
 
-def _begins(file: File, beginnings: tuple[bytes, ...]) -> bool:
+def begins(file: File, beginnings: tuple[bytes, ...]) -> bool:
+    """Returns whether a file begins with one of these bytes."""
     start = file.read(4)
     file.seek(0)
     if not start:
@@ -211,12 +233,11 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 def _metadata(image: ImageFile.ImageFile, file: File, name: str) -> Metadata:
     info = image.info
     blob, xmp = info.get("exif"), info.get("xmp") or info.get(CAPTION)
-    file.seek(0)
     dpi = info.get("dpi")
     return Metadata(
         icc=info.get("icc_profile") or None,
         exif=blob.removeprefix(exif.PREFIX) if blob else None,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
-        rest=segments.kept(name, file.read()),
+        rest=segments.kept(name, file),
     )

@@ -44,25 +44,25 @@ class Layout(NamedTuple):
 def read_header(file: File) -> Header:
     """Reads what is known of a picture before it is decoded. The errors lack its name."""
     with tifffile.TiffFile(file) as tiff:
-        return _layout(_page(tiff), file).header
+        return layout_of(only_page(tiff), file).header
 
 
 def decode(file: File) -> Picture:
     """Decodes a picture and applies its orientation. The errors lack its name."""
     with tifffile.TiffFile(file) as tiff:
-        page = _page(tiff)
-        layout = _layout(page, file)
+        page = only_page(tiff)
+        layout = layout_of(page, file)
         samples = page.asarray()
         samples = samples.reshape(-1, *samples.shape[-2:]) if page.planarconfig == 2 and page.samplesperpixel > 1 else samples
         samples = np.moveaxis(samples, 0, -1) if page.planarconfig == 2 and page.samplesperpixel > 1 else samples
         samples = samples.reshape(page.imagelength, page.imagewidth, -1)
-        pixels, alpha = _split(_with_full_range(samples, layout, page), layout)
-        metadata = _metadata(page)
+        pixels, alpha = interpret(samples, layout, page)
+        metadata = metadata_of(page)
     turned = exif.turn(pixels, layout.orientation), None if alpha is None else exif.turn(alpha, layout.orientation)
     return Picture(*turned, layout.header.space, metadata, "tiff")
 
 
-def _page(tiff: tifffile.TiffFile) -> Any:
+def only_page(tiff: tifffile.TiffFile) -> Any:
     """The only page of full size. Smaller versions of it may follow."""
     pages: list[Any] = list(tiff.pages)
     if not pages:
@@ -73,7 +73,8 @@ def _page(tiff: tifffile.TiffFile) -> Any:
     return full[0]
 
 
-def _layout(page: Any, file: File) -> Layout:
+def layout_of(page: Any, file: File) -> Layout:
+    """How the samples of a page lie. What cannot be read is refused."""
     if PHOTOMETRIC not in page.tags:
         raise InputError("does not say what its values mean (it has no PhotometricInterpretation); save it as gray or RGB")
     photometric = int(page.tags[PHOTOMETRIC].value)
@@ -128,6 +129,11 @@ def _check_pieces(page: Any, file: File) -> None:
         raise InputError("is damaged (its pixels are cut short)")
 
 
+def interpret(samples: np.ndarray, layout: Layout, page: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colours and opacity of some rows of a page, whose samples (h w c) are as in the file."""
+    return _split(_with_full_range(samples, layout, page), layout)
+
+
 def _with_full_range(samples: np.ndarray, layout: Layout, page: Any) -> np.ndarray:
     """The samples with the full range of their type; white is not zero."""
     if layout.photometric == PALETTE:
@@ -159,7 +165,8 @@ def _split(samples: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray 
     return colours, alpha
 
 
-def _metadata(page: Any) -> Metadata:
+def metadata_of(page: Any) -> Metadata:
+    """What a page says beside its samples."""
     tags = page.tags
 
     def data(tag: int) -> bytes | None:

@@ -47,8 +47,11 @@ class Records:
                     self._by_output[record.output] = record
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[Path]:
         """Keeps other runs from this folder, and removes what an interrupted one left behind.
+
+        Yields:
+          a folder for files that are not complete yet. If their names end in `PARTIAL`, they are removed in the end.
 
         Raises:
           InputError: if another run writes here.
@@ -60,10 +63,12 @@ class Records:
                 stack.enter_context(held(self._folder / LOCK))
             except InUse:
                 raise InputError(f"--out {self._out}: another run writes there; wait for it, or give another folder") from None
-            for left in self._folder.glob(f"*{PARTIAL}"):
-                left.unlink(missing_ok=True)
+            self._remove_partial()
             replace_text(self._folder / FILE, "".join(f"{_line(record)}\n" for record in self._by_output.values()))
-            yield
+            try:
+                yield self._folder
+            finally:
+                self._remove_partial()
 
     def outputs(self) -> set[Path]:
         """The files that are results."""
@@ -78,26 +83,35 @@ class Records:
             return "foreign"
         return "done" if (record.input_sha256, record.made_by) == (input_sha256, made_by) else "outdated"
 
-    def write(self, output: str, data: bytes, *, input_name: str, input_sha256: str, made_by: dict[str, Any]) -> None:
+    def write(self, output: str, data: bytes | Path, *, input_name: str, input_sha256: str, made_by: dict[str, Any]) -> None:
         """Writes a result whole or not at all, and notes it. Only one thread may do so.
+
+        Args:
+          data: the bytes of its file, or the file itself, which is moved.
 
         Raises:
           OSError: if it cannot be written.
         """
         path = self._out / output
-        partial = self._folder / f"{os.getpid()}{PARTIAL}"
+        partial = self._folder / f"{os.getpid()}{PARTIAL}" if isinstance(data, bytes) else data
+        digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else sha256_of(data)
         try:
             with naming(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                partial.write_bytes(data)
+                if isinstance(data, bytes):
+                    partial.write_bytes(data)
                 partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        record = Record(output, hashlib.sha256(data).hexdigest(), input_name, input_sha256, made_by)
+        record = Record(output, digest, input_name, input_sha256, made_by)
         self._by_output[output] = record
         with (self._folder / FILE).open("a") as file:
             file.write(f"{_line(record)}\n")
+
+    def _remove_partial(self) -> None:
+        for left in self._folder.glob(f"*{PARTIAL}"):
+            left.unlink(missing_ok=True)
 
 
 def _line(record: Record) -> str:

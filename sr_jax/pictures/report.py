@@ -31,6 +31,8 @@ class Report:
         self._bar: tqdm | None = None
         self._began = time.monotonic()
         self._count, self._pixels = 0, 0
+        self._seen: dict[Job, int] = {}
+        """Pixels of pictures in progress that the bar counts already."""
 
     def left_out(self, others: Sequence[Path]) -> None:
         """Names files that are not pictures."""
@@ -64,10 +66,17 @@ class Report:
         if why_whole and not self._as_json:
             self._print(f"pictures are computed whole, without tiles: {why_whole}")
         total = sum(_pixels(job) for job in jobs) / MEGA
-        hidden = None if len(jobs) > 1 and not self._as_json else True
+        is_long = len(jobs) > 1 or any(job.in_strips for job in jobs)
+        hidden = None if is_long and not self._as_json else True
         form = "{percentage:3.0f}% {bar} {n:.1f} of {total:.1f} MP, {remaining} left, {rate_fmt}{postfix}"
         self._bar = tqdm(total=total, unit="MP", leave=False, dynamic_ncols=True, disable=hidden, bar_format=form)
         self._began = time.monotonic()
+
+    def progress(self, job: Job, pixels: int) -> None:
+        """Moves the bar by a part of a picture; backwards if the number of pixels is negative."""
+        self._seen[job] = self._seen.get(job, 0) + pixels
+        if self._bar is not None:
+            self._bar.update(pixels / MEGA)
 
     def done(self, job: Job, *, seconds: float, note: str, difference: float | None) -> None:
         """Says that a result is written."""
@@ -86,7 +95,7 @@ class Report:
         if self._bar is not None:
             rate = self._count / max(1e-9, time.monotonic() - self._began)
             self._bar.set_postfix_str(f"{rate:.2f} images/s", refresh=False)
-            self._bar.update(_pixels(job) / MEGA)
+            self._bar.update((_pixels(job) - self._seen.pop(job, 0)) / MEGA)
 
     def end(self) -> None:
         """Prints the summary."""
@@ -102,6 +111,8 @@ class Report:
 
     def _say(self, job: Job, values: dict[str, Any], text: str) -> None:
         height, width = job.size
+        if job.in_strips:
+            values, text = {**values, "in_strips": True}, f", in strips{text}"
         if self._as_json:
             self._line({"input": job.source.label, "output": str(job.output), "width": width, "height": height, **values})
         elif self._bar is None or self._bar.disable:

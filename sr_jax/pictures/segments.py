@@ -26,12 +26,13 @@ MOST = 65_533
 """Bytes that a segment of JPEG holds."""
 
 
-def kept(name: str, data: bytes) -> Rest:
+def kept(name: str, file: File) -> Rest:
     """Returns the parts of a file that its result keeps unchanged, if it has the same format."""
+    file.seek(0)
     if name == "png":
-        return tuple((kind.decode(), content) for kind, content in _chunks(data) if _is_kept(kind, content))
+        return tuple((kind.decode(), content) for kind, content in _chunks(file) if _is_kept(kind, content))
     if name == "jpeg":
-        return tuple((f"{marker:x}", content) for marker, content in _segments(data) if _is_kept_segment(marker))
+        return tuple((f"{marker:x}", content) for marker, content in _segments(file.read()) if _is_kept_segment(marker))
     return ()
 
 
@@ -71,7 +72,7 @@ def png_exif(file: File) -> bytes | None:
 def with_chunks(png: bytes, chunks: Sequence[tuple[str, bytes]]) -> bytes:
     """Returns a PNG file with more chunks, which lie before its pixels."""
     end_of_header = PNG_START + 25
-    added = b"".join(_chunk(name.encode(), content) for name, content in chunks)
+    added = b"".join(chunk(name.encode(), content) for name, content in chunks)
     return b"".join([png[:end_of_header], added, png[end_of_header:]])
 
 
@@ -98,20 +99,22 @@ def profile_chunk(profile: bytes) -> bytes:
     return b"ICC profile\0\0" + zlib.compress(profile, 9)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG file."""
     return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(file: File) -> Iterator[tuple[bytes, bytes]]:
     """The chunks of a PNG file except its pixels. A damaged file ends early."""
+    end = file.seek(0, io.SEEK_END)
     place = PNG_START
-    while place + 8 <= len(data):
-        (size,) = struct.unpack_from(">L", data, place)
-        kind = data[place + 4 : place + 8]
-        if kind == b"IEND" or place + 12 + size > len(data):
+    while place + 8 <= end:
+        file.seek(place)
+        size, kind = struct.unpack(">L4s", file.read(8))
+        if kind == b"IEND" or place + 12 + size > end:
             return
         if kind != b"IDAT":
-            yield kind, data[place + 8 : place + 8 + size]
+            yield kind, file.read(size)
         place += 12 + size
 
 

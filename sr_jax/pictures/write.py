@@ -5,7 +5,9 @@ from fractions import Fraction
 from typing import Any
 
 import imagecodecs
+import numpy as np
 import tifffile
+from jaxtyping import Num
 from PIL import Image as PILImage
 
 from sr_jax.errors import InputError
@@ -47,7 +49,18 @@ def encode(picture: Picture, name: str, *, quality: int | None) -> bytes:
 
 def _encode_png(picture: Picture, name: str, quality: int | None) -> bytes:
     del name, quality
-    data = bytes(imagecodecs.png_encode(picture.to_array(), level=PNG_LEVEL, filter=imagecodecs.PNG.FILTER.PAETH))
+    pixels = in_c_order(picture.to_array())
+    data = bytes(imagecodecs.png_encode(pixels, level=PNG_LEVEL, filter=imagecodecs.PNG.FILTER.PAETH))
+    return segments.with_chunks(data, png_chunks(picture))
+
+
+def in_c_order(pixels: Num[np.ndarray, "h w c"]) -> Num[np.ndarray, "h w c"]:
+    """Returns the pixels with the strides of C, also along axes of length 1, because imagecodecs looks at them."""
+    return np.ascontiguousarray(pixels).reshape(-1).reshape(pixels.shape)
+
+
+def png_chunks(picture: Picture) -> list[tuple[str, bytes]]:
+    """Returns the chunks of a PNG file that hold what is said of the picture. They belong before its pixels."""
     metadata = picture.metadata
     rest = list(metadata.rest) if picture.format == "png" else []
     if metadata.icc is not None:
@@ -59,12 +72,22 @@ def _encode_png(picture: Picture, name: str, quality: int | None) -> bytes:
         rest.append(("eXIf", metadata.exif))
     if metadata.xmp:
         rest.append(("iTXt", segments.text_chunk(segments.XMP_TEXT, metadata.xmp)))
-    return segments.with_chunks(data, rest)
+    return rest
 
 
 def _encode_tiff(picture: Picture, name: str, quality: int | None) -> bytes:
     del name, quality
-    pixels, metadata = picture.to_array(), picture.metadata
+    pixels = picture.to_array()
+    is_flat = pixels.shape[-1] == 1
+    file = io.BytesIO()
+    options = {**tiff_options(picture), "bigtiff": pixels.nbytes > BIG}
+    tifffile.imwrite(file, pixels[..., 0] if is_flat else pixels, **options)
+    return file.getvalue()
+
+
+def tiff_options(picture: Picture) -> dict[str, Any]:
+    """Returns the options with which tifffile writes a picture. Rows may be missing from it."""
+    metadata, is_flat = picture.metadata, picture.pixels.shape[-1] == 1 and picture.alpha is None
     texts: list[tuple[int, int, int, Any, bool]] = (
         [(int(tag), 2, 0, text.decode(), True) for tag, text in metadata.rest] if picture.format == "tiff" else []
     )
@@ -74,24 +97,18 @@ def _encode_tiff(picture: Picture, name: str, quality: int | None) -> bytes:
     options: dict[str, Any] = {"iccprofile": metadata.icc} if metadata.icc else {}
     if metadata.dpi:
         options |= {"resolution": tuple(Fraction(dpi).limit_denominator(10_000) for dpi in metadata.dpi), "resolutionunit": 2}
-    is_flat = pixels.shape[-1] == 1
-    file = io.BytesIO()
-    tifffile.imwrite(
-        file,
-        pixels[..., 0] if is_flat else pixels,
-        photometric=PHOTOMETRIC[picture.space],
-        planarconfig=None if is_flat else "contig",
-        extrasamples=extra,
-        compression="zlib",
-        compressionargs={"level": PNG_LEVEL},
-        predictor=True,
-        bigtiff=pixels.nbytes > BIG,
-        metadata=None,
-        software=False,
-        extratags=texts,
+    return {
+        "photometric": PHOTOMETRIC[picture.space],
+        "planarconfig": None if is_flat else "contig",
+        "extrasamples": extra,
+        "compression": "zlib",
+        "compressionargs": {"level": PNG_LEVEL},
+        "predictor": True,
+        "metadata": None,
+        "software": False,
+        "extratags": texts,
         **options,
-    )
-    return file.getvalue()
+    }
 
 
 def _extra_samples(picture: Picture) -> list[str] | None:

@@ -1,27 +1,28 @@
 """Enlarges pictures: plans all, refuses what cannot work, then decodes, enlarges, encodes and writes one after another."""
 
-import contextlib
 import hashlib
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import sr_jax
-from sr_jax.assembly import trained
+from sr_jax.assembly import strips, trained
 from sr_jax.assembly.known_blur import known_blur
 from sr_jax.assembly.trained import Trained
 from sr_jax.assembly.upscaler import Upscaler, Way
 from sr_jax.errors import InputError, TrainingError, listing, printable, writing
 from sr_jax.pictures import metadata, names, read, write
 from sr_jax.pictures.names import Source
-from sr_jax.pictures.picture import Picture
+from sr_jax.pictures.picture import Metadata, Picture
 from sr_jax.pictures.pipeline import process
 from sr_jax.pictures.plan import Job, Wishes, make_jobs
-from sr_jax.pictures.preflight import check_disk, content_of, without_done
-from sr_jax.pictures.records import Records
+from sr_jax.pictures.preflight import check_disk, content_of, hash_of, without_done
+from sr_jax.pictures.records import PARTIAL, Records
 from sr_jax.pictures.report import MOST_LISTED, Report
 from sr_jax.system.compilation import use_compilation_cache
 from sr_jax.system.files import sha256_of
@@ -71,15 +72,16 @@ class Settings(NamedTuple):
 class Loaded(NamedTuple):
     """A decoded picture, the hash of its file, and when it was begun."""
 
-    picture: Picture
+    picture: Picture | None
+    """None if it is read in strips."""
     sha256: str
     began: float
 
 
 class Enlarged(NamedTuple):
-    """A picture that is enlarged, and its greatest difference from windows without tiles."""
+    """A picture that is enlarged, or its file, and its greatest difference from windows without tiles."""
 
-    picture: Picture
+    picture: Picture | Path
     loaded: Loaded
     difference: float | None
 
@@ -87,7 +89,7 @@ class Enlarged(NamedTuple):
 class Encoded(NamedTuple):
     """The file of a result, with what belongs to its record."""
 
-    data: bytes
+    data: bytes | Path
     enlarged: Enlarged
 
 
@@ -129,32 +131,48 @@ def run(settings: Settings) -> int:
     upscaler = Upscaler(one, memory=round(DEVICE_SHARE * budget), known=known)
     ways = {job: Way(job.dtype, job.size, settings.alpha, settings.self_ensemble) for job in todo}
     upscaler.prepare([job.header for job in todo], [ways[job] for job in todo])
+    for job, reason in strips.refused(todo, upscaler).items():
+        todo.remove(job)
+        report.failed(job.source.label, reason)
     report.begin(todo, done=len(jobs) - len(todo), why_whole=upscaler.why_whole)
 
     def load(job: Job) -> Loaded:
-        began, content = time.monotonic(), content_of(job.source, data)
+        began = time.monotonic()
+        if job.in_strips:
+            return Loaded(None, hash_of(job.source, data), began)
+        content = content_of(job.source, data)
         picture = read.decode(content, job.source.label)
         return Loaded(metadata.to_srgb(picture) if job.to_srgb else picture, hashlib.sha256(content).hexdigest(), began)
 
     def compute(job: Job, loaded: Loaded) -> Enlarged:
+        if loaded.picture is None:
+            target, source = Path(folder) / f"{todo.index(job)}{PARTIAL}", job.source.path or data[job.source]
+            difference = strips.enlarge(job, source, ways[job], target, common, sha256=loaded.sha256)
+            return Enlarged(target, loaded, difference)
         enlarged = upscaler(loaded.picture, ways[job])
         differences = upscaler.differences(loaded.picture, seed=0, count=WINDOWS) if settings.verify else []
         return Enlarged(enlarged, loaded, max(differences, default=None))
 
+    def about(job: Job, given: Metadata, sha256: str) -> Metadata:
+        made = {**made_by, "input_sha256": sha256}
+        return metadata.of_result(given, size=job.size, made_by=made, strip=settings.strip_metadata)
+
     def encode(job: Job, enlarged: Enlarged) -> Encoded:
         picture = enlarged.picture
-        about = metadata.of_result(
-            picture.metadata,
-            size=job.size,
-            made_by={**made_by, "input_sha256": enlarged.loaded.sha256},
-            strip=settings.strip_metadata,
-        )
-        file = write.encode(picture._replace(metadata=about), job.format, quality=settings.quality)
-        return Encoded(file, enlarged)
+        if isinstance(picture, Path):
+            return Encoded(picture, enlarged)
+        picture = picture._replace(metadata=about(job, picture.metadata, enlarged.loaded.sha256))
+        return Encoded(write.encode(picture, job.format, quality=settings.quality), enlarged)
 
-    is_exact = True
-    with writing(f"--out {settings.out}"), records.locked() if records else contextlib.nullcontext():
-        size = {job: job.memory(scale=scale, self_ensemble=settings.self_ensemble) for job in todo}
+    is_exact, place = True, f"--out {settings.out}"
+    common = strips.Common(upscaler, about, WINDOWS if settings.verify else 0, place, report.progress)
+    with writing(place), records.locked() if records else tempfile.TemporaryDirectory() as folder:
+        size = {
+            job: strips.memory(job, scale=scale)
+            if job.in_strips
+            else job.memory(scale=scale, self_ensemble=settings.self_ensemble)
+            for job in todo
+        }
         steps = {"load": load, "compute": compute, "save": encode}
         for job, result in process(todo, **steps, size=size.__getitem__, most=round((1 - DEVICE_SHARE) * budget)):
             if not isinstance(result, Encoded):
@@ -165,8 +183,11 @@ def run(settings: Settings) -> int:
             if records:
                 origin = {"input_name": job.source.label, "input_sha256": loaded.sha256, "made_by": made_by}
                 records.write(str(job.output), result.data, **origin)
-            else:
+            elif isinstance(result.data, bytes):
                 sys.stdout.buffer.write(result.data)
+            else:
+                with result.data.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
             report.done(job, seconds=time.monotonic() - loaded.began, note=notes.get(job, ""), difference=difference)
             is_exact = is_exact and (difference or 0) <= TOLERANCE
     report.end()
@@ -247,16 +268,12 @@ def plan(
     planned = make_jobs(sources, wishes, label=label, scale=scale, data=data)
     bad, jobs, most = dict(planned.bad), [], round((1 - DEVICE_SHARE) * budget)
     for job in planned.jobs:
-        needed = job.memory(scale=scale, self_ensemble=settings.self_ensemble)
-        if needed <= most:
-            jobs.append(job)
-            continue
-        h, w = job.header.shape
-        mend = "raise --memory" if settings.memory else "free some memory"
-        bad[job.source.label] = (
-            f"{job.source.label}: {w:,}x{h:,} pixels take about {needed / 2**30:,.1f} GiB of memory, and "
-            f"{most / 2**30:,.1f} GiB may be used for pictures; {mend}, or divide the picture"
-        )
+        source, mend = job.source.path or data[job.source], "raise --memory" if settings.memory else "free some memory"
+        try:
+            fit = {"scale": scale, "self_ensemble": settings.self_ensemble, "most": most, "mend": mend}
+            jobs.append(strips.fitted(job, source, **fit))
+        except InputError as error:
+            bad[job.source.label] = str(error)
     if not jobs:
         reasons = list(map(printable, bad.values()))
         raise InputError(

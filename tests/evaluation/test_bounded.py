@@ -131,3 +131,60 @@ def test_sides_cost_least_of_all_choices():
     many = assign_sides([(n, n) for n in range(32, 900, 7)], SIDES[:6], cost=cost)
     assert len({*many.values()}) <= bounded.MOST_SIDES
     assert all(side <= min(shape) for shape, side in many.items())
+
+
+@pytest.mark.parametrize("shape", [(150, 141), (33, 300), (301, 32), (64, 64), (20, 50), (1, 1)])
+def test_bands_equal_the_whole_picture(shape, rng):
+    """Byte for byte, whatever their heights are. Pictures that are smaller than a tile come in one band."""
+    image = rng.integers(0, 256, (*shape, 1), dtype=np.uint8)
+    one = network()
+    one.prepare([shape])
+    calls = []
+
+    def rows(start, stop):
+        calls.append((start, stop))
+        return image[start:stop]
+
+    def begin(pixels):
+        return pixels / np.float32(255)
+
+    watch = one.watch(shape, seed=0, count=3)
+    whole = one.enlarge(begin(image), finish=lambda sr: np.float16(sr))
+    bands = list(one.bands(shape, rows, begin=begin, finish=lambda sr: np.float16(sr), watch=watch))
+    np.testing.assert_array_equal(np.concatenate(bands), whole)
+    assert calls == sorted(calls)
+    if min(shape) >= min(SIDES):
+        assert max(stop - start for start, stop in calls) <= max(SIDES)
+        differences = list(one.watched_differences(watch, begin=begin))
+        assert len(differences) == 3
+        assert max(differences) < 1e-6
+        watch.sr = [sr + np.float32(0.5) for sr in watch.sr]
+        assert min(one.watched_differences(watch, begin=begin)) > 0.4
+
+
+def test_bands_begin_again_with_smaller_tiles(rng, monkeypatch):
+    image = rng.random((150, 140, 1), dtype=np.float32)
+    one, apply, calls = network(), BoundedNetwork._apply, []
+    one.prepare([(150, 140)])
+    one._pixels_per_call = 2**17
+    one._assign()
+
+    def limited(self, params, lr, known):
+        calls.append(lr.shape)
+        if lr.shape[0] * lr.shape[1] ** 2 > 20_000:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes")
+        return apply(self, params, lr, known)
+
+    monkeypatch.setattr(BoundedNetwork, "_apply", limited)
+    while True:
+        try:
+            bands = list(one.bands((150, 140), lambda start, stop: image[start:stop]))
+            break
+        except bounded.TilesShrank:
+            assert len(calls) < 20
+    assert len(calls) > 1
+    np.testing.assert_allclose(np.concatenate(bands), expected(image), atol=1e-6)
+    monkeypatch.setattr(BoundedNetwork, "_shrink", lambda *_: False)
+    monkeypatch.setattr(BoundedNetwork, "_apply", lambda *_: (_ for _ in ()).throw(MemoryError("no memory")))
+    with pytest.raises(MemoryError):
+        list(one.bands((150, 140), lambda start, stop: image[start:stop]))

@@ -57,6 +57,20 @@ def test_a_result_is_written_whole_or_not_at_all(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == b"again"
 
 
+def test_a_file_is_moved_and_one_that_was_not_is_removed(tmp_path):
+    records = Records(tmp_path)
+    origin = {"input_name": "in.png", "input_sha256": "i", "made_by": MADE_BY}
+    with records.locked() as folder:
+        for name in ("1.partial", "2.partial"):
+            (folder / name).write_bytes(b"result")
+        records.write("sub/a.png", folder / "1.partial", **origin)
+        with pytest.raises(FileNotFoundError):
+            records.write("b.png", folder / "3.partial", **origin)
+    assert (tmp_path / "sub/a.png").read_bytes() == b"result"
+    assert (state(tmp_path), state(tmp_path, "b.png")) == ("done", "missing")
+    assert not list((tmp_path / RECORDS).glob("*.partial"))
+
+
 def test_one_run_at_a_time(tmp_path):
     first = Records(tmp_path)
     with first.locked(), pytest.raises(InputError, match="another run writes there"), Records(tmp_path).locked():
