@@ -1,6 +1,5 @@
 """Enlarges pictures in strips of rows, so that memory does not grow with their height."""
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from sr_jax.pictures.depth import Levels, from_network, levels, levels_between, 
 from sr_jax.pictures.picture import RGB, Metadata, Picture
 from sr_jax.pictures.pipeline import pump
 from sr_jax.pictures.plan import BYTES, Job
-from sr_jax.pictures.rows import Rows, in_step
+from sr_jax.pictures.rows import Rows, copies, in_step
 from sr_jax.pictures.strips import Strips
 
 BICUBIC_REACH = 3
@@ -52,7 +51,7 @@ def fitted(job: Job, source: Path | bytes, *, scale: int, self_ensemble: bool, m
     Raises:
       InputError: if the memory does not suffice, and the picture cannot be enlarged in strips.
     """
-    needed = job.memory(scale=scale, self_ensemble=self_ensemble)
+    needed = memory(job, scale=scale, self_ensemble=self_ensemble)
     if needed <= most:
         return job
     reason = "--self_ensemble turns it; leave the option out" if self_ensemble else why_not(job, source, scale=scale, most=most)
@@ -82,7 +81,7 @@ def why_not(job: Job, source: Path | bytes, *, scale: int, most: int) -> str:
         return "another size than the network's is made of the whole result; leave out --outscale, --width and --height"
     try:
         with strips.opened(source, job.source.label) as picture:
-            needed = memory(job, scale=scale, rows=picture.rows)
+            needed = _memory(job, scale=scale, rows=picture.rows)
     except InputError as error:
         return str(error).removeprefix(f"{job.source.label}: ")
     if job.format == "png" and job.size[1] > strips.MOST_WIDE:
@@ -104,12 +103,13 @@ def refused(jobs: Sequence[Job], upscaler: Upscaler) -> dict[Job, str]:
     return reasons
 
 
-def memory(job: Job, *, scale: int, rows: int = 0) -> int:
-    """Returns about how many bytes of memory a picture takes while it is enlarged in strips.
+def memory(job: Job, *, scale: int, self_ensemble: bool) -> int:
+    """Returns about how many bytes of memory a picture takes while it is enlarged, in strips or as a whole."""
+    return _memory(job, scale=scale, rows=0) if job.in_strips else job.memory(scale=scale, self_ensemble=self_ensemble)
 
-    Args:
-      rows: of its file that are decoded at once, if they are not few.
-    """
+
+def _memory(job: Job, *, scale: int, rows: int) -> int:
+    """Bytes for a picture in strips, if so many rows of its file are decoded at once."""
     header, side = job.header, max(SIDES)
     samples = header.channels + header.has_alpha
     given = (3 * side + 4 * rows) * header.width * samples * BYTES[header.dtype]
@@ -192,21 +192,24 @@ class Enlargement:
     def __iter__(self) -> Iterator[Picture]:
         header = self._header
         self._levels = self._find_levels()
-        arrays = (self._converted(strip).to_array() for strip in self._source)
+        source = iter(self._source)
+        arrays = (self._converted(strip).to_array() for strip in source)
         network = self._networks[0]
         if header.has_alpha:
             arrays = strips.bled(arrays, height=header.height, reach=strips.reach_of(network.radius))
         width = 3 if header.space == RGB else 1
         parts = [slice(i, i + width) for i in range(0, header.channels, width)]
-        copies = list(itertools.tee(arrays, len(parts) + 2 * header.has_alpha))
-        bands = [self._colours(network, copies[i], part, self._watch if i == 0 else None) for i, part in enumerate(parts)]
+        same = copies(arrays, len(parts) + 2 * header.has_alpha)
+        bands = [self._colours(network, same[i], part, self._watch if i == 0 else None) for i, part in enumerate(parts)]
         if header.has_alpha:
-            alpha = [(strip[..., -1:] for strip in copy) for copy in copies[-2:]]
+            alpha = [(strip[..., -1:] for strip in copy) for copy in same[-2:]]
             bands.append(self._alpha(self._networks[-1], *alpha))
         for members in in_step(bands):
             pixels, opacity = (members[:-1], members[-1]) if header.has_alpha else (members, None)
             whole = pixels[0] if len(pixels) == 1 else np.concatenate(pixels, -1)
             yield Picture(whole, opacity, header.space, self.metadata, header.format)
+        if next(source, None) is not None:  # a reader checks the end of its file when it is asked for more
+            raise InputError("is damaged (it holds more rows than its header says)")
 
     def differences(self) -> list[float]:
         """Returns the greatest difference in each window between tiles and the network on the window [levels of 0 to 1]."""

@@ -10,6 +10,8 @@ GRAY, RGB, CMYK, CHANNELS = "gray", "rgb", "cmyk", "channels"
 """What the channels of a picture mean. CHANNELS: any number of them, each of which is treated as gray."""
 
 File = io.BytesIO | io.BufferedReader
+Target = io.BytesIO | io.BufferedRandom | io.BufferedWriter
+"""A file that is written."""
 
 Rest = tuple[tuple[str, bytes], ...]
 

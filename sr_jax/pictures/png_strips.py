@@ -6,20 +6,20 @@ import itertools
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
 
 from sr_jax.errors import InputError
 from sr_jax.pictures import exif, read, segments
-from sr_jax.pictures.picture import File, Metadata, Picture
+from sr_jax.pictures.picture import File, Metadata, Picture, Target
 from sr_jax.pictures.read import PNG_MAGIC
 from sr_jax.pictures.write import PNG_LEVEL, in_c_order, png_chunks
 
 MOST_WIDE = 1_000_000
 """Pixels of a row that libpng reads and writes."""
-STRIP = 2**22
+STRIP = 2**20
 """Bytes of a strip, if a row is not longer."""
 BLOCK = 2**18
 """Bytes that are read at once."""
@@ -111,7 +111,7 @@ class PngStrips:
         return Picture(turned, alpha, header.space, self.metadata, "png")
 
 
-def write_png(file: BinaryIO, strips: Iterable[Picture], *, size: tuple[int, int], metadata: Metadata) -> None:
+def write_png(file: Target, strips: Iterable[Picture], *, size: tuple[int, int], metadata: Metadata) -> None:
     """Writes a picture in strips.
 
     Args:

@@ -1,5 +1,6 @@
 """Rows of pictures that come in strips, from top to bottom: windows of them, and strips of several pictures side by side."""
 
+import collections
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -40,6 +41,25 @@ class Rows:
         rows = rows[start - self._first :]
         self._kept, self._first = [rows], start
         return rows[: stop - start]
+
+
+def copies(strips: Iterable[np.ndarray], count: int) -> list[Iterator[np.ndarray]]:
+    """Returns iterators over the same strips. A strip is held until all have passed it; `itertools.tee` holds dozens."""
+    source = iter(strips)
+    waiting = [collections.deque[np.ndarray]() for _ in range(count)]
+
+    def one(own: collections.deque[np.ndarray]) -> Iterator[np.ndarray]:
+        while True:
+            if not own:
+                strip = next(source, None)
+                if strip is None:
+                    return
+                for each in waiting:
+                    each.append(strip)
+                del strip
+            yield own.popleft()
+
+    return [one(own) for own in waiting]
 
 
 def in_step(pictures: Sequence[Iterable[np.ndarray]]) -> Iterator[list[np.ndarray]]:

@@ -4,7 +4,6 @@ import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import tifffile
@@ -12,7 +11,7 @@ import tifffile
 from sr_jax.errors import InputError
 from sr_jax.pictures import read, read_tiff
 from sr_jax.pictures.alpha import bleed, within_neighbours
-from sr_jax.pictures.picture import Metadata, Picture
+from sr_jax.pictures.picture import Metadata, Picture, Target
 from sr_jax.pictures.png_strips import MOST_WIDE, PngStrips, write_png
 from sr_jax.pictures.rows import Rows
 from sr_jax.pictures.tiff_strips import TiffStrips, write_tiff
@@ -63,7 +62,7 @@ def opened(source: Path | bytes, name: str) -> Iterator[Strips]:
         yield Strips(inner, name)
 
 
-def write(file: BinaryIO, strips: Iterable[Picture], name: str, *, size: tuple[int, int], metadata: Metadata) -> None:
+def write(file: Target, strips: Iterable[Picture], name: str, *, size: tuple[int, int], metadata: Metadata) -> None:
     """Writes a picture in strips.
 
     Args:

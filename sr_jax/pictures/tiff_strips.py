@@ -1,18 +1,18 @@
 """Reads and writes TIFF files in strips of rows: those of the file, or rows of its tiles."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import tifffile
 
 from sr_jax.errors import InputError
 from sr_jax.pictures import exif, read_tiff
-from sr_jax.pictures.picture import File, Metadata, Picture
+from sr_jax.pictures.picture import File, Metadata, Picture, Target
 from sr_jax.pictures.rows import cut
 from sr_jax.pictures.write import BIG, tiff_options
 
-STRIP = 2**22
+STRIP = 2**20
 """Bytes of a strip of a file that is not divided, if a row is not longer."""
 BUFFER = 2**24
 """Bytes that tifffile reads or encodes at once."""
@@ -90,7 +90,7 @@ class TiffStrips:
             yield strip
 
 
-def write_tiff(file: BinaryIO, strips: Iterable[Picture], *, size: tuple[int, int], metadata: Metadata) -> None:
+def write_tiff(file: Target, strips: Iterable[Picture], *, size: tuple[int, int], metadata: Metadata) -> None:
     """Writes a picture in strips, as tiles, with addresses of 64 bits if it is large.
 
     Args:

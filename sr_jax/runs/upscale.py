@@ -131,10 +131,11 @@ def run(settings: Settings) -> int:
     upscaler = Upscaler(one, memory=round(DEVICE_SHARE * budget), known=known)
     ways = {job: Way(job.dtype, job.size, settings.alpha, settings.self_ensemble) for job in todo}
     upscaler.prepare([job.header for job in todo], [ways[job] for job in todo])
+    done = len(jobs) - len(todo)
     for job, reason in strips.refused(todo, upscaler).items():
         todo.remove(job)
         report.failed(job.source.label, reason)
-    report.begin(todo, done=len(jobs) - len(todo), why_whole=upscaler.why_whole)
+    report.begin(todo, done=done, why_whole=upscaler.why_whole)
 
     def load(job: Job) -> Loaded:
         began = time.monotonic()
@@ -164,15 +165,10 @@ def run(settings: Settings) -> int:
         picture = picture._replace(metadata=about(job, picture.metadata, enlarged.loaded.sha256))
         return Encoded(write.encode(picture, job.format, quality=settings.quality), enlarged)
 
-    is_exact, place = True, f"--out {settings.out}"
+    is_exact, place = True, f"--out {settings.out or '-'}"
     common = strips.Common(upscaler, about, WINDOWS if settings.verify else 0, place, report.progress)
     with writing(place), records.locked() if records else tempfile.TemporaryDirectory() as folder:
-        size = {
-            job: strips.memory(job, scale=scale)
-            if job.in_strips
-            else job.memory(scale=scale, self_ensemble=settings.self_ensemble)
-            for job in todo
-        }
+        size = {job: strips.memory(job, scale=scale, self_ensemble=settings.self_ensemble) for job in todo}
         steps = {"load": load, "compute": compute, "save": encode}
         for job, result in process(todo, **steps, size=size.__getitem__, most=round((1 - DEVICE_SHARE) * budget)):
             if not isinstance(result, Encoded):

@@ -1,7 +1,9 @@
+import weakref
+
 import numpy as np
 import pytest
 
-from sr_jax.pictures.rows import Rows, cut, in_step
+from sr_jax.pictures.rows import Rows, copies, cut, in_step
 
 
 def strips(picture, rng, most=7):
@@ -25,6 +27,26 @@ def test_windows_of_rows_are_those_of_the_picture(rng):
             start += int(rng.integers(0, 25))
     with pytest.raises(ValueError, match="has 60 rows, not 61"):
         rows.between(59, 61)
+
+
+def test_copies_hold_a_strip_until_all_have_passed_it(rng):
+    picture = rng.integers(0, 256, (200, 3, 2))
+    alive = []
+
+    def made():
+        for start in range(200):
+            strip = picture[start : start + 1].copy()
+            alive.append(weakref.ref(strip))
+            yield strip
+
+    first, second = copies(made(), 2)
+    for _ in range(10):
+        next(first)
+    for start in range(200):
+        np.testing.assert_array_equal(next(second), picture[start : start + 1])
+        next(first, None)
+        assert sum(one() is not None for one in alive) <= 12
+    assert (next(first, None), next(second, None)) == (None, None)
 
 
 def test_pictures_go_in_step(rng):
