@@ -20,8 +20,8 @@ from sr_jax.system.places import cache_folder
 SUMMARY = "Enlarge pictures with a trained network."
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif")
-FORMATS = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif"]
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif")
+FORMATS = Literal["png", "jpeg", "webp", "tiff", "bmp", "gif", "avif", "heif"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,9 @@ class Arguments:
     height: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="")] = None
     """Height of the results. Without --width, their shape is kept."""
     format: Annotated[FORMATS | None, tyro.conf.arg(help_behavior_hint="(default: that of each input)")] = None
-    """Format of the results."""
+    """Format of the results. Animations become GIF, PNG, WebP or AVIF, and several pages TIFF."""
     quality: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 95 for JPEG, else 90)")] = None
-    """Quality of JPEG, WebP and AVIF, from 1 to 100. JPEG keeps the full resolution of colours (4:4:4)."""
+    """Quality of JPEG, WebP, AVIF and HEIF, from 1 to 100. JPEG keeps the full resolution of colours (4:4:4)."""
     bits: Annotated[Literal["8", "16"] | None, tyro.conf.arg(help_behavior_hint="(default: those of each input)")] = None
     """Bits of a sample of the results."""
     alpha: Literal["network", "bicubic"] = "network"

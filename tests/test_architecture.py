@@ -154,6 +154,7 @@ TESTED_IN = {
     "pictures/formats": "pictures/test_plan",
     "pictures/picture": "pictures/test_read",
     "pictures/preflight": "runs/test_upscale",
+    "pictures/read_pillow": "pictures/test_read",
     "pictures/read_tiff": "pictures/test_read",
     "pictures/report": "runs/test_upscale",
     "system/compilation": "runs/test_evaluate",

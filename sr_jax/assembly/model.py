@@ -1,6 +1,7 @@
 """A trained network as a Python object: `sr_jax.load` returns one."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -47,22 +48,34 @@ SPACES = {"L": GRAY, "LA": GRAY, "I;16": GRAY, "F": GRAY, "RGB": RGB, "RGBA": RG
 
 
 class EnlargedFile:
-    """The picture of a file, enlarged. It keeps the depth, the opacity and the metadata of the file."""
+    """The picture of a file, enlarged, or its frames or pages. It keeps the depth, the opacity and the metadata of the file."""
 
-    def __init__(self, picture: Picture, made_by: dict[str, Any]):
-        self._picture, self._made_by = picture, made_by
+    def __init__(self, pictures: Sequence[Picture], made_by: dict[str, Any], *, plays: int | None):
+        self._pictures, self._made_by, self._plays = pictures, made_by, plays
+
+    def __len__(self) -> int:
+        """The number of frames or pages; 1 for a single picture."""
+        return len(self._pictures)
 
     def to_array(self) -> Num[np.ndarray, "h w c"]:
-        """Returns the samples. If there is an opacity, it is the last channel."""
-        return self._picture.to_array()
+        """Returns the samples. If there is an opacity, it is the last channel.
+
+        Raises:
+          InputError: if there are several frames or pages.
+        """
+        return self._only().to_array()
+
+    def to_arrays(self) -> list[Num[np.ndarray, "_h _w _c"]]:
+        """Returns the samples of each frame or page."""
+        return [picture.to_array() for picture in self._pictures]
 
     def to_pillow(self) -> PILImage.Image:
         """Returns an image of Pillow.
 
         Raises:
-          InputError: if Pillow has no mode for it, such as for colours of 16 bits.
+          InputError: if Pillow has no mode for it, such as for colours of 16 bits, or there are several frames or pages.
         """
-        return write.to_pillow(self._picture)
+        return write.to_pillow(self._only())
 
     def save(self, path: str | os.PathLike[str], *, quality: int | None = None) -> None:
         """Writes the picture in the format that the suffix names, whole or not at all. An existing file is replaced.
@@ -74,24 +87,48 @@ class EnlargedFile:
           InputError: if the format is unknown or cannot hold the picture.
           OSError: if the file cannot be written.
         """
-        place, picture = Path(path), self._picture
+        place = Path(path)
         name = formats.SUFFIXES.get(place.suffix.lower())
         if name not in formats.FORMATS:
             raise InputError(f"{path}: pictures are written with a suffix of {', '.join(formats.FORMATS)}")
-        height, width, channels = picture.pixels.shape
-        dtype = picture.pixels.dtype.name
-        header = Header(picture.format, height, width, channels, dtype, picture.space, picture.alpha is not None)
-        if problem := formats.problem(header, name, size=(height, width), dtype=dtype):
-            raise InputError(f"{path}: {problem}")
-        about = metadata.of_result(picture.metadata, size=(height, width), made_by=self._made_by, strip=False)
-        replace_bytes(place, write.encode(picture._replace(metadata=about), name, quality=quality))
+        headers = tuple(map(_header, self._pictures))
+        if self._plays is not None:
+            headers = (headers[0]._replace(frames=len(headers), plays=self._plays),)
+        elif len(headers) > 1:
+            headers = tuple(header._replace(pages=headers) for header in headers)
+        for header in headers:
+            if problem := formats.problem(header, name, size=header.shape, dtype=header.dtype):
+                raise InputError(f"{path}: {problem}")
+        pictures = [metadata.to_srgb(picture) for picture in self._pictures] if name == "gif" else self._pictures
+        described = [
+            picture._replace(
+                metadata=metadata.of_result(picture.metadata, size=picture.pixels.shape[:2], made_by=self._made_by, strip=False)
+            )
+            for picture in pictures
+        ]
+        replace_bytes(place, write.encode_all(described, name, quality=quality, plays=self._plays))
+
+    def _only(self) -> Picture:
+        if len(self._pictures) > 1:
+            kind = "pages" if self._plays is None else "frames"
+            raise InputError(f"the file has {len(self._pictures)} {kind}; to_arrays returns them all, and save writes them")
+        return self._pictures[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.to_array(), dtype, copy=copy)
 
     def __repr__(self) -> str:
-        height, width, channels = self.to_array().shape
-        return f"<picture of {width}x{height} pixels, {channels} channels of type {self._picture.pixels.dtype}>"
+        first = self._pictures[0]
+        height, width, channels = first.to_array().shape
+        kind = "picture" if self._plays is None else f"animation of {len(self)} frames"
+        kind = f"{len(self)} pages, the first one" if self._plays is None and len(self) > 1 else kind
+        return f"<{kind} of {width}x{height} pixels, {channels} channels of type {first.pixels.dtype}>"
+
+
+def _header(picture: Picture) -> Header:
+    height, width, channels = picture.pixels.shape
+    dtype = picture.pixels.dtype.name
+    return Header(picture.format, height, width, channels, dtype, picture.space, picture.alpha is not None)
 
 
 class Model:
@@ -136,7 +173,9 @@ class Model:
         """
         if isinstance(image, str | os.PathLike):
             made_by = {"software": f"sr_jax {sr_jax.__version__}", "model": self.origin}
-            return EnlargedFile(self._enlarge(read.decode(Path(image), str(image))), made_by)
+            pictures = [self._enlarge(picture) for picture in read.decode_all(Path(image), str(image))]
+            plays = read.read_header(Path(image), str(image)).plays
+            return EnlargedFile(pictures, made_by, plays=plays)
         if isinstance(image, PILImage.Image):
             enlarged = write.to_pillow(self._enlarge(_from_pillow(image)))
             enlarged.info = dict(image.info)

@@ -72,6 +72,8 @@ def why_not(job: Job, source: Path | bytes, *, scale: int, most: int) -> str:
       source: the file, or its bytes.
       most: bytes of memory that it may take.
     """
+    if len(job.parts) > 1:
+        return "it has several frames or pages; save them as single pictures"
     if job.header.format not in strips.WRITERS:
         return f"{job.header.format.upper()} is not read in strips; convert it to PNG or TIFF"
     if job.format not in strips.WRITERS:

@@ -1,6 +1,7 @@
 """A picture: its samples, and what its file says beside them."""
 
 import io
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -44,10 +45,20 @@ class Header(NamedTuple):
     """Type of the samples after decoding: uint8, uint16 or float32."""
     space: str
     has_alpha: bool
+    frames: int = 1
+    """Number of frames of an animation. All have one size."""
+    plays: int | None = None
+    """How often an animation is shown, 0 for without end; None if this is not an animation."""
+    pages: tuple["Header", ...] = ()
+    """The pages, if there are several. The other fields describe the first one."""
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.height, self.width
+
+    @property
+    def is_animation(self) -> bool:
+        return self.plays is not None
 
 
 class Picture(NamedTuple):
@@ -61,6 +72,8 @@ class Picture(NamedTuple):
     """GRAY, RGB, CMYK or CHANNELS."""
     metadata: Metadata
     format: str
+    duration: Fraction | None = None
+    """How long it is seen [s], if it is a frame of an animation."""
 
     def rows(self, start: int, stop: int) -> "Picture":
         """Returns some of its rows."""

@@ -40,10 +40,21 @@ class Job(NamedTuple):
     """Name of the result in the folder of the results."""
     in_strips: bool = False
     """Whether the picture is never held as a whole, because the memory does not suffice."""
+    pages: tuple["Job", ...] = ()
+    """The pages, if there are several. The other fields describe the first one."""
+
+    @property
+    def parts(self) -> tuple["Job", ...]:
+        """The frames or pages. A picture has one."""
+        return self.pages or (self,) * self.header.frames
 
     @property
     def raw_bytes(self) -> int:
-        """Bytes of the samples of the result."""
+        """Bytes of the samples of the result, with all its frames or pages."""
+        return sum(page.raw_bytes for page in self.pages) if self.pages else self.header.frames * self._raw_bytes
+
+    @property
+    def _raw_bytes(self) -> int:
         return math.prod(self.size) * self._samples * BYTES[self.dtype]
 
     @property
@@ -56,11 +67,18 @@ class Job(NamedTuple):
         return self.header.channels + self.header.has_alpha
 
     def memory(self, *, scale: int, self_ensemble: bool) -> int:
-        """Returns about how many bytes of memory the picture and its result take while it is enlarged."""
+        """Returns about how many bytes of memory the picture and its result take while it is enlarged.
+
+        Frames and pages are decoded and enlarged one after another. Their results are held until the file is written.
+        """
+        if self.pages:
+            return 2 * self.raw_bytes + max(page.memory(scale=scale, self_ensemble=self_ensemble) for page in self.pages)
         pixels = math.prod(self.header.shape) * self._samples
         given = pixels * (BYTES[self.header.dtype] + 2 * BYTES["float32"])
         is_resized = self_ensemble or self.size != (scale * self.header.height, scale * self.header.width)
         floats = 3 * BYTES["float32"] * pixels * scale**2 + 8 * math.prod(self.size) * self._samples if is_resized else 0
+        if self.header.is_animation:
+            return given + floats + 3 * self._raw_bytes + 2 * self.raw_bytes
         return given + floats + 3 * self.raw_bytes
 
 
@@ -115,13 +133,24 @@ def result_size(shape: Size, wishes: Wishes, *, scale: int) -> Size:
 def _draft(source: Source, wishes: Wishes, *, scale: int, data: dict[Source, bytes]) -> Job:
     header = read.read_header(source.path or data[source], source.label)
     name = target(header, wishes.format)
+    job = _part(source, header, name, wishes, scale=scale, page="")
+    count = len(header.pages)
+    pages = [
+        _part(source, one, name, wishes, scale=scale, page=f"page {i} of {count}: ") for i, one in enumerate(header.pages, 1)
+    ]
+    return job._replace(pages=tuple(pages))
+
+
+def _part(source: Source, header: Header, name: str, wishes: Wishes, *, scale: int, page: str) -> Job:
+    """The job of a picture, or of a page."""
     to_srgb = wishes.to_srgb or (header.space == CMYK and CMYK not in FORMATS[name].spaces)
+    to_srgb = to_srgb or (name == "gif" and header.dtype == "uint8")  # GIF holds no profile
     if to_srgb and header.space == CMYK:
         header = header._replace(space=RGB, channels=3)
     dtype = f"uint{wishes.bits}" if wishes.bits else header.dtype
     size = result_size(header.shape, wishes, scale=scale)
     if reason := problem(header, name, size=size, dtype=dtype):
-        raise InputError(f"{source.label}: {reason}")
+        raise InputError(f"{source.label}: {page}{reason}")
     return Job(source, header, name, dtype, size, to_srgb, source.name)
 
 

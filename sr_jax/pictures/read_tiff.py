@@ -1,13 +1,16 @@
 """Reads TIFF files: gray, RGB, CMYK and any number of channels, of 1 to 16 bits or in floating point."""
 
+import contextlib
 import logging
+import struct
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
 
 from sr_jax.errors import InputError
-from sr_jax.pictures import exif
+from sr_jax.pictures import directories, exif
 from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, File, Header, Metadata, Picture
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -16,6 +19,8 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, XMP, ICC = 274, 282, 283, 296, 700, 34675
 TEXTS = (270, 271, 272, 305, 306, 315, 316, 33432)
 """Description, make, model, software, date, artist, computer and copyright (TIFF 6.0, section 8)."""
+SUBFILE_TYPE = 254
+"""Says whether this is a page of several, a mask, or a smaller version (TIFF 6.0, section 8)."""
 PHOTOMETRIC, COLOUR_MAP, EXTRA_SAMPLES = 262, 320, 338
 CENTIMETRE = 3
 MULTIPLIED, ALPHA = 1, 2
@@ -42,35 +47,68 @@ class Layout(NamedTuple):
 
 
 def read_header(file: File) -> Header:
-    """Reads what is known of a picture before it is decoded. The errors lack its name."""
+    """Reads what is known of a picture, and of all its pages, before it is decoded. The errors lack its name."""
     with tifffile.TiffFile(file) as tiff:
-        return layout_of(only_page(tiff), file).header
+        pages = _pages(tiff, file)
+        headers = tuple(_layout_of(pages, i, file).header for i in range(len(pages)))
+    return headers[0] if len(headers) == 1 else headers[0]._replace(pages=headers)
 
 
-def decode(file: File) -> Picture:
-    """Decodes a picture and applies its orientation. The errors lack its name."""
+def decode_all(file: File) -> Iterator[Picture]:
+    """Decodes the pages one after another, and applies their orientation. The errors lack the name of the file."""
     with tifffile.TiffFile(file) as tiff:
-        page = only_page(tiff)
-        layout = layout_of(page, file)
-        samples = page.asarray()
-        samples = samples.reshape(-1, *samples.shape[-2:]) if page.planarconfig == 2 and page.samplesperpixel > 1 else samples
-        samples = np.moveaxis(samples, 0, -1) if page.planarconfig == 2 and page.samplesperpixel > 1 else samples
-        samples = samples.reshape(page.imagelength, page.imagewidth, -1)
-        pixels, alpha = interpret(samples, layout, page)
-        metadata = metadata_of(page)
+        pages = _pages(tiff, file)
+        for i, page in enumerate(pages):
+            with _of_page(i, len(pages)):
+                picture = _decode(page, file)
+            yield picture
+
+
+def _decode(page: Any, file: File) -> Picture:
+    layout = layout_of(page, file)
+    samples = page.asarray()
+    samples = samples.reshape(-1, *samples.shape[-2:]) if page.planarconfig == 2 and page.samplesperpixel > 1 else samples
+    samples = np.moveaxis(samples, 0, -1) if page.planarconfig == 2 and page.samplesperpixel > 1 else samples
+    samples = samples.reshape(page.imagelength, page.imagewidth, -1)
+    pixels, alpha = interpret(samples, layout, page)
     turned = exif.turn(pixels, layout.orientation), None if alpha is None else exif.turn(alpha, layout.orientation)
-    return Picture(*turned, layout.header.space, metadata, "tiff")
+    return Picture(*turned, layout.header.space, metadata_of(page, file), "tiff")
 
 
-def only_page(tiff: tifffile.TiffFile) -> Any:
-    """The only page of full size. Smaller versions of it may follow."""
+def only_page(tiff: tifffile.TiffFile, file: File) -> Any:
+    """Returns the only page of full size."""
+    pages = _pages(tiff, file)
+    if len(pages) > 1:
+        raise InputError(f"holds {len(pages)} pages; save them as single pictures")
+    return pages[0]
+
+
+def _pages(tiff: tifffile.TiffFile, file: File) -> list[Any]:
+    """The pages of full size. Smaller versions of them may follow."""
     pages: list[Any] = list(tiff.pages)
     if not pages:
         raise InputError("is damaged (it has no picture)")
-    full = [page for page in pages if not page.is_reduced] or pages[:1]
-    if len(full) > 1:
-        raise InputError(f"holds {len(full)} pictures, which cannot be enlarged yet; save its pages as single pictures")
-    return full[0]
+    place = file.tell()
+    try:
+        directories.check_chain(file)
+    except ValueError as error:
+        raise InputError(f"is damaged ({error})") from None
+    file.seek(place)
+    return [page for page in pages if not page.is_reduced] or pages[:1]
+
+
+def _layout_of(pages: list[Any], i: int, file: File) -> Layout:
+    with _of_page(i, len(pages)):
+        return layout_of(pages[i], file)
+
+
+@contextlib.contextmanager
+def _of_page(i: int, count: int) -> Iterator[None]:
+    """Names the page in errors, if there are several."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"page {i + 1} of {count} {error}" if count > 1 else str(error)) from None
 
 
 def layout_of(page: Any, file: File) -> Layout:
@@ -165,7 +203,7 @@ def _split(samples: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray 
     return colours, alpha
 
 
-def metadata_of(page: Any) -> Metadata:
+def metadata_of(page: Any, file: File) -> Metadata:
     """What a page says beside its samples."""
     tags = page.tags
 
@@ -173,8 +211,16 @@ def metadata_of(page: Any) -> Metadata:
         value = tags[tag].value if tag in tags else None
         return bytes(value) if isinstance(value, bytes | tuple | np.ndarray) and len(value) else None
 
-    texts = tuple((str(tag), str(tags[tag].value).encode()) for tag in TEXTS if tag in tags and tags[tag].value)
-    return Metadata(icc=data(ICC), exif=None, xmp=data(XMP), dpi=_dpi(tags), rest=texts)
+    texts = [(str(tag), str(tags[tag].value).encode()) for tag in TEXTS if tag in tags and tags[tag].value]
+    if page.subfiletype:
+        texts.append((str(SUBFILE_TYPE), str(int(page.subfiletype)).encode()))
+    place = file.tell()
+    try:
+        blob = directories.to_blob(directories.read(file, page.offset))
+    except (ValueError, struct.error):  # damaged metadata
+        blob = None
+    file.seek(place)
+    return Metadata(icc=data(ICC), exif=blob, xmp=data(XMP), dpi=_dpi(tags), rest=tuple(texts))
 
 
 def _dpi(tags: Any) -> tuple[float, float] | None:

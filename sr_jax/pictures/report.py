@@ -86,7 +86,8 @@ class Report:
         text = f", {note}" if note else ""
         if difference is not None:
             values["difference"] = difference
-            text += f", greatest difference from windows without tiles {difference:.1e}"
+            where = "" if len(job.parts) == 1 else f" in the first {'frame' if job.header.is_animation else 'page'}"
+            text += f", greatest difference from windows without tiles{where} {difference:.1e}"
         self._say(job, values, text)
         self.advance(job)
 
@@ -113,6 +114,9 @@ class Report:
         height, width = job.size
         if job.in_strips:
             values, text = {**values, "in_strips": True}, f", in strips{text}"
+        if len(job.parts) > 1:
+            values = {"frames" if job.header.is_animation else "pages": len(job.parts), **values}
+            text = f", {len(job.parts)} {'frames' if job.header.is_animation else 'pages'}{text}"
         if self._as_json:
             self._line({"input": job.source.label, "output": str(job.output), "width": width, "height": height, **values})
         elif self._bar is None or self._bar.disable:
@@ -126,4 +130,4 @@ class Report:
 
 
 def _pixels(job: Job) -> int:
-    return job.header.height * job.header.width
+    return sum(part.header.height * part.header.width for part in job.parts)

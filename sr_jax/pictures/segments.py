@@ -54,6 +54,21 @@ def check_png(png: bytes) -> None:
     raise InputError("is damaged (its pixels are cut short or changed)")
 
 
+def moves(file: File) -> bool:
+    """Returns whether a PNG file says before its pixels that it is an animation. The place in the file stays."""
+    place = file.tell()
+    try:
+        file.seek(PNG_START)
+        while len(start := file.read(8)) == 8:
+            size, kind = struct.unpack(">L4s", start)
+            if kind in (b"acTL", b"IDAT"):
+                return kind == b"acTL"
+            file.seek(size + 4, io.SEEK_CUR)
+        return False
+    finally:
+        file.seek(place)
+
+
 def png_exif(file: File) -> bytes | None:
     """Returns the EXIF data of a PNG file, which may lie behind its pixels. The place in the file stays."""
     place = file.tell()

@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 
 from sr_jax.errors import InputError
-from sr_jax.pictures import exif, read_tiff
+from sr_jax.pictures import directories, exif, read_tiff
 from sr_jax.pictures.picture import File, Metadata, Picture, Target
 from sr_jax.pictures.rows import cut
 from sr_jax.pictures.write import BIG, tiff_options
@@ -35,9 +35,9 @@ class TiffStrips:
 
     def __init__(self, tiff: tifffile.TiffFile, file: File):
         self._tiff, self._file = tiff, file
-        self._page = page = read_tiff.only_page(tiff)
+        self._page = page = read_tiff.only_page(tiff, file)
         self._layout = read_tiff.layout_of(page, file)
-        self.header, self.metadata = self._layout.header, read_tiff.metadata_of(page)
+        self.header, self.metadata = self._layout.header, read_tiff.metadata_of(page, file)
         if self._layout.orientation > 2:
             raise InputError("its orientation turns it; save it upright")
         if page.planarconfig == 2 and page.samplesperpixel > 1:
@@ -121,6 +121,7 @@ def write_tiff(file: Target, strips: Iterable[Picture], *, size: tuple[int, int]
     with tifffile.TiffWriter(file, bigtiff=is_big) as tiff:
         shape = size if channels == 1 else (*size, channels)
         tiff.write(tiles(), shape=shape, dtype=dtype, tile=(TILE, TILE), buffersize=BUFFER, **options)
+    directories.append(file, [directories.of_blob(metadata.exif or b"")])
 
 
 def _names() -> list[str]:

@@ -1,12 +1,13 @@
 """Enlarges pictures: plans all, refuses what cannot work, then decodes, enlarges, encodes and writes one after another."""
 
 import hashlib
+import itertools
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +17,7 @@ from sr_jax.assembly.known_blur import known_blur
 from sr_jax.assembly.trained import Trained
 from sr_jax.assembly.upscaler import Upscaler, Way
 from sr_jax.errors import InputError, TrainingError, listing, printable, writing
-from sr_jax.pictures import metadata, names, read, write
+from sr_jax.pictures import metadata, names, several, write
 from sr_jax.pictures.names import Source
 from sr_jax.pictures.picture import Metadata, Picture
 from sr_jax.pictures.pipeline import process
@@ -70,18 +71,20 @@ class Settings(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A decoded picture, the hash of its file, and when it was begun."""
+    """The decoded picture, the hash of its file, and when it was begun."""
 
     picture: Picture | None
     """None if it is read in strips."""
+    following: Iterator[Picture]
+    """Further frames or pages, which are decoded one after another while they are enlarged."""
     sha256: str
     began: float
 
 
 class Enlarged(NamedTuple):
-    """A picture that is enlarged, or its file, and its greatest difference from windows without tiles."""
+    """The enlarged picture with its frames or pages, or its file. The first one is compared with windows without tiles."""
 
-    picture: Picture | Path
+    pictures: list[Picture] | Path
     loaded: Loaded
     difference: float | None
 
@@ -129,8 +132,8 @@ def run(settings: Settings) -> int:
         return 1 if report.bad else 0
 
     upscaler = Upscaler(one, memory=round(DEVICE_SHARE * budget), known=known)
-    ways = {job: Way(job.dtype, job.size, settings.alpha, settings.self_ensemble) for job in todo}
-    upscaler.prepare([job.header for job in todo], [ways[job] for job in todo])
+    ways = {part: Way(part.dtype, part.size, settings.alpha, settings.self_ensemble) for job in todo for part in job.parts}
+    upscaler.prepare([part.header for part in ways], [*ways.values()])
     done = len(jobs) - len(todo)
     for job, reason in strips.refused(todo, upscaler).items():
         todo.remove(job)
@@ -140,17 +143,18 @@ def run(settings: Settings) -> int:
     def load(job: Job) -> Loaded:
         began = time.monotonic()
         if job.in_strips:
-            return Loaded(None, hash_of(job.source, data), began)
+            return Loaded(None, iter([]), hash_of(job.source, data), began)
         content = content_of(job.source, data)
-        picture = read.decode(content, job.source.label)
-        return Loaded(metadata.to_srgb(picture) if job.to_srgb else picture, hashlib.sha256(content).hexdigest(), began)
+        pictures = several.decoded(job, content)
+        return Loaded(next(pictures), pictures, hashlib.sha256(content).hexdigest(), began)
 
     def compute(job: Job, loaded: Loaded) -> Enlarged:
         if loaded.picture is None:
             target, source = Path(folder) / f"{todo.index(job)}{PARTIAL}", job.source.path or data[job.source]
             difference = strips.enlarge(job, source, ways[job], target, common, sha256=loaded.sha256)
             return Enlarged(target, loaded, difference)
-        enlarged = upscaler(loaded.picture, ways[job])
+        pictures = itertools.chain([loaded.picture], loaded.following)
+        enlarged = [upscaler(picture, ways[part]) for part, picture in zip(job.parts, pictures, strict=True)]
         differences = upscaler.differences(loaded.picture, seed=0, count=WINDOWS) if settings.verify else []
         return Enlarged(enlarged, loaded, max(differences, default=None))
 
@@ -159,11 +163,14 @@ def run(settings: Settings) -> int:
         return metadata.of_result(given, size=job.size, made_by=made, strip=settings.strip_metadata)
 
     def encode(job: Job, enlarged: Enlarged) -> Encoded:
-        picture = enlarged.picture
-        if isinstance(picture, Path):
-            return Encoded(picture, enlarged)
-        picture = picture._replace(metadata=about(job, picture.metadata, enlarged.loaded.sha256))
-        return Encoded(write.encode(picture, job.format, quality=settings.quality), enlarged)
+        if isinstance(enlarged.pictures, Path):
+            return Encoded(enlarged.pictures, enlarged)
+        described = [
+            picture._replace(metadata=about(part, picture.metadata, enlarged.loaded.sha256))
+            for part, picture in zip(job.parts, enlarged.pictures, strict=True)
+        ]
+        file = write.encode_all(described, job.format, quality=settings.quality, plays=job.header.plays)
+        return Encoded(file, enlarged)
 
     is_exact, place = True, f"--out {settings.out or '-'}"
     common = strips.Common(upscaler, about, WINDOWS if settings.verify else 0, place, report.progress)

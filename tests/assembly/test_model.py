@@ -6,12 +6,14 @@ import sys
 import jax
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import sr_jax
 from sr_jax import upscale
 from sr_jax.errors import InputError
 from tests.conftest import ROOT
+from tests.pictures import moving
 
 WEIGHTS = ROOT / "weights/fsrcnn_x2.safetensors"
 
@@ -62,6 +64,34 @@ def test_a_file_is_enlarged_as_the_command_does(model, rng, tmp_path, cache, sha
         np.testing.assert_array_equal(ours, theirs)
     assert np.asarray(enlarged).shape == (48, 40, shape[2] if len(shape) == 3 else 1)
     assert repr(enlarged).startswith("<picture of 40x48 pixels")
+
+
+def test_a_file_of_several_frames_or_pages(model, tmp_path):
+    files = {file.name: file for file in moving.all_kinds()}
+    for name in ("keep.gif", "moving.webp", "pages.tif"):
+        (tmp_path / name).write_bytes(files[name].data)
+    cat = model(tmp_path / "keep.gif")
+    assert (len(cat), repr(cat)) == (2, "<animation of 2 frames of 80x72 pixels, 3 channels of type uint8>")
+    for ours, frame in zip(cat.to_arrays(), files["keep.gif"].frames, strict=True):
+        np.testing.assert_array_equal(ours, model(np.ascontiguousarray(frame)))
+    cat.save(tmp_path / "large.png")
+    with Image.open(tmp_path / "large.png") as image:
+        assert (image.n_frames, image.info["duration"], image.info["loop"]) == (2, 40, 0)
+        np.testing.assert_array_equal(np.asarray(image), cat.to_arrays()[0])
+    model(tmp_path / "moving.webp").save(tmp_path / "large.gif")
+    with Image.open(tmp_path / "large.gif") as image:
+        assert (image.n_frames, image.size) == (4, (80, 72))
+    pages = model(tmp_path / "pages.tif")
+    assert [page.shape for page in pages.to_arrays()] == [(72, 80, 3), (40, 62, 1), (34, 36, 5), (72, 80, 4)]
+    pages.save(tmp_path / "large.tif")
+    with tifffile.TiffFile(tmp_path / "large.tif") as tiff:
+        assert [page.shape for page in tiff.pages] == [(72, 80, 3), (40, 62), (34, 36, 5), (72, 80, 4)]
+    with pytest.raises(InputError, match="has 4 pages; to_arrays returns them all"):
+        np.asarray(pages)
+    with pytest.raises(InputError, match="jpeg cannot hold an animation"):
+        cat.save(tmp_path / "large.jpg")
+    with pytest.raises(InputError, match="png cannot hold 4 pages"):
+        pages.save(tmp_path / "pages.png")
 
 
 def test_the_function_within_jax(model, rng):

@@ -230,13 +230,7 @@ def png_header(width: int, height: int, *, bits: int = 8, kind: int = 2) -> byte
 
 def bad() -> list[Bad]:
     rgb = of_type(smooth(3), "uint8")
-    frames = [Image.fromarray(rgb), Image.fromarray(255 - rgb)]
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-
-    def animation(kind: str) -> bytes:
-        file = io.BytesIO()
-        frames[0].save(file, kind, save_all=True, append_images=frames[1:], duration=40)
-        return file.getvalue()
 
     def cut(data: bytes) -> bytes:
         return data[: len(data) // 2]
@@ -253,10 +247,6 @@ def bad() -> list[Bad]:
         Bad("cut.bmp", cut(pillow(noise, "BMP")), "damaged"),
         Bad("no_pixels.png", png_header(40, 36), "damaged"),
         Bad("no_pixels16.png", png_header(40, 36, bits=16), "damaged"),
-        Bad("moving.gif", animation("GIF"), "animation of 2 frames"),
-        Bad("moving.webp", animation("WEBP"), "animation of 2 frames"),
-        Bad("moving.png", animation("PNG"), "animation of 2 frames"),
-        Bad("pages.tif", tiff(np.stack([rgb, rgb]), photometric="rgb"), "holds 2 pictures"),
         Bad("int32.tif", tiff(rgb[..., 0].astype(np.int32)), "not supported"),
         Bad("complex.tif", tiff(rgb[..., 0].astype(np.complex64)), "not supported"),
         Bad("nan.tif", tiff(holes), "not finite"),

@@ -58,6 +58,6 @@ def test_jobs_name_what_cannot_be_done():
     (job,) = planned.jobs
     assert (str(job.output), job.size, job.raw_bytes) == ("a_net_x2.jpg", (72, 80), 72 * 80 * 3)
     assert [*planned.bad.values()] == [
-        "standard input: is not a picture of a known kind; give PNG, JPEG, WebP, TIFF, BMP, AVIF or GIF"
+        "standard input: is not a picture of a known kind; give PNG, JPEG, WebP, TIFF, BMP, AVIF, GIF or HEIF"
     ]
     assert job.memory(scale=2, self_ensemble=True) > job.memory(scale=2, self_ensemble=False) > job.raw_bytes

@@ -3,10 +3,11 @@ import pytest
 
 from sr_jax.errors import InputError
 from sr_jax.pictures import read
-from tests.pictures import corpus
+from tests.pictures import corpus, further, moving
+from tests.pictures.mutations import mutated
 
 
-@pytest.mark.parametrize("file", corpus.good(), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*corpus.good(), *further.good()], ids=lambda file: file.name)
 def test_pictures_of_every_kind_are_decoded(file):
     header = read.read_header(file.data, file.name)
     picture = read.decode(file.data, file.name)
@@ -18,13 +19,13 @@ def test_pictures_of_every_kind_are_decoded(file):
         np.testing.assert_array_equal(picture.alpha, file.alpha)
     assert picture.space == (file.space or {1: "gray", 3: "rgb"}[file.pixels.shape[-1]])
     expected = (picture.format, *picture.pixels.shape, str(picture.pixels.dtype), picture.space, picture.alpha is not None)
-    assert tuple(header) == expected
+    assert tuple(header) == (*expected, 1, None, ())
 
 
-@pytest.mark.parametrize("file", corpus.bad(), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*corpus.bad(), *further.bad()], ids=lambda file: file.name)
 def test_what_cannot_be_enlarged_is_named_with_the_reason(file):
     with pytest.raises(InputError, match=file.reason) as caught:
-        read.decode(file.data, file.name)
+        list(read.decode_all(file.data, file.name))
     assert str(caught.value).startswith(f"{file.name}: ")
     assert "\n" not in str(caught.value)
 
@@ -36,31 +37,22 @@ def test_a_header_of_a_hostile_file_costs_nothing():
 
 @pytest.mark.slow
 def test_mutated_files_are_decoded_as_their_headers_say_or_refused(rng):
-    """2,000 of them, with bytes changed or cut off. Whatever happens, it is a picture or one line."""
-    files, refusals = corpus.good(), []
+    """2,000 of them, with bytes changed or cut off. Whatever happens, there are pictures or one line."""
+    files, refusals = [*corpus.good(), *further.good(), *moving.all_kinds()], []
     for _ in range(2000):
         file = files[rng.integers(len(files))]
-        data = bytearray(file.data)
-        for _ in range(rng.integers(1, 4)):
-            place = int(rng.integers(len(data)))
-            match rng.integers(8):
-                case 0:
-                    data = data[: max(1, place)]
-                case 1 | 2 | 3:
-                    data[place] ^= 1 << int(rng.integers(8))
-                case _:
-                    data[min(place, int(rng.integers(120)))] = int(rng.integers(256))
+        data = mutated(file.data, rng)
         try:
-            header = read.read_header(bytes(data), file.name)
-            if header.height * header.width * header.channels > 10**8:
+            header = read.read_header(data, file.name)
+            if header.height * header.width * header.channels * header.frames > 10**8:
                 continue  # a run compares this with the memory
-            picture = read.decode(bytes(data), file.name)
+            headers = header.pages or [header] * header.frames
+            for picture, one in zip(read.decode_all(data, file.name), headers, strict=True):
+                pixels, has_alpha = picture.pixels, picture.alpha is not None
+                expected = (picture.format, *pixels.shape, str(pixels.dtype), picture.space, has_alpha)
+                assert tuple(one)[:7] == expected
         except InputError as error:
             refusals.append((file.name, str(error)))
-            continue
-        pixels = picture.pixels
-        has_alpha = picture.alpha is not None
-        assert tuple(header) == (picture.format, *pixels.shape, str(pixels.dtype), picture.space, has_alpha)
     assert 200 < len(refusals) < 1900
     assert all(text.startswith(f"{name}: ") and "\n" not in text for name, text in refusals)
 
