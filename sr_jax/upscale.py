@@ -1,4 +1,4 @@
-"""Enlarges pictures: `python -m sr_jax.upscale INPUT... --model WEIGHTS --out DIR`.
+"""Enlarges pictures and videos: `python -m sr_jax.upscale INPUT... --model WEIGHTS --out DIR`.
 
 This file reads the command line; `runs/upscale.py` enlarges, and `docs/using.md` shows examples.
 """
@@ -17,11 +17,13 @@ from sr_jax.cli.parsing import parse
 from sr_jax.errors import InputError, exit_status
 from sr_jax.system.places import cache_folder
 
-SUMMARY = "Enlarge pictures with a trained network."
+SUMMARY = "Enlarge pictures and videos with a trained network."
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif")
+SUFFIXES = (*PICTURES, ".mp4", ".mov", ".mkv", ".webm")
 FORMATS = Literal["png", "jpeg", "webp", "tiff", "bmp", "gif", "avif", "heif"]
+CODECS = Literal["h264", "h265", "vp9", "av1"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class Arguments:
     """The options of this command."""
 
     inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
-    """Pictures, folders of pictures (their subfolders are kept), or - for standard input."""
+    """Pictures, videos, folders of them (their subfolders are kept), or - for a picture on standard input."""
     model: Annotated[str, tyro.conf.arg(metavar=MODEL)]
     """Trained network: a name of the zoo such as fsrcnn-x2 (`python -m sr_jax.networks` lists them), the work directory of
     a run, a .safetensors file with its card, or a repository of the Hugging Face Hub (hf://USER/REPOSITORY@REVISION)."""
@@ -46,11 +48,16 @@ class Arguments:
     height: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="")] = None
     """Height of the results. Without --width, their shape is kept."""
     format: Annotated[FORMATS | None, tyro.conf.arg(help_behavior_hint="(default: that of each input)")] = None
-    """Format of the results. Animations become GIF, PNG, WebP or AVIF, and several pages TIFF."""
+    """Format of the results. Animations become GIF, PNG, WebP or AVIF, and several pages TIFF. Videos keep their container."""
     quality: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 95 for JPEG, else 90)")] = None
-    """Quality of JPEG, WebP, AVIF and HEIF, from 1 to 100. JPEG keeps the full resolution of colours (4:4:4)."""
-    bits: Annotated[Literal["8", "16"] | None, tyro.conf.arg(help_behavior_hint="(default: those of each input)")] = None
-    """Bits of a sample of the results."""
+    """Quality of JPEG, WebP, AVIF, HEIF and videos, from 1 to 100. JPEG keeps the full resolution of colours (4:4:4). For
+    videos, 80 is the default of their encoder, and 10 less raise its CRF by 5 (h264, h265) or 7 (vp9, av1)."""
+    codec: Annotated[
+        CODECS | None, tyro.conf.arg(help_behavior_hint="(default: h264, h265 for 10 bits; in WebM vp9 and av1)")
+    ] = None
+    """Codec of videos."""
+    bits: Annotated[Literal["8", "10", "16"] | None, tyro.conf.arg(help_behavior_hint="(default: those of each input)")] = None
+    """Bits of a sample of the results: 8 or 16 for pictures, 8 or 10 for videos."""
     alpha: Literal["network", "bicubic"] = "network"
     """What enlarges transparency."""
     self_ensemble: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False

@@ -15,7 +15,7 @@ MAX_TOP_MODULES = 16
 COMMANDS = {"train", "evaluate", "preview", "networks", "kernels", "convert", "doctor", "upscale", "prepare"}
 """The commands: arguments, help, exit status."""
 
-PARTS = {"errors", "system", "ops", "metrics", "layers", "models", "data", "pictures", "evaluation", "training"}
+PARTS = {"errors", "system", "ops", "metrics", "layers", "models", "data", "pictures", "video", "evaluation", "training"}
 
 MAY_IMPORT = {
     "errors": set(),
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "models": {"layers", "ops", "errors"},
     "data": {"ops", "system", "errors"},
     "pictures": {"ops", "system", "errors"},
+    "video": {"pictures", "ops", "system", "errors"},
     "evaluation": {"data", "models", "metrics", "ops", "system", "errors"},
     "training": {"data", "ops", "system", "errors"},
     "config": {"system", "errors"},
@@ -143,6 +144,8 @@ TESTED_IN = {
     "assembly/optimizer": "runs/test_train",
     "assembly/pipeline": "assembly/test_training_images",
     "assembly/step": "runs/test_train",
+    "assembly/video_upscaler": "runs/test_upscale_videos",
+    "assembly/videos": "runs/test_upscale_videos",
     "config/degradations": "config/test_config",
     "config/experiment": "config/test_config",
     "data/degrade/stages": "data/degrade/test_degrade",
@@ -163,6 +166,7 @@ TESTED_IN = {
     "training/checkpoint_errors": "training/test_checkpoint",
     "training/state": "training/test_checkpoint",
     "training/step": "training/test_devices",
+    "video/plan": "runs/test_upscale_videos",
 }
 """Where those modules are tested that have no test file of their own name."""
 

@@ -37,10 +37,11 @@ class Found(NamedTuple):
     """Files in folders whose names do not end as those of pictures do."""
 
 
-def find(inputs: Sequence[str], *, leave_out: Path | None) -> Found:
+def find(inputs: Sequence[str], *, leave_out: Path | None, also: Sequence[str] = ()) -> Found:
     """Finds the pictures of files, folders and standard input, each once. Hidden files of folders are left out.
 
     Args:
+      also: ends of names of other files that count as pictures.
       leave_out: the folder of the results. If it lies in an input folder, its files are left out.
 
     Raises:
@@ -54,7 +55,7 @@ def find(inputs: Sequence[str], *, leave_out: Path | None) -> Found:
         if path is None:
             sources.setdefault(None, Source(None, PurePath("stdin")))
         elif path.is_dir():
-            inside, rest = _in_folder(path, leave_out)
+            inside, rest = _in_folder(path, leave_out, (*SUFFIXES, *also))
             if not inside:
                 raise InputError(f"{word}: there are no pictures in this folder; names must end in {', '.join(SUFFIXES)}")
             prefix = path.resolve().name if len(folders) > 1 else ""
@@ -120,8 +121,8 @@ def _identity(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def _in_folder(folder: Path, leave_out: Path | None) -> tuple[list[Path], list[Path]]:
-    """The pictures of a folder and its subfolders, and the other files."""
+def _in_folder(folder: Path, leave_out: Path | None, suffixes: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """The files of a folder and its subfolders whose names end with one of the suffixes, and the other files."""
     inside: list[Path] = []
     others: list[Path] = []
     out = leave_out.resolve() if leave_out else None
@@ -135,7 +136,7 @@ def _in_folder(folder: Path, leave_out: Path | None) -> tuple[list[Path], list[P
         names[:] = sorted(n for n in names if not n.startswith(".") and (is_own or (here / n).resolve() != out))
         for name in sorted(files):
             if not name.startswith("."):
-                (inside if Path(name).suffix.lower() in SUFFIXES else others).append(here / name)
+                (inside if Path(name).suffix.lower() in suffixes else others).append(here / name)
     return inside, others
 
 

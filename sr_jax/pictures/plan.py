@@ -19,6 +19,7 @@ class Wishes(NamedTuple):
 
     format: str | None = None
     bits: int | None = None
+    """Those of a sample. Pictures have 8 or 16, videos 8 or 10; the other number changes nothing."""
     outscale: float | None = None
     width: int | None = None
     height: int | None = None
@@ -113,7 +114,7 @@ def make_jobs(sources: Sequence[Source], wishes: Wishes, *, label: str, scale: i
             strerror = getattr(error, "strerror", None)
             bad[source.label] = f"{source.label}: cannot be read ({strerror})" if strerror else str(error)
     suffixes = [names.result_suffix(job.source, job.format) for job in drafts]
-    endings = [_ending(job.size, wishes, label=label, scale=scale) for job in drafts]
+    endings = [ending(job.size, wishes, label=label, scale=scale) for job in drafts]
     outputs = names.settle([job.source for job in drafts], endings, suffixes)
     return Jobs([job._replace(output=output) for job, output in zip(drafts, outputs, strict=True)], bad)
 
@@ -147,14 +148,20 @@ def _part(source: Source, header: Header, name: str, wishes: Wishes, *, scale: i
     to_srgb = to_srgb or (name == "gif" and header.dtype == "uint8")  # GIF holds no profile
     if to_srgb and header.space == CMYK:
         header = header._replace(space=RGB, channels=3)
-    dtype = f"uint{wishes.bits}" if wishes.bits else header.dtype
+    dtype = f"uint{wishes.bits}" if wishes.bits in (8, 16) else header.dtype
     size = result_size(header.shape, wishes, scale=scale)
     if reason := problem(header, name, size=size, dtype=dtype):
         raise InputError(f"{source.label}: {page}{reason}")
     return Job(source, header, name, dtype, size, to_srgb, source.name)
 
 
-def _ending(size: Size, wishes: Wishes, *, label: str, scale: int) -> str:
+def ending(size: Size, wishes: Wishes, *, label: str, scale: int) -> str:
+    """Returns what follows the stem in the name of a result.
+
+    Args:
+      size: height and width of the result.
+      label: the name of the model.
+    """
     if wishes.width or wishes.height:
         return f"_{label}_{size[1]}x{size[0]}"
     return f"_{label}_x{wishes.outscale or scale:g}"

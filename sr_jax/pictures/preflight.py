@@ -5,35 +5,39 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from sr_jax.errors import InputError, listing, printable
 from sr_jax.pictures.names import Source
-from sr_jax.pictures.plan import Job
 from sr_jax.pictures.records import Records
-from sr_jax.pictures.report import MOST_LISTED
+from sr_jax.pictures.report import MOST_LISTED, Shown
 from sr_jax.system.files import sha256_of
 from sr_jax.system.places import nearest
 
 
-class Todo(NamedTuple):
-    """What is left to do."""
+@runtime_checkable
+class Planned(Shown, Protocol):
+    """A picture or a video with its result, of which is known how large it will be."""
 
-    jobs: list[Job]
-    notes: dict[Job, str]
-    """What the results of some jobs replace."""
+    @property
+    def file_bytes(self) -> int:
+        """Typical size of the file of the result."""
+        ...
+
+
+J = TypeVar("J", bound=Planned)
 
 
 def without_done(
-    jobs: Sequence[Job],
+    jobs: Sequence[J],
     records: Records,
     *,
     out: Path,
     made_by: dict[str, Any],
     data: Mapping[Source, bytes],
     overwrite: bool,
-) -> Todo:
-    """Returns those jobs whose results are not there yet.
+) -> tuple[list[J], dict[J, str]]:
+    """Returns those jobs whose results are not there yet, and notes on what the results of some replace.
 
     Args:
       made_by: what makes the results, as in their records.
@@ -66,10 +70,10 @@ def without_done(
             f"--out {out}: {len(foreign)} file(s) there were not written by this command, or changed since; "
             f"give another folder, or --overwrite:{listing(map(printable, foreign), most=MOST_LISTED)}"
         )
-    return Todo(todo, notes)
+    return todo, notes
 
 
-def check_disk(jobs: Sequence[Job], out: Path) -> None:
+def check_disk(jobs: Sequence[Planned], out: Path) -> None:
     """Raises InputError if the disk has too little space for the results, by their typical sizes."""
     existing = nearest(out.absolute())
     if not existing.is_dir():

@@ -38,10 +38,11 @@ class Records:
 
     def __init__(self, out: Path):
         self._out = out
-        self._folder = out / RECORDS
+        self.folder = out / RECORDS
+        """Where the records lie."""
         self._by_output: dict[str, Record] = {}
         with contextlib.suppress(OSError):
-            for line in (self._folder / FILE).read_text().splitlines():
+            for line in (self.folder / FILE).read_text().splitlines():
                 with contextlib.suppress(ValueError, TypeError):  # the last line may be cut off
                     record = Record(**json.loads(line))
                     self._by_output[record.output] = record
@@ -57,16 +58,16 @@ class Records:
           InputError: if another run writes here.
           OSError: if the folder cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(held(self._folder / LOCK))
+                stack.enter_context(held(self.folder / LOCK))
             except InUse:
                 raise InputError(f"--out {self._out}: another run writes there; wait for it, or give another folder") from None
             self._remove_partial()
-            replace_text(self._folder / FILE, "".join(f"{_line(record)}\n" for record in self._by_output.values()))
+            replace_text(self.folder / FILE, "".join(f"{_line(record)}\n" for record in self._by_output.values()))
             try:
-                yield self._folder
+                yield self.folder
             finally:
                 self._remove_partial()
 
@@ -93,7 +94,7 @@ class Records:
           OSError: if it cannot be written.
         """
         path = self._out / output
-        partial = self._folder / f"{os.getpid()}{PARTIAL}" if isinstance(data, bytes) else data
+        partial = self.folder / f"{os.getpid()}{PARTIAL}" if isinstance(data, bytes) else data
         digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else sha256_of(data)
         try:
             with naming(path):
@@ -106,11 +107,11 @@ class Records:
             raise
         record = Record(output, digest, input_name, input_sha256, made_by)
         self._by_output[output] = record
-        with (self._folder / FILE).open("a") as file:
+        with (self.folder / FILE).open("a") as file:
             file.write(f"{_line(record)}\n")
 
     def _remove_partial(self) -> None:
-        for left in self._folder.glob(f"*{PARTIAL}"):
+        for left in self.folder.glob(f"*{PARTIAL}"):
             left.unlink(missing_ok=True)
 
 

@@ -1,19 +1,36 @@
 """Says what happens to each picture: lines or JSON, a bar of progress on a terminal, and a summary."""
 
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tqdm import tqdm
 
 from sr_jax.errors import listing, printable
+from sr_jax.pictures.names import Source
 from sr_jax.pictures.plan import Job
 
 MOST_LISTED = 10
 MEGA = 1e6
+
+
+@runtime_checkable
+class Shown(Protocol):
+    """A picture or a video with its result."""
+
+    @property
+    def source(self) -> Source: ...
+    @property
+    def output(self) -> PurePath: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+
+J = TypeVar("J", bound=Shown)
 
 
 class Report:
@@ -30,7 +47,7 @@ class Report:
         """The pictures that could not be enlarged, by their labels, with the reasons."""
         self._bar: tqdm | None = None
         self._began = time.monotonic()
-        self._count, self._pixels = 0, 0
+        self._count, self._pixels, self._videos = 0, 0, 0
         self._seen: dict[Job, int] = {}
         """Pixels of pictures in progress that the bar counts already."""
 
@@ -49,12 +66,12 @@ class Report:
         else:
             self._print(f"not enlarged: {printable(reason)}", to_stderr=True)
 
-    def planned(self, jobs: Sequence[Job], notes: Mapping[Job, str]) -> None:
+    def planned(self, jobs: Sequence[J], notes: Mapping[J, str]) -> None:
         """Prints what would be done."""
         for job in jobs:
             self._say(job, {"status": "planned"}, f" ({notes[job]})" if notes.get(job) else "")
 
-    def skipped(self, job: Job) -> None:
+    def skipped(self, job: Shown) -> None:
         """Says that a result is there already."""
         if self._as_json:
             self._say(job, {"status": "there"}, "")
@@ -91,6 +108,53 @@ class Report:
         self._say(job, values, text)
         self.advance(job)
 
+    @contextlib.contextmanager
+    def frames(self, total: int, *, done: int, name: str) -> Iterator[Callable[[], object]]:
+        """Shows how far a video is, and yields what moves the bar by one frame.
+
+        Args:
+          total: how many frames there are; 0 if this is unknown.
+          done: frames that an earlier run enlarged.
+        """
+        if self._bar is not None:
+            self._bar.close()  # the pictures are done
+        if done and not self._as_json:
+            self._print(f"{printable(name)}: goes on after {done:,} frames")
+        form = "{percentage:3.0f}% {bar} {n} of {total} frames, {remaining} left, {rate_fmt}"
+        hidden = True if self._as_json else None
+        with tqdm(
+            total=total or None,
+            initial=done,
+            unit="frames",
+            leave=False,
+            dynamic_ncols=True,
+            disable=hidden,
+            bar_format=form if total else None,
+        ) as bar:
+            yield bar.update
+
+    def warn(self, job: Shown, warnings: Sequence[str]) -> None:
+        """Says what is not kept, or will look wrong."""
+        for warning in warnings:
+            if self._as_json:
+                self._line({"input": job.source.label, "status": "warning", "reason": warning})
+            else:
+                self._print(f"warning: {printable(job.source.label)}: {printable(warning)}", to_stderr=True)
+
+    def video_done(self, job: Shown, *, frames: int, seconds: float, note: str, difference: float | None) -> None:
+        """Says that the result of a video is written."""
+        self._videos += 1
+        height, width = job.size
+        if self._as_json:
+            values = {"input": job.source.label, "output": str(job.output), "width": width, "height": height}
+            values |= {"status": "enlarged", "frames": frames, "seconds": round(seconds, 3)}
+            self._line(values if difference is None else {**values, "difference": difference})
+            return
+        text = f"{frames:,} frames in {seconds:.1f} s" + (f", {note}" if note else "")
+        if difference is not None:
+            text += f", greatest difference from windows without tiles {difference:.1e}"
+        self._print(f"{printable(job.source.label)} -> {printable(str(job.output))} {width}x{height}, {text}")
+
     def advance(self, job: Job) -> None:
         """Moves the bar by one picture."""
         if self._bar is not None:
@@ -106,15 +170,15 @@ class Report:
         if self._count > 1 and not self._as_json:
             rates = f"{self._count / seconds:.2f} images/s, {self._pixels / MEGA / seconds:.2f} megapixels/s of input"
             self._print(f"{self._count} pictures in {seconds:.1f} s: {rates}")
-        if self.bad and self._count and not self._as_json:
+        if self.bad and self._count + self._videos and not self._as_json:
             reasons = listing(map(printable, self.bad.values()), most=MOST_LISTED)
-            self._print(f"{len(self.bad)} picture(s) could not be enlarged:{reasons}", to_stderr=True)
+            self._print(f"{len(self.bad)} input(s) could not be enlarged:{reasons}", to_stderr=True)
 
-    def _say(self, job: Job, values: dict[str, Any], text: str) -> None:
+    def _say(self, job: Shown, values: dict[str, Any], text: str) -> None:
         height, width = job.size
-        if job.in_strips:
+        if isinstance(job, Job) and job.in_strips:
             values, text = {**values, "in_strips": True}, f", in strips{text}"
-        if len(job.parts) > 1:
+        if isinstance(job, Job) and len(job.parts) > 1:
             values = {"frames" if job.header.is_animation else "pages": len(job.parts), **values}
             text = f", {len(job.parts)} {'frames' if job.header.is_animation else 'pages'}{text}"
         if self._as_json:

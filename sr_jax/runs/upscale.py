@@ -16,6 +16,7 @@ from sr_jax.assembly import strips, trained
 from sr_jax.assembly.known_blur import known_blur
 from sr_jax.assembly.trained import Trained
 from sr_jax.assembly.upscaler import Upscaler, Way
+from sr_jax.assembly.videos import Videos, divided
 from sr_jax.errors import InputError, TrainingError, listing, printable, writing
 from sr_jax.pictures import metadata, names, several, write
 from sr_jax.pictures.names import Source
@@ -28,6 +29,7 @@ from sr_jax.pictures.report import MOST_LISTED, Report
 from sr_jax.system.compilation import use_compilation_cache
 from sr_jax.system.files import sha256_of
 from sr_jax.system.memory import free_memory, used_memory
+from sr_jax.video.containers import SUFFIXES
 from sr_jax.weights.files import named
 
 SHARE = 0.8
@@ -54,6 +56,7 @@ class Settings(NamedTuple):
     height: int | None
     format: str | None
     quality: int | None
+    codec: str | None
     bits: int | None
     alpha: Literal["network", "bicubic"]
     self_ensemble: bool
@@ -120,20 +123,25 @@ def run(settings: Settings) -> int:
     records = Records(settings.out) if settings.out else None
     sources, data = find_sources(settings, records, report)
     budget = memory_budget(settings)
-    jobs = plan(settings, sources, data, one, report, budget=budget)
+    pictures, moving = divided(sources)
+    limits = {"windows": WINDOWS if settings.verify else 0, "most": budget // 2}
+    videos = Videos(moving, settings, wishes_of(settings), one, label=label_of(settings, one), **limits)
+    jobs = plan(settings, pictures, data, one, report, budget=budget, videos=videos)
     todo, notes = jobs, {}
     if records and settings.out:
         todo, notes = without_done(jobs, records, out=settings.out, made_by=made_by, data=data, overwrite=settings.overwrite)
-        check_disk(todo, settings.out)
-        for job in [job for job in jobs if job not in todo]:
+        for job in [job for job in jobs if job not in todo] + videos.leave_out_done(records, made_by=made_by):
             report.skipped(job)
+        check_disk([*todo, *videos.jobs], settings.out)
     if settings.dry_run:
         report.planned(todo, notes)
+        videos.report(report)
         return 1 if report.bad else 0
 
     upscaler = Upscaler(one, memory=round(DEVICE_SHARE * budget), known=known)
     ways = {part: Way(part.dtype, part.size, settings.alpha, settings.self_ensemble) for job in todo for part in job.parts}
     upscaler.prepare([part.header for part in ways], [*ways.values()])
+    videos.prepare(upscaler)
     done = len(jobs) - len(todo)
     for job, reason in strips.refused(todo, upscaler).items():
         todo.remove(job)
@@ -193,6 +201,8 @@ def run(settings: Settings) -> int:
                     shutil.copyfileobj(file, sys.stdout.buffer)
             report.done(job, seconds=time.monotonic() - loaded.began, note=notes.get(job, ""), difference=difference)
             is_exact = is_exact and (difference or 0) <= TOLERANCE
+        if records:
+            is_exact = videos.enlarge(upscaler, records, report, made_by=made_by) <= TOLERANCE and is_exact
     report.end()
     if not is_exact:
         raise TrainingError("tiles differ from windows by more than rounding; please report this with the model")
@@ -229,7 +239,7 @@ def model_sha256(one: Trained) -> str:
 
 def find_sources(settings: Settings, records: Records | None, report: Report) -> tuple[list[Source], dict[Source, bytes]]:
     """Returns the pictures, and the bytes of one that comes from standard input. Results of earlier runs are not pictures."""
-    found = names.find(settings.inputs, leave_out=settings.out)
+    found = names.find(settings.inputs, leave_out=settings.out, also=SUFFIXES)
     report.left_out(found.others)
     results = {path.resolve() for path in records.outputs()} if records else set()
     sources = [source for source in found.sources if source.path is None or source.path.resolve() not in results]
@@ -258,18 +268,23 @@ def memory_budget(settings: Settings) -> int:
 
 
 def plan(
-    settings: Settings, sources: Sequence[Source], data: dict[Source, bytes], one: Trained, report: Report, *, budget: int
+    settings: Settings,
+    sources: Sequence[Source],
+    data: dict[Source, bytes],
+    one: Trained,
+    report: Report,
+    *,
+    budget: int,
+    videos: Videos,
 ) -> list[Job]:
-    """Returns what can be done, and reports what cannot.
+    """Returns which pictures can be enlarged, and reports what cannot, also among the videos.
 
     Raises:
       InputError: if nothing can be done, or two results would have one name.
     """
     scale = one.config.scale
-    wishes = Wishes(settings.format, settings.bits, settings.outscale, settings.width, settings.height, settings.to_srgb)
-    label = names.model_label(settings.model, network=one.config.model.name, scale=scale)
-    planned = make_jobs(sources, wishes, label=label, scale=scale, data=data)
-    bad, jobs, most = dict(planned.bad), [], round((1 - DEVICE_SHARE) * budget)
+    planned = make_jobs(sources, wishes_of(settings), label=label_of(settings, one), scale=scale, data=data)
+    bad, jobs, most = planned.bad | videos.bad, [], round((1 - DEVICE_SHARE) * budget)
     for job in planned.jobs:
         source, mend = job.source.path or data[job.source], "raise --memory" if settings.memory else "free some memory"
         try:
@@ -277,14 +292,21 @@ def plan(
             jobs.append(strips.fitted(job, source, **fit))
         except InputError as error:
             bad[job.source.label] = str(error)
-    if not jobs:
+    if not jobs and not videos.jobs:
         reasons = list(map(printable, bad.values()))
-        raise InputError(
-            reasons[0] if len(reasons) == 1 else f"no picture can be enlarged:{listing(reasons, most=MOST_LISTED)}"
-        )
+        raise InputError(reasons[0] if len(reasons) == 1 else f"nothing can be enlarged:{listing(reasons, most=MOST_LISTED)}")
     for label, reason in bad.items():
         report.failed(label, reason)
     return jobs
+
+
+def wishes_of(settings: Settings) -> Wishes:
+    return Wishes(settings.format, settings.bits, settings.outscale, settings.width, settings.height, settings.to_srgb)
+
+
+def label_of(settings: Settings, one: Trained) -> str:
+    """Returns the name of the model in names of files."""
+    return names.model_label(settings.model, network=one.config.model.name, scale=one.config.scale)
 
 
 def reason_of(job: Job, error: BaseException) -> str:

@@ -1,0 +1,1 @@
+"""Videos: their frames, colours, time stamps and files."""
