@@ -51,12 +51,13 @@ def fitted(job: Job, source: Path | bytes, *, scale: int, self_ensemble: bool, m
     Raises:
       InputError: if the memory does not suffice, and the picture cannot be enlarged in strips.
     """
-    needed = memory(job, scale=scale, self_ensemble=self_ensemble)
+    needed = job.memory(scale=scale, self_ensemble=self_ensemble)
     if needed <= most:
         return job
-    reason = "--self_ensemble turns it; leave the option out" if self_ensemble else why_not(job, source, scale=scale, most=most)
-    if not reason:
-        return job._replace(in_strips=True)
+    try:
+        return _in_strips(job, source, scale=scale, self_ensemble=self_ensemble, most=most)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{job.source.label}: ")
     height, width = job.header.shape
     raise InputError(
         f"{job.source.label}: {width:,}x{height:,} pixels take about {needed / 2**30:,.1f} GiB of memory, and "
@@ -65,30 +66,28 @@ def fitted(job: Job, source: Path | bytes, *, scale: int, self_ensemble: bool, m
     )
 
 
-def why_not(job: Job, source: Path | bytes, *, scale: int, most: int) -> str:
-    """Returns why a picture cannot be enlarged in strips; empty if it can, as far as this is known without its network.
-
-    Args:
-      source: the file, or its bytes.
-      most: bytes of memory that it may take.
-    """
-    if len(job.parts) > 1:
-        return "it has several frames or pages; save them as single pictures"
-    if job.header.format not in strips.WRITERS:
-        return f"{job.header.format.upper()} is not read in strips; convert it to PNG or TIFF"
-    if job.format not in strips.WRITERS:
-        return f"{job.format.upper()} is not written in strips; give --format png or tiff"
+def _in_strips(job: Job, source: Path | bytes, *, scale: int, self_ensemble: bool, most: int) -> Job:
+    """The job in strips. The errors say why this cannot be done, as far as it is known without the network."""
     height, width = job.header.shape
+    if len(job.parts) > 1:
+        raise InputError("it has several frames or pages; save them as single pictures")
+    if job.header.format not in strips.WRITERS:
+        raise InputError(f"{job.header.format.upper()} is not read in strips; convert it to PNG or TIFF")
+    if job.format not in strips.WRITERS:
+        raise InputError(f"{job.format.upper()} is not written in strips; give --format png or tiff")
+    if self_ensemble:
+        raise InputError("--self_ensemble turns it; leave the option out")
     if job.size != (scale * height, scale * width):
-        return "another size than the network's is made of the whole result; leave out --outscale, --width and --height"
-    try:
-        with strips.opened(source, job.source.label) as picture:
-            needed = _memory(job, scale=scale, rows=picture.rows)
-    except InputError as error:
-        return str(error).removeprefix(f"{job.source.label}: ")
+        raise InputError(
+            "another size than the network's is made of the whole result; leave out --outscale, --width and --height"
+        )
     if job.format == "png" and job.size[1] > strips.MOST_WIDE:
-        return f"PNG is written with at most {strips.MOST_WIDE:,} pixels in a row; give --format tiff"
-    return f"its strips take about {needed / 2**30:,.1f} GiB" if needed > most else ""
+        raise InputError(f"PNG is written with at most {strips.MOST_WIDE:,} pixels in a row; give --format tiff")
+    with strips.opened(source, job.source.label) as picture:
+        job = job._replace(in_strips=True, rows=picture.rows)
+    if (least := memory(job, scale=scale, self_ensemble=False)) > most:
+        raise InputError(f"its strips take {least / 2**30:,.1f} GiB or more")
+    return job
 
 
 def refused(jobs: Sequence[Job], upscaler: Upscaler) -> dict[Job, str]:
@@ -97,7 +96,9 @@ def refused(jobs: Sequence[Job], upscaler: Upscaler) -> dict[Job, str]:
     for job in jobs:
         sides = [network.side(job.header.shape) for network in upscaler.networks(job.header)] if job.in_strips else []
         if not all(sides):
-            why = upscaler.why_whole or "it is too narrow for tiles"
+            why = (
+                upscaler.why_whole or "it is too narrow for tiles, or the memory does not suffice for the tiles of this network"
+            )
             reasons[job] = (
                 f"{job.source.label}: the memory does not suffice for the whole picture, and it cannot be enlarged in strips, "
                 f"because the network is applied to it as a whole ({why})"
@@ -106,13 +107,26 @@ def refused(jobs: Sequence[Job], upscaler: Upscaler) -> dict[Job, str]:
 
 
 def memory(job: Job, *, scale: int, self_ensemble: bool) -> int:
-    """Returns about how many bytes of memory a picture takes while it is enlarged, in strips or as a whole."""
-    return _memory(job, scale=scale, rows=0) if job.in_strips else job.memory(scale=scale, self_ensemble=self_ensemble)
+    """Returns about how many bytes of memory a picture takes while it is enlarged as a whole, or in strips at least."""
+    if job.in_strips:
+        return _memory(job, scale=scale, side=min(SIDES))
+    return job.memory(scale=scale, self_ensemble=self_ensemble)
 
 
-def _memory(job: Job, *, scale: int, rows: int) -> int:
-    """Bytes for a picture in strips, if so many rows of its file are decoded at once."""
-    header, side = job.header, max(SIDES)
+def greatest_side(jobs: Sequence[Job], *, scale: int, most: int) -> int:
+    """Returns the side of the largest tiles with which all pictures in strips fit into the memory [LR pixels].
+
+    Args:
+      most: bytes that a picture may take.
+    """
+    wide = [job for job in jobs if job.in_strips]
+    fitting = [side for side in SIDES if all(_memory(job, scale=scale, side=side) <= most for job in wide)]
+    return max(fitting, default=min(SIDES))
+
+
+def _memory(job: Job, *, scale: int, side: int) -> int:
+    """Bytes for a picture in strips with tiles of a side."""
+    header, rows = job.header, job.rows
     samples = header.channels + header.has_alpha
     given = (3 * side + 4 * rows) * header.width * samples * BYTES[header.dtype]
     enlarged = scale * side * scale * header.width

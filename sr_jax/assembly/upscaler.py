@@ -10,6 +10,7 @@ from jaxtyping import Array, Float32
 from sr_jax.assembly.trained import Trained
 from sr_jax.errors import NotFiniteError
 from sr_jax.evaluation.bounded import BoundedNetwork
+from sr_jax.evaluation.tiles import SIDES
 from sr_jax.models import Known
 from sr_jax.ops.color import rgb_to_y, rgb_to_ycbcr, ycbcr_to_rgb
 from sr_jax.ops.resize import bicubic_upsample, imresize_host
@@ -41,17 +42,23 @@ class Upscaler:
 
     Args:
       memory: bytes that a program may use on a device; None for no bound.
+      greatest_side: side of the largest tiles [LR pixels].
       known: what the network is told about each picture, without the axis of the batch; None unless it is told something.
     """
 
-    def __init__(self, trained: Trained, *, memory: int | None, known: Known | None = None):
+    def __init__(self, trained: Trained, *, memory: int | None, greatest_side: int = max(SIDES), known: Known | None = None):
         network, self.scale = trained.network, trained.config.scale
         self.known = known
         colour, gray = (
             _of_colour(network.apply, network.about.channels, self.scale),
             _of_gray(network.apply, network.about.channels),
         )
-        options: dict[str, Any] = {"scale": self.scale, "params": network.params, "memory": memory}
+        options: dict[str, Any] = {
+            "scale": self.scale,
+            "params": network.params,
+            "memory": memory,
+            "greatest_side": greatest_side,
+        }
         self._colour = BoundedNetwork(colour, network.about._replace(channels=3), **options)
         self._gray = BoundedNetwork(gray, network.about._replace(channels=1), **options)
 

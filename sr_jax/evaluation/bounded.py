@@ -46,16 +46,26 @@ class BoundedNetwork(TiledNetwork):
       apply, about, scale: as in `TiledNetwork`.
       params: the network's parameters.
       memory: bytes that a program may use on a device; None for no bound.
+      greatest_side: side of the largest tiles [LR pixels].
     """
 
-    def __init__(self, apply: Callable[..., Array], about: About, *, scale: int, params: Any, memory: int | None):
+    def __init__(
+        self,
+        apply: Callable[..., Array],
+        about: About,
+        *,
+        scale: int,
+        params: Any,
+        memory: int | None,
+        greatest_side: int = max(SIDES),
+    ):
         super().__init__(apply, about, scale=scale)
         self._params = jax.device_put(jax.device_get(params), self._replicated)
         self._memory = memory
         self._pixels_per_call = CPU_PIXELS_PER_CALL if jax.default_backend() == "cpu" else PIXELS_PER_CALL
         self._sides: dict[Shape, int] = {}
         self._shapes: set[Shape] = set()
-        self._greatest_side = max(SIDES)
+        self._greatest_side = greatest_side
 
     def side(self, shape: Shape) -> int:
         """The side of the tiles for a prepared size of picture; 0 if the picture is computed whole."""

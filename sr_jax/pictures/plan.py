@@ -41,6 +41,8 @@ class Job(NamedTuple):
     """Name of the result in the folder of the results."""
     in_strips: bool = False
     """Whether the picture is never held as a whole, because the memory does not suffice."""
+    rows: int = 0
+    """Rows of its file that are decoded at once, if it is read in strips."""
     pages: tuple["Job", ...] = ()
     """The pages, if there are several. The other fields describe the first one."""
 

@@ -138,7 +138,8 @@ def run(settings: Settings) -> int:
         videos.report(report)
         return 1 if report.bad else 0
 
-    upscaler = Upscaler(one, memory=round(DEVICE_SHARE * budget), known=known)
+    side = strips.greatest_side(todo, scale=scale, most=round((1 - DEVICE_SHARE) * budget))
+    upscaler = Upscaler(one, memory=round(DEVICE_SHARE * budget), greatest_side=side, known=known)
     ways = {part: Way(part.dtype, part.size, settings.alpha, settings.self_ensemble) for job in todo for part in job.parts}
     upscaler.prepare([part.header for part in ways], [*ways.values()])
     videos.prepare(upscaler)
