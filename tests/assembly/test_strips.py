@@ -158,8 +158,8 @@ def test_a_job_is_in_strips_only_where_the_memory_does_not_suffice():
     data = write.encode(picture("rgb", "uint8", SIZES[0]), "png", quality=None)
     job = job_of(data, "a.png", to="png")._replace(in_strips=False)
 
-    def fitted(job, data=data, **options):
-        return strips.fitted(job, data, **{"scale": 2, "self_ensemble": False, "most": 2**40, "mend": "free some", **options})
+    def fitted(job, data=data, *, most=2**40, self_ensemble=False):
+        return strips.fitted(job, data, scale=2, self_ensemble=self_ensemble, most=most, mend="free some")
 
     assert not fitted(job).in_strips
     monster = job._replace(header=job.header._replace(height=10**6), size=(2 * 10**6, job.size[1]))
