@@ -2,6 +2,7 @@
 
 import errno
 from pathlib import PurePath
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -168,13 +169,14 @@ def test_a_job_is_in_strips_only_where_the_memory_does_not_suffice():
     assert strips.memory(in_strips, scale=2, self_ensemble=False) < most
     assert fitted(monster, most=most).in_strips
     jpeg = corpus.pillow(corpus.of_type(corpus.smooth(3), "uint8"), "JPEG")
-    for bad, options, reason in (
+    cases: Any = (
         (job, {"most": 10**4}, r"its strips take [\d.]+ GiB or more"),
         (monster, {"most": most, "self_ensemble": True}, "--self_ensemble turns it"),
         (monster._replace(format="webp"), {"most": most}, "WEBP is not written in strips"),
         (monster._replace(size=(7, 7)), {"most": 10**6}, "leave out --outscale"),
         (monster._replace(header=monster.header._replace(format="jpeg")), {"most": most, "data": jpeg}, "JPEG is not read"),
-    ):
+    )
+    for bad, options, reason in cases:
         with pytest.raises(InputError, match=rf"^standard input: [\d,x]+ pixels take about .*; free some, .*{reason}"):
             fitted(bad, **options)
 
