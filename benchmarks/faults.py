@@ -7,7 +7,8 @@
 It trains a tiny network on CPU devices, again and again. In each row of the table one process of a run meets one fault in one
 phase. The row says how the processes ended and after how many seconds, how long the same command then took from its start to
 its next step, and whether the arrays of the final state are those of a run that met no fault, byte for byte. `--kills N` kills
-runs at random moments instead, N times. The exit status is 1 if a run did not go on, or not to the same bytes.
+runs at random moments instead, N times. The exit status is 1 if a run did not go on, or not to the same bytes, or if SIGTERM or
+Ctrl-C did not stop all processes with status 75.
 
 Full and read-only disks are mounts. Their rows are left out where this process may not mount.
 """
@@ -43,6 +44,7 @@ from benchmarks.fault_runs import (
     small_disk,
 )
 from sr_jax.config import Config, OptimConfig
+from sr_jax.errors import Interrupted
 from sr_jax.training.checkpoint_folder import complete_steps
 
 STEPS, EVERY = 120, 40
@@ -131,6 +133,8 @@ class Lab:
                 raise AssertionError(f"{case} was not reached: {run.ends()}")
             run.processes[victim].send_signal(SIGNALS[case.fault])
             outcome = _await_ends(run, frozen=victim if case.fault == "frozen" else None)
+        if case.fault in ("SIGTERM", "Ctrl-C") and case.phase != "end" and {*outcome.statuses} != {Interrupted.status}:
+            return dataclasses.replace(outcome, state=FAILED)
         check_work_directory(directory)
         return self._go_on(directory, count, outcome)
 
@@ -292,6 +296,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
     options = parser.parse_args()
     jax.config.update("jax_platforms", "cpu")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C, and so would the runs
     print(f"jax {jax.__version__}\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         is_good = (print_kills if options.kills else print_matrix)(options, Path(folder))

@@ -117,7 +117,7 @@ def train(
         constants = dispatch.replicate(Constants(images=pipeline.images))
 
         # Everything is right, so the work directory now belongs to this config.
-        processes.barrier("the images of the others", timeout=PATIENCE, can_stop=True)
+        processes.barrier("the images of the others", timeout=PATIENCE)
         processes.check_equal("the step in the work directory, which all processes must see", str(start))
         processes.check_equal("the config and the training images", f"{configs.to_json(config)} {images.digest}")
         if is_first:
@@ -180,7 +180,7 @@ def train(
                 signal = stop.received.name if stop.received else "a signal to another process"
                 return Interrupted(f"stopped by {signal} at step {step}; all is saved, and the same command resumes the run")
 
-            processes.barrier("the end of the preparation", timeout=PATIENCE, can_stop=True)
+            processes.barrier("the end of the preparation", timeout=PATIENCE)
             stop.defer()
             if start and (start == config.steps or (start % config.eval.every == 0 and not checkpoints.has_scores(start))):
                 try:  # nothing is left to train, or a signal cut this evaluation off

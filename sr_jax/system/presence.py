@@ -19,7 +19,7 @@ import jax
 from jax._src import distributed  # JAX has no public way to share data without devices, or to hear of its service's errors
 from jax._src.lib import _jax  # pyright: ignore[reportPrivateImportUsage]
 
-from sr_jax.errors import TrainingError
+from sr_jax.errors import Interrupted, TrainingError
 
 BEAT = 1.0
 """Seconds between two signs of life."""
@@ -72,10 +72,10 @@ class Presence:
         """Lets the calling thread end this process with its own error. Threads that find another process gone wait for it."""
         self._alone.acquire()
 
-    def end_others(self, reason: str) -> None:
-        """Tells the other processes why the run has ended. They end then."""
+    def end_others(self, reason: str, *, status: int = TrainingError.status) -> None:
+        """Tells the other processes why the run has ended. They end then, with this status."""
         with contextlib.suppress(jax.errors.JaxRuntimeError):
-            self._client.key_value_set(f"{ENDED}/{self._index}", reason)
+            self._client.key_value_set(f"{ENDED}/{self._index}", f"{status} {reason}")
             if self._index == 0:
                 time.sleep(3 * self._beat)  # JAX's service must answer until the others have read it
 
@@ -109,7 +109,8 @@ class Presence:
             self._seen.update({i: (sign, now) for i, sign in signs.items() if i in self._seen and sign != self._seen[i][0]})
             for key, reason in reasons:
                 if key != f"{ENDED}/{self._index}":
-                    self._end(reason)
+                    status, _, text = reason.partition(" ")
+                    self._end(text, status=int(status))
 
     def _watch(self) -> None:
         """Measures the time since the last signs of life, also while the other thread waits for JAX's service."""
@@ -155,15 +156,15 @@ class Presence:
         del number
         self._end_if_service_is_gone()
 
-    def _end(self, reason: str) -> NoReturn:
+    def _end(self, reason: str, *, status: int = TrainingError.status) -> NoReturn:
         self._alone.acquire(timeout=GRACE)  # the other thread may wait forever for JAX's service
         self._ending.acquire()  # only one thread says why, and the others wait here for the end
         with contextlib.suppress(OSError):
-            os.write(STDERR, f"error: {reason}\n".encode())
+            os.write(STDERR, f"{'' if status == Interrupted.status else 'error: '}{reason}\n".encode())
         flush = threading.Thread(target=_flush, daemon=True)  # another thread may hold it forever
         flush.start()
         flush.join(timeout=1)
-        os._exit(TrainingError.status)
+        os._exit(status)
 
 
 def _flush() -> None:

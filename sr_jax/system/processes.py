@@ -30,6 +30,7 @@ STOPPING = 60.0
 POLL = 0.05
 """Seconds between two looks at who is here."""
 STOPPED = "a process was stopped by a signal"
+STOPPED_ELSEWHERE = "another process was stopped by a signal; nothing is lost, and the same command goes on"
 
 
 class Cluster(NamedTuple):
@@ -89,7 +90,7 @@ def joined(cluster: Cluster) -> Iterator[None]:
     with presence:
         try:
             yield
-            barrier("the end")
+            barrier("the end", can_stop=False)
         except BaseException as error:
             _leave(error, presence)
             raise
@@ -118,13 +119,13 @@ def _leave(error: BaseException, presence: Presence) -> None:
     if _may_be_lost_connection(error):
         presence.explain_lost_connection()
     presence.end_alone()  # another one that ends earlier must not hide this error
-    expected = isinstance(error, InputError | TrainingError | Interrupted)
+    expected, is_stopped = isinstance(error, InputError | TrainingError | Interrupted), isinstance(error, Interrupted)
     if expected:
         with contextlib.suppress(TrainingError, jax.errors.JaxRuntimeError):
-            if isinstance(error, Interrupted):
+            if is_stopped:
                 tell(STOPPED)
             patience = LEAVING_LAST if is_first() else LEAVING
-            barrier("the end after an error", timeout=STOPPING + patience if isinstance(error, Interrupted) else patience)
+            barrier("the end after an error", timeout=STOPPING + patience if is_stopped else patience, can_stop=False)
             presence.__exit__()
             jax.distributed.shutdown()
             return
@@ -133,7 +134,10 @@ def _leave(error: BaseException, presence: Presence) -> None:
         traceback.print_exception(error)
     sys.stdout.flush()
     sys.stderr.flush()
-    presence.end_others(f"process {index()} has ended with an error, which it printed itself. {ADVICE}")
+    if is_stopped:  # they were busy with something that may be done again, such as compiling
+        presence.end_others(STOPPED_ELSEWHERE, status=Interrupted.status)
+    else:
+        presence.end_others(f"process {index()} has ended with an error, which it printed itself. {ADVICE}")
     os._exit(status)
 
 
@@ -176,7 +180,7 @@ def quiet_unless_first() -> Iterator[None]:
 
 
 def barrier(
-    name: str, *, timeout: float = TIMEOUT, can_stop: bool = False, on_wait: Callable[[], object] = lambda: None
+    name: str, *, timeout: float = TIMEOUT, can_stop: bool = True, on_wait: Callable[[], object] = lambda: None
 ) -> None:
     """Waits until all processes are here. Signals are handled while it waits.
 
@@ -200,7 +204,7 @@ def barrier(
         if not missing:
             return
         if can_stop and was_told(STOPPED):
-            raise Interrupted("another process was stopped by a signal; nothing is lost, and the same command goes on")
+            raise Interrupted(STOPPED_ELSEWHERE)
         if time.monotonic() > until:
             raise TrainingError(f"waited {timeout:g} s for {name}, but {listed(missing)} did not come")
         on_wait()
@@ -212,6 +216,7 @@ def check_equal(name: str, value: str) -> None:
 
     Raises:
       InputError: naming the processes that have another value than the first one.
+      Interrupted: if a process has left because of a signal.
     """
     values = [data.decode() for data in share(name, value.encode())]
     others = [i for i, other in enumerate(values) if other != values[0]]
@@ -237,6 +242,7 @@ def share(
 
     Raises:
       TrainingError: naming the processes that did not come in time.
+      Interrupted: if a process has left because of a signal.
     """
     if count() == 1:
         return [data]

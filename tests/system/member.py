@@ -7,7 +7,7 @@ import time
 
 import jax
 
-from sr_jax.errors import InputError, exit_status
+from sr_jax.errors import InputError, Interrupted, exit_status
 from sr_jax.system import processes
 from sr_jax.system.processes import Cluster
 
@@ -33,6 +33,13 @@ def act(action: str) -> None:
             if is_last:
                 raise InputError("one process cannot use this")
             processes.barrier("never", timeout=60)
+        case "stop while the others wait" | "stop while the others are busy":
+            processes.STOPPING = 2.0
+            if is_last:
+                raise Interrupted("stopped")
+            if action.endswith("busy"):
+                time.sleep(60)
+            processes.share("what never comes", b"", timeout=60)
         case "death":
             if is_last:
                 os._exit(9)

@@ -82,3 +82,16 @@ def test_others_end_when_one_ends(action):
     assert last[0] == (2 if action == "one error" else 9)
     assert first[0] not in (0, 2)
     assert time.monotonic() - began < 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("others", ["wait", "are busy"])
+def test_when_a_signal_stops_one_before_training_the_others_stop_with_its_status(others):
+    began = time.monotonic()
+    first, last = run(f"stop while the others {others}", 2)
+    assert last[0] == 75
+    assert (first[0], first[2]) == (
+        75,
+        "another process was stopped by a signal; nothing is lost, and the same command goes on\n",
+    )
+    assert time.monotonic() - began < 50
