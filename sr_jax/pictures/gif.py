@@ -161,19 +161,23 @@ def encode(frames: Sequence[UInt8[np.ndarray, "h w c"]], durations: list[Fractio
 
 
 def _choose(frames: Sequence[np.ndarray], count: int) -> UInt8[np.ndarray, "n 3"]:
-    """A palette for all frames. If they have few enough colours, it has exactly these, in the order of their codes."""
+    """A palette for all frames, in the order of the codes of its colours."""
     exact = np.zeros(0, np.uint32)
     for frame in frames:
         exact = np.union1d(exact, _codes(_seen(frame)))
         if len(exact) > count:
             break
     else:
-        return np.stack([exact >> 16, exact >> 8 & 255, exact & 255], -1).astype(np.uint8)
+        return _colours(exact if len(exact) else np.zeros(1, np.uint32))
     step = max(1, -(-sum(frame.shape[0] * frame.shape[1] for frame in frames) // MOST_SAMPLES))
     samples = np.concatenate([_seen(frame)[i % step :: step] for i, frame in enumerate(frames)])
     image = PILImage.fromarray(np.ascontiguousarray(samples[None]))
-    chosen = image.quantize(count, method=PILImage.Quantize.MEDIANCUT, kmeans=1).getpalette() or []
-    return np.array(chosen, np.uint8).reshape(-1, 3)[:count]
+    quantized = image.quantize(count, method=PILImage.Quantize.MEDIANCUT, kmeans=1).getpalette() or []
+    return _colours(np.unique(_codes(np.array(quantized, np.uint8).reshape(-1, 3)[:count])))
+
+
+def _colours(codes: np.ndarray) -> UInt8[np.ndarray, "n 3"]:
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], -1).astype(np.uint8)
 
 
 def _seen(frame: np.ndarray) -> UInt8[np.ndarray, "n 3"]:
@@ -188,17 +192,17 @@ def _codes(colours: np.ndarray) -> np.ndarray:
 
 
 def _indices(frame: np.ndarray, palette: np.ndarray, *, is_clear: bool) -> UInt8[np.ndarray, "h w"]:
-    """The places in the palette, dithered by error diffusion if it lacks colours. Transparent pixels get the last place."""
+    """The places in the palette, dithered by error diffusion where it lacks colours. Transparent pixels get the last place."""
     given, codes = _codes(palette), _codes(frame)
     places = np.minimum(np.searchsorted(given, codes), len(given) - 1)
     seen = frame[..., 3] >= VISIBLE if is_clear else np.ones(frame.shape[:2], bool)
-    if (given[places] == codes)[seen].all():
-        index = places.astype(np.uint8)
-    else:
+    index, is_exact = places.astype(np.uint8), given[places] == codes
+    if not is_exact[seen].all():
         holder = PILImage.new("P", (1, 1))
         holder.putpalette(palette.tobytes())
         image = PILImage.fromarray(np.ascontiguousarray(frame[..., :3]))
-        index = np.asarray(image.quantize(palette=holder, dither=PILImage.Dither.FLOYDSTEINBERG))
+        dithered = np.asarray(image.quantize(palette=holder, dither=PILImage.Dither.FLOYDSTEINBERG))
+        index = np.where(is_exact, index, dithered)  # areas of one colour stay so
     return np.where(seen, index, np.uint8(255))
 
 

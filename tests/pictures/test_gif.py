@@ -30,16 +30,33 @@ def test_few_colours_are_exact():
 def test_what_does_not_change_does_not_flicker_and_is_not_stored_again():
     """Thousands of colours, so that the frames are dithered."""
     frames = [corpus.of_type(corpus.smooth(3, height=90, width=120), "uint8") for _ in range(3)]
-    frames[1][20:30, 40:60] = (255, 0, 0)
-    frames[2][20:30, 44:64] = (255, 0, 0)
+    frames[1][20:30, 40:60] = frames[2][20:30, 40:60] = (255, 0, 0)
+    frames[2][10:20, 10:14] = (255, 0, 0)
+    frames[2][70:80, 100:109] = (0, 0, 255)
     data = encoded(frames)
-    first, second, _ = (frame.astype(int) for frame in moving.seen_by_pillow(data))
-    still = (frames[0] == frames[1]).all(-1)
-    np.testing.assert_array_equal(first[still], second[still])
-    assert [frame.box[2:] for frame in gif.parse(data).frames] == [(90, 120), (10, 20), (10, 24)]
+    first, second, third = (frame.astype(int) for frame in moving.seen_by_pillow(data))
+    for before, after, i in ((first, second, 1), (second, third, 2)):
+        still = (frames[i - 1] == frames[i]).all(-1)
+        np.testing.assert_array_equal(before[still], after[still])
+    assert [frame.box[2:] for frame in gif.parse(data).frames] == [(90, 120), (10, 20), (70, 99)]
     pillows = np.asarray(Image.fromarray(frames[0]).convert("P", palette=Image.Palette.ADAPTIVE).convert("RGB"))
     assert error(first, frames[0]) < 1.1 * error(pillows, frames[0])
     assert error(first, frames[0], block=6) < error(pillows, frames[0], block=6)
+
+
+def test_frames_in_which_nothing_is_seen():
+    empty, some = np.zeros((9, 8, 4), np.uint8), np.full((9, 8, 4), 255, np.uint8)
+    for frames in ([empty, empty], [empty, some, empty]):
+        assert [frame[0, 0, 3] for frame in moving.seen_by_pillow(encoded(frames))] == [frame[0, 0, 3] for frame in frames]
+
+
+def test_large_areas_are_not_dithered(rng):
+    """A quarter of the picture has one colour, which thousands of similar ones surround."""
+    frame = corpus.of_type(corpus.smooth(3, height=90, width=120), "uint8")
+    frame[:, :60] = np.array([251, 211, 9]) + rng.integers(-9, 4, (90, 60, 3))
+    frame[20:70, 5:55] = (251, 211, 9)
+    (shown,) = moving.seen_by_pillow(encoded([frame]))
+    assert (shown[20:70, 5:55] == (251, 211, 9)).all()
 
 
 def error(ours, theirs, *, block=1):
