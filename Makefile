@@ -34,10 +34,9 @@ train: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(IN)/python -m pytest -q -m "not torch and not slow" -n auto --maxprocesses 4
 
-# Tests compile without optimisation, so those that compare bytes run once more as users' programs are compiled. The slow ones
-# among them run only so.
+# Tests compile without optimisation, but here those that compare bytes run as users' programs are compiled.
 test-all: $(VENV)/installed-test
-	$(IN)/python -m pytest -q -m "not torch and not (slow and exact)" -n auto --maxprocesses 4
+	$(IN)/python -m pytest -q -m "not torch and not exact" -n auto --maxprocesses 4
 	SR_JAX_TEST_FULLY_OPTIMISED=1 $(IN)/python -m pytest -q -m "exact and not torch" -n auto --maxprocesses 4
 
 format: $(VENV)/installed-lint
