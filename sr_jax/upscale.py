@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -32,10 +32,10 @@ class Arguments:
 
     inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT ...")]
     """Pictures, videos, folders of them (their subfolders are kept), or - for a picture on standard input."""
-    model: Annotated[str, tyro.conf.arg(metavar=MODEL)]
+    model: Annotated[str | None, tyro.conf.arg(metavar=MODEL, help_behavior_hint="(required)")] = None
     """Trained network: a name of the zoo such as fsrcnn-x2 (`python -m sr_jax.networks` lists them), the work directory of
     a run, a .safetensors file with its card, or a repository of the Hugging Face Hub (hf://USER/REPOSITORY@REVISION)."""
-    out: Annotated[str, tyro.conf.arg(metavar="DIR|-")]
+    out: Annotated[str | None, tyro.conf.arg(metavar="DIR|-", help_behavior_hint="(required)")] = None
     """Folder of the results, which are called STEM_MODEL_x2.EXT. -: standard output, for a single picture."""
     checkpoint: Literal["latest", "best"] = "latest"
     """Which checkpoint of a work directory."""
@@ -75,6 +75,12 @@ class Arguments:
     """Memory that this process may use, such as 2GiB."""
     verify: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
     """Compute random windows of each picture also without tiles, and print the greatest difference."""
+    compare: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
+    """Write a page RESULT.html beside each result, which compares it with bicubic interpolation, and with HR of --hr."""
+    hr: Annotated[str | None, tyro.conf.arg(metavar="FOLDER|FILE", help_behavior_hint="")] = None
+    """HR pictures with the same names as the inputs, for the pages of --compare."""
+    check: Annotated[str | None, tyro.conf.arg(metavar="RESULT", help_behavior_hint="")] = None
+    """Write nothing, but make this result again of INPUT, with the options that its file notes, and compare the two."""
     overwrite: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
     """Replace files that this command did not write. An input is never replaced."""
     dry_run: Annotated[Switch, tyro.conf.arg(help_behavior_hint="")] = False
@@ -91,27 +97,71 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _upscale(argv: Sequence[str] | None) -> int:
     arguments = parse(Arguments, argv, prog="python -m sr_jax.upscale", description=SUMMARY)
+    _check_places(arguments)
+    if arguments.check:
+        return _make_again(arguments, arguments.check)
     memory = _check(arguments)
     from sr_jax.runs import upscale  # slow to import, so --help and wrong options are answered first
 
-    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(arguments)}
-    values |= {
-        "out": None if arguments.out == "-" else Path(arguments.out).expanduser(),
+    return upscale.run(upscale.Settings(**_settings(arguments, memory)))
+
+
+def _settings(arguments: Arguments, memory: int | None) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(arguments) if field.name != "check"]
+    values: dict[str, Any] = {name: getattr(arguments, name) for name in names}
+    return values | {
+        "out": None if arguments.out in (None, "-") else Path(arguments.out).expanduser(),
         "bits": int(arguments.bits) if arguments.bits else None,
         "memory": memory,
         "cache": cache_folder(values.pop("cache_dir")),
     }
-    return upscale.run(upscale.Settings(**values))
+
+
+def _make_again(arguments: Arguments, result: str) -> int:
+    """Makes a result again with the options that its note holds, and compares the two."""
+    from sr_jax.runs import check, upscale
+
+    for name in check.OPTIONS.keys() - {"kernel"}:
+        if getattr(arguments, name) != getattr(Arguments, name):
+            raise InputError(f"--{name}: --check takes this option from the note of the result; leave it out")
+    origin, options = check.origin_of(result, kernel=arguments.kernel)
+    options |= {"bits": str(options["bits"])} if "bits" in options else {}
+    model = arguments.model or check.model_of(origin, result=result)
+    noted = dataclasses.replace(arguments, model=model, **options)
+    settings = upscale.Settings(**_settings(noted, _check(noted)))
+
+    def remake(folder: Path, report: Any) -> int:
+        return upscale.run(settings._replace(out=folder), report)
+
+    return check.run(result, arguments.inputs[0], origin=origin, as_json=arguments.json, remake=remake)
+
+
+def _check_places(arguments: Arguments) -> None:
+    """Checks which options go together."""
+    if not arguments.inputs:
+        raise InputError("name at least one picture or folder, or - for standard input")
+    if arguments.check:
+        if len(arguments.inputs) != 1 or "-" in arguments.inputs or Path(arguments.inputs[0]).expanduser().is_dir():
+            raise InputError("--check: give the result and its one input, as in --check large.png photo.png")
+        for name in ("out", "compare", "hr", "overwrite", "dry_run"):
+            if getattr(arguments, name):
+                raise InputError(f"--{name}: cannot be used with --check, which writes nothing")
+        return
+    if arguments.model is None:
+        raise InputError("--model: give a trained network, such as fsrcnn-x2 or the work directory of a run")
+    if arguments.out is None:
+        raise InputError("--out: give a folder for the results, or - for standard output")
+    for name in ("dry_run", "json", "compare"):
+        if arguments.out == "-" and getattr(arguments, name):
+            raise InputError(f"--out - cannot be used with --{name}; give a folder")
+    if Path(arguments.out).suffix.lower() in SUFFIXES and not Path(arguments.out).expanduser().is_dir():
+        raise InputError(f"--out {arguments.out}: give a folder; the results are called STEM_MODEL_x2.EXT in it")
+    if arguments.hr is not None and not arguments.compare:
+        raise InputError("--hr: give --compare, too; HR is only shown on its pages")
 
 
 def _check(arguments: Arguments) -> int | None:
-    """Checks what can be checked without reading a file. Returns the memory in bytes, if it is given."""
-    if not arguments.inputs:
-        raise InputError("name at least one picture or folder, or - for standard input")
-    if arguments.out == "-" and (arguments.dry_run or arguments.json):
-        raise InputError(f"--out - cannot be used with {'--dry_run' if arguments.dry_run else '--json'}; give a folder")
-    if Path(arguments.out).suffix.lower() in SUFFIXES and not Path(arguments.out).expanduser().is_dir():
-        raise InputError(f"--out {arguments.out}: give a folder; the results are called STEM_MODEL_x2.EXT in it")
+    """Checks values without reading a file. Returns the memory in bytes, if it is given."""
     if arguments.outscale is not None and (arguments.width or arguments.height):
         raise InputError("give either --outscale, or --width and --height")
     for name, value, greatest in (

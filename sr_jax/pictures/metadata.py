@@ -2,6 +2,7 @@
 
 import io
 import json
+import mmap
 import re
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -41,8 +42,12 @@ def of_result(metadata: Metadata, *, size: tuple[int, int], made_by: dict[str, A
     return metadata._replace(exif=blob, xmp=_stamped(_resized(metadata.xmp, size), made_by))
 
 
-def read_stamp(xmp: bytes) -> dict[str, Any] | None:
-    """Returns what made a picture, as `of_result` wrote it into its XMP; None if this command did not make it."""
+def read_stamp(xmp: bytes | mmap.mmap) -> dict[str, Any] | None:
+    """Returns what made a picture, as `of_result` wrote it into its XMP; None if this command did not make it.
+
+    Args:
+      xmp: the packet, or the file that holds it.
+    """
     match = re.search(rb"""sr_jax:made_by=(["'])(.*?)\1""", xmp, re.DOTALL)
     if not match:
         return None

@@ -82,6 +82,11 @@ def result_suffix(source: Source, name: str) -> str:
     return own if own in FORMATS[name].suffixes else FORMATS[name].suffixes[0]
 
 
+def page(output: PurePath) -> PurePath:
+    """Returns the name of the page beside a result: `RESULT.html`, because a.png and a.jpg may be results of their own."""
+    return output.with_name(f"{output.name}.html")
+
+
 def settle(sources: Sequence[Source], endings: Sequence[str], suffixes: Sequence[str]) -> list[PurePath]:
     """Returns a name for the result of each picture: `STEM_MODEL_x2.EXT` in the folder of its input.
 

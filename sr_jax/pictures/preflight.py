@@ -36,6 +36,7 @@ def without_done(
     made_by: dict[str, Any],
     data: Mapping[Source, bytes],
     overwrite: bool,
+    pages: Mapping[J, Mapping[str, dict[str, Any]]] | None = None,
 ) -> tuple[list[J], dict[J, str]]:
     """Returns those jobs whose results are not there yet, and notes on what the results of some replace.
 
@@ -43,6 +44,7 @@ def without_done(
       made_by: what makes the results, as in their records.
       data: the bytes of pictures that are not files.
       overwrite: whether files that this command did not write are replaced.
+      pages: the other files of jobs by their names, with what makes them.
 
     Raises:
       InputError: if a result would replace an input, or a file that may not be replaced.
@@ -50,18 +52,22 @@ def without_done(
     todo, foreign, notes = [], [], {}
     inputs = {_identity(job.source.path) for job in jobs if job.source.path}
     for job in jobs:
-        path = out / job.output
-        if path.exists() and _identity(path) in inputs:
-            raise InputError(f"--out {out}: {path} is an input, which is never replaced; give another folder")
-        digest = "" if not os.path.lexists(path) else hash_of(job.source, data)
-        match records.state(str(job.output), input_sha256=digest, made_by=made_by):
-            case "done":
-                continue
-            case "outdated":
-                notes[job] = "made again, because its input, the model or an option changed"
-            case "foreign" if path.is_dir():
+        files = {str(job.output): made_by, **(pages or {}).get(job, {})}
+        paths = [out / name for name in files]
+        for path in paths:
+            if path.exists() and _identity(path) in inputs:
+                raise InputError(f"--out {out}: {path} is an input, which is never replaced; give another folder")
+        exists = any(map(os.path.lexists, paths))
+        digest = hash_of(job.source, data) if exists else ""
+        states = [records.state(name, input_sha256=digest, made_by=files[name]) for name in files]
+        if {*states} == {"done"}:
+            continue
+        if "outdated" in states:
+            notes[job] = "made again, because its input, the model or an option changed"
+        for path, state in zip(paths, states, strict=True):
+            if state == "foreign" and path.is_dir():
                 raise InputError(f"--out {out}: {path} is a folder; give another folder for the results")
-            case "foreign":
+            if state == "foreign":
                 foreign.append(str(path))
                 notes[job] = "replaces a file"
         todo.append(job)

@@ -71,6 +71,10 @@ class Records:
             finally:
                 self._remove_partial()
 
+    def all(self) -> list[Record]:
+        """The records of all results."""
+        return [*self._by_output.values()]
+
     def outputs(self) -> set[Path]:
         """The files that are results."""
         return {self._out / name for name in self._by_output}

@@ -15,6 +15,7 @@ from sr_jax.pictures.names import Source
 from sr_jax.pictures.plan import Job
 
 MOST_LISTED = 10
+MOST_WARNINGS = 3
 MEGA = 1e6
 
 
@@ -39,15 +40,16 @@ class Report:
     Args:
       as_json: whether each picture gets a line of JSON on standard output.
       to_stderr: whether lines go to standard error, because standard output takes a picture.
+      is_quiet: whether nothing is printed, and failures are only kept.
     """
 
-    def __init__(self, *, as_json: bool, to_stderr: bool):
-        self._as_json, self._to_stderr = as_json, to_stderr
+    def __init__(self, *, as_json: bool, to_stderr: bool, is_quiet: bool = False):
+        self._as_json, self._to_stderr, self._is_quiet = as_json, to_stderr, is_quiet
         self.bad: dict[str, str] = {}
         """The pictures that could not be enlarged, by their labels, with the reasons."""
         self._bar: tqdm | None = None
         self._began = time.monotonic()
-        self._count, self._pixels, self._videos = 0, 0, 0
+        self._count, self._pixels, self._videos, self._warnings = 0, 0, 0, 0
         self._seen: dict[Job, int] = {}
         """Pixels of pictures in progress that the bar counts already."""
 
@@ -95,8 +97,15 @@ class Report:
         if self._bar is not None:
             self._bar.update(pixels / MEGA)
 
-    def done(self, job: Job, *, seconds: float, note: str, difference: float | None) -> None:
-        """Says that a result is written."""
+    def done(
+        self, job: Job, *, seconds: float, note: str, difference: float | None, warning: str, extra: Mapping[str, Any]
+    ) -> None:
+        """Says that a result is written.
+
+        Args:
+          warning: why the picture does not look like what the network was trained on; may be empty.
+          extra: more fields of its line of JSON.
+        """
         self._count += 1
         self._pixels += _pixels(job)
         values: dict[str, Any] = {"status": "enlarged", "seconds": round(seconds, 3)}
@@ -105,7 +114,12 @@ class Report:
             values["difference"] = difference
             where = "" if len(job.parts) == 1 else f" in the first {'frame' if job.header.is_animation else 'page'}"
             text += f", greatest difference from windows without tiles{where} {difference:.1e}"
-        self._say(job, values, text)
+        if "psnr_y" in extra:
+            text += f", {extra['psnr_y']:.2f} dB (bicubic {extra['bicubic_psnr_y']:.2f} dB)"
+        if warning:
+            values["warning"] = warning
+            self._warn(job, warning)
+        self._say(job, {**values, **extra}, text)
         self.advance(job)
 
     @contextlib.contextmanager
@@ -170,9 +184,17 @@ class Report:
         if self._count > 1 and not self._as_json:
             rates = f"{self._count / seconds:.2f} images/s, {self._pixels / MEGA / seconds:.2f} megapixels/s of input"
             self._print(f"{self._count} pictures in {seconds:.1f} s: {rates}")
+        if self._warnings > MOST_WARNINGS and not self._as_json:
+            more = self._warnings - MOST_WARNINGS
+            self._print(f"warning: {more} more pictures are unlike LR of the training, too; --json names all", to_stderr=True)
         if self.bad and self._count + self._videos and not self._as_json:
             reasons = listing(map(printable, self.bad.values()), most=MOST_LISTED)
             self._print(f"{len(self.bad)} input(s) could not be enlarged:{reasons}", to_stderr=True)
+
+    def _warn(self, job: Job, warning: str) -> None:
+        self._warnings += 1
+        if self._warnings <= MOST_WARNINGS and not self._as_json:
+            self._print(f"warning: {printable(job.source.label)}: {warning}", to_stderr=True)
 
     def _say(self, job: Shown, values: dict[str, Any], text: str) -> None:
         height, width = job.size
@@ -187,9 +209,18 @@ class Report:
             self._print(f"{printable(job.source.label)} -> {printable(str(job.output))} {width}x{height}{text}")
 
     def _line(self, values: dict[str, Any]) -> None:
+        if self._is_quiet:
+            return
         print(json.dumps(values), flush=True)
 
+    def note(self, text: str) -> None:
+        """Prints a line that is not about one picture."""
+        if not self._as_json:
+            self._print(text)
+
     def _print(self, text: str, *, to_stderr: bool = False) -> None:
+        if self._is_quiet:
+            return
         tqdm.write(text, file=sys.stderr if to_stderr or self._to_stderr else sys.stdout)
 
 

@@ -18,7 +18,7 @@ MADE_ANEW = (XMP_TEXT, b"Raw profile type exif", b"Raw profile type APP1", b"Raw
 
 JPEG_START = b"\xff\xd8"
 APP0, APP1, APP2, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
-SCAN, END = 0xDA, 0xD9
+SCAN, END, TABLES = 0xDA, 0xD9, 0xDB
 WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 DROPPED = {APP0, APP1, APP2, APP14}
 """JFIF, EXIF and XMP, profiles, Adobe's colour transform: the writer makes them anew."""
@@ -112,6 +112,22 @@ def text_chunk(keyword: bytes, text: bytes) -> bytes:
 def profile_chunk(profile: bytes) -> bytes:
     """The content of an iCCP chunk."""
     return b"ICC profile\0\0" + zlib.compress(profile, 9)
+
+
+def luminance_steps(jpeg: bytes) -> tuple[int, ...]:
+    """Returns the 64 steps by which the luminance of a JPEG file is quantised, or nothing if they are missing.
+
+    They go from low frequencies to high ones in the order of the file (ITU-T T.81, section B.2.4.1).
+    """
+    for marker, content in _segments(jpeg):
+        place = 0
+        while marker == TABLES and place < len(content):
+            size, which = 1 + (content[place] >> 4), content[place] & 15
+            steps = content[place + 1 : place + 1 + 64 * size]
+            if which == 0 and size in (1, 2) and len(steps) == 64 * size:
+                return struct.unpack(f">64{'B' if size == 1 else 'H'}", steps)
+            place += 1 + 64 * size
+    return ()
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

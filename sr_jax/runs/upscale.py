@@ -2,18 +2,18 @@
 
 import hashlib
 import itertools
-import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import sr_jax
-from sr_jax.assembly import strips, trained
+from sr_jax.assembly import likeness, strips, trained
+from sr_jax.assembly.comparison import Comparer, Comparison
 from sr_jax.assembly.known_blur import known_blur
+from sr_jax.assembly.made_by import describe
 from sr_jax.assembly.trained import Trained
 from sr_jax.assembly.upscaler import Upscaler, Way
 from sr_jax.assembly.videos import Videos, divided
@@ -27,10 +27,8 @@ from sr_jax.pictures.preflight import check_disk, content_of, hash_of, without_d
 from sr_jax.pictures.records import PARTIAL, Records
 from sr_jax.pictures.report import MOST_LISTED, Report
 from sr_jax.system.compilation import use_compilation_cache
-from sr_jax.system.files import sha256_of
 from sr_jax.system.memory import free_memory, used_memory
 from sr_jax.video.containers import SUFFIXES
-from sr_jax.weights.files import named
 
 SHARE = 0.8
 """The share of the free memory that is used if no bound is given."""
@@ -68,6 +66,8 @@ class Settings(NamedTuple):
     """Bytes; None for what is free."""
     verify: bool
     overwrite: bool
+    compare: bool
+    hr: str | None
     dry_run: bool
     json: bool
     cache: Path
@@ -82,6 +82,8 @@ class Loaded(NamedTuple):
     """Further frames or pages, which are decoded one after another while they are enlarged."""
     sha256: str
     began: float
+    warning: str
+    """Why it does not look like what the network was trained on; empty if it does."""
 
 
 class Enlarged(NamedTuple):
@@ -97,10 +99,14 @@ class Encoded(NamedTuple):
 
     data: bytes | Path
     enlarged: Enlarged
+    comparison: Comparison | None
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, report: Report | None = None) -> int:
     """Enlarges pictures, and prints a line for each. Returns the exit status: 0, or 1 if some could not be enlarged.
+
+    Args:
+      report: prints the lines, if others are wanted than the settings say.
 
     Raises:
       InputError: if the model, an option or no picture can be used, or a result would replace a file.
@@ -117,9 +123,9 @@ def run(settings: Settings) -> int:
             f"--self_ensemble: {one.network.about.name} is told which pixel of each cell the blur leaves, and in a picture "
             "that is turned this is another one; leave the option out"
         )
-    made_by = describe(settings, one)
+    made_by = describe(settings._asdict(), one)
 
-    report = Report(as_json=settings.json, to_stderr=settings.out is None)
+    report = report or Report(as_json=settings.json, to_stderr=settings.out is None)
     records = Records(settings.out) if settings.out else None
     sources, data = find_sources(settings, records, report)
     budget = memory_budget(settings)
@@ -127,9 +133,13 @@ def run(settings: Settings) -> int:
     limits = {"windows": WINDOWS if settings.verify else 0, "most": budget // 2}
     videos = Videos(moving, settings, wishes_of(settings), one, label=label_of(settings, one), **limits)
     jobs = plan(settings, pictures, data, one, report, budget=budget, videos=videos)
+    comparer = Comparer(jobs, hr=settings.hr, scale=scale, made_by=made_by) if settings.compare else None
+    for line in comparer.notes if comparer else ():
+        report.note(line)
     todo, notes = jobs, {}
     if records and settings.out:
-        todo, notes = without_done(jobs, records, out=settings.out, made_by=made_by, data=data, overwrite=settings.overwrite)
+        options = {"made_by": made_by, "overwrite": settings.overwrite, "pages": comparer.files if comparer else None}
+        todo, notes = without_done(jobs, records, out=settings.out, data=data, **options)
         for job in [job for job in jobs if job not in todo] + videos.leave_out_done(records, made_by=made_by):
             report.skipped(job)
         check_disk([*todo, *videos.jobs], settings.out)
@@ -152,10 +162,12 @@ def run(settings: Settings) -> int:
     def load(job: Job) -> Loaded:
         began = time.monotonic()
         if job.in_strips:
-            return Loaded(None, iter([]), hash_of(job.source, data), began)
+            return Loaded(None, iter([]), hash_of(job.source, data), began, "")
         content = content_of(job.source, data)
         pictures = several.decoded(job, content)
-        return Loaded(next(pictures), pictures, hashlib.sha256(content).hexdigest(), began)
+        first = next(pictures)
+        warning = likeness.warning(first, content, one)
+        return Loaded(first, pictures, hashlib.sha256(content).hexdigest(), began, warning)
 
     def compute(job: Job, loaded: Loaded) -> Enlarged:
         if loaded.picture is None:
@@ -172,35 +184,47 @@ def run(settings: Settings) -> int:
         return metadata.of_result(given, size=job.size, made_by=made, strip=settings.strip_metadata)
 
     def encode(job: Job, enlarged: Enlarged) -> Encoded:
+        loaded = enlarged.loaded
         if isinstance(enlarged.pictures, Path):
-            return Encoded(enlarged.pictures, enlarged)
+            return Encoded(enlarged.pictures, enlarged, None)
         described = [
-            picture._replace(metadata=about(part, picture.metadata, enlarged.loaded.sha256))
+            picture._replace(metadata=about(part, picture.metadata, loaded.sha256))
             for part, picture in zip(job.parts, enlarged.pictures, strict=True)
         ]
         file = write.encode_all(described, job.format, quality=settings.quality, plays=job.header.plays)
-        return Encoded(file, enlarged)
+        comparison = comparer(job, loaded.picture, described[0], file) if comparer and loaded.picture else None
+        return Encoded(file, enlarged, comparison)
 
     is_exact, place = True, f"--out {settings.out or '-'}"
     common = strips.Common(upscaler, about, WINDOWS if settings.verify else 0, place, report.progress)
     with writing(place), records.locked() if records else tempfile.TemporaryDirectory() as folder:
         size = {job: strips.memory(job, scale=scale, self_ensemble=settings.self_ensemble) for job in todo}
+        size = {job: bytes_ + (comparer.memory(job) if comparer else 0) for job, bytes_ in size.items()}
         steps = {"load": load, "compute": compute, "save": encode}
         for job, result in process(todo, **steps, size=size.__getitem__, most=round((1 - DEVICE_SHARE) * budget)):
             if not isinstance(result, Encoded):
                 report.failed(job.source.label, reason_of(job, result))
                 report.advance(job)
                 continue
-            loaded, difference = result.enlarged.loaded, result.enlarged.difference
+            loaded, difference, page = result.enlarged.loaded, result.enlarged.difference, result.comparison
             if records:
-                origin = {"input_name": job.source.label, "input_sha256": loaded.sha256, "made_by": made_by}
-                records.write(str(job.output), result.data, **origin)
+                origin = {"input_name": job.source.label, "input_sha256": loaded.sha256}
+                records.write(str(job.output), result.data, made_by=made_by, **origin)
+                if page and comparer:
+                    records.write(page.name, page.html, made_by=comparer.files[job][page.name], **origin)
             elif isinstance(result.data, bytes):
                 sys.stdout.buffer.write(result.data)
             else:
                 with result.data.open("rb") as file:
                     shutil.copyfileobj(file, sys.stdout.buffer)
-            report.done(job, seconds=time.monotonic() - loaded.began, note=notes.get(job, ""), difference=difference)
+            report.done(
+                job,
+                seconds=time.monotonic() - loaded.began,
+                note=notes.get(job, ""),
+                difference=difference,
+                warning=loaded.warning,
+                extra={"compare": page.name, **page.scores} if page else {},
+            )
             is_exact = is_exact and (difference or 0) <= TOLERANCE
         if records:
             is_exact = videos.enlarge(upscaler, records, report, made_by=made_by) <= TOLERANCE and is_exact
@@ -210,39 +234,11 @@ def run(settings: Settings) -> int:
     return 1 if report.bad else 0
 
 
-def describe(settings: Settings, one: Trained) -> dict[str, Any]:
-    """Returns what makes the results: the version, the model, and the options that change them."""
-    options = {
-        name: getattr(settings, name)
-        for name in ("outscale", "width", "height", "format", "quality", "bits", "alpha", "self_ensemble")
-    }
-    options |= {name: getattr(settings, name) for name in ("kernel", "noise", "to_srgb", "strip_metadata")}
-    if settings.kernel and os.path.isfile(settings.kernel):
-        options["kernel"] = sha256_of(Path(settings.kernel))
-    defaults = {"alpha": "network"}
-    return {
-        "software": f"sr_jax {sr_jax.__version__}",
-        "model": Path(settings.model).name,
-        "model_sha256": model_sha256(one),
-        "options": {name: value for name, value in options.items() if value not in (None, False, defaults.get(name))},
-    }
-
-
-def model_sha256(one: Trained) -> str:
-    """Returns the hash of a weights file, or of the parameters of a checkpoint."""
-    if one.card and one.card.sha256:
-        return one.card.sha256
-    digest = hashlib.sha256()
-    for name, values in named(one.network.params).items():
-        digest.update(name.encode() + values.tobytes())
-    return digest.hexdigest()
-
-
 def find_sources(settings: Settings, records: Records | None, report: Report) -> tuple[list[Source], dict[Source, bytes]]:
     """Returns the pictures, and the bytes of one that comes from standard input. Results of earlier runs are not pictures."""
     found = names.find(settings.inputs, leave_out=settings.out, also=SUFFIXES)
-    report.left_out(found.others)
     results = {path.resolve() for path in records.outputs()} if records else set()
+    report.left_out([path for path in found.others if path.resolve() not in results])
     sources = [source for source in found.sources if source.path is None or source.path.resolve() not in results]
     if not sources:
         raise InputError("there is nothing to enlarge: all these pictures are results of this command")

@@ -22,31 +22,9 @@ from tests.pictures import corpus
 RGB = corpus.of_type(corpus.smooth(3), "uint8")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "bicubic-net_x2.safetensors"
-    path.write_bytes(b"weights")
-    return path
-
-
 @pytest.fixture(autouse=True)
-def _bicubic_network(monkeypatch):
-    """Whatever is loaded enlarges by bicubic interpolation."""
-    about = About(name="Bicubic", channels=3, scales=(2,))
-    params = {"factor": np.ones((), np.float32)}
-    network = types.SimpleNamespace(about=about, params=params, apply=lambda p, lr: p["factor"] * bicubic_upsample(lr, 2))
-    monkeypatch.setattr(trained, "load", lambda *_, **__: Trained(Config(scale=2), network, "bicubic"))
-
-
-@pytest.fixture
-def enlarge(tmp_path, model, cache, capsys):
-    def run(*words, out="out"):
-        status = upscale.main(
-            [*map(str, words), "--model", str(model), "--out", str(tmp_path / out), "--cache_dir", str(cache)]
-        )
-        return status, *capsys.readouterr()
-
-    return run
+def _bicubic(bicubic_network):
+    """All tests of this file use it."""
 
 
 def bicubic(pixels):

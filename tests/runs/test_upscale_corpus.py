@@ -11,7 +11,7 @@ from sr_jax.pictures.frames import in_units
 from sr_jax.system.memory import used_memory
 from tests.pictures import corpus, further, moving
 from tests.pictures.mutations import mutated
-from tests.runs.test_upscale import _bicubic_network, bicubic, enlarge, model  # noqa: F401
+from tests.runs.test_upscale import bicubic
 
 LOSSY = {"jpeg": 3, "webp": 4, "avif": 4, "gif": 6, "heif": 6}
 """Greatest mean difference [levels of 255]."""
@@ -19,7 +19,7 @@ ROUNDING = {255: 0.51 / 255, 65535: 0.52 / 65535, 1: 1e-5}
 
 
 @pytest.mark.slow
-def test_a_corpus_goes_through_one_command(tmp_path, enlarge):  # noqa: F811
+def test_a_corpus_goes_through_one_command(tmp_path, enlarge):
     """Every good file is right, every bad one is named."""
     folder, stills, moved = tmp_path / "in", [*corpus.good(), *further.good()], moving.all_kinds()
     bad = [*corpus.bad(), *further.bad(), *further.hostile()]
@@ -79,7 +79,7 @@ def check_times(file, header, results):
 
 
 @pytest.mark.slow
-def test_2000_mutated_files_go_through_one_command(tmp_path, enlarge, rng):  # noqa: F811
+def test_2000_mutated_files_go_through_one_command(tmp_path, enlarge, rng):
     """Each of them ends as a result that can be read, or as a line that names it."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -100,7 +100,7 @@ def test_2000_mutated_files_go_through_one_command(tmp_path, enlarge, rng):  # n
             assert header.shape == (line["height"], line["width"])
 
 
-def test_an_animation_is_converted_and_its_first_frame_verified(tmp_path, enlarge):  # noqa: F811
+def test_an_animation_is_converted_and_its_first_frame_verified(tmp_path, enlarge):
     """From WebP to GIF, whose durations are hundredths of a second, and to JPEG, which holds none."""
     file = next(file for file in moving.all_kinds() if file.name == "moving.webp")
     (tmp_path / file.name).write_bytes(file.data)

@@ -11,16 +11,16 @@ from sr_jax import upscale
 from sr_jax.pictures import read
 from sr_jax.pictures.plan import Job
 from tests.pictures import corpus
-from tests.runs.test_upscale import RGB, _bicubic_network, bicubic, enlarge, model  # noqa: F401
+from tests.runs.test_upscale import RGB, bicubic
 
 
 @pytest.fixture(autouse=True)
-def _nothing_fits(monkeypatch):
+def _nothing_fits(monkeypatch, bicubic_network):  # noqa: ARG001
     """No picture fits into the memory as a whole."""
     monkeypatch.setattr(Job, "memory", lambda *_, **__: 2**60)
 
 
-def test_what_does_not_fit_is_enlarged_in_strips(tmp_path, enlarge):  # noqa: F811
+def test_what_does_not_fit_is_enlarged_in_strips(tmp_path, enlarge):
     folder = tmp_path / "in"
     folder.mkdir()
     deep = corpus.of_type(corpus.smooth(3), "uint16")
@@ -49,7 +49,7 @@ def test_what_does_not_fit_is_enlarged_in_strips(tmp_path, enlarge):  # noqa: F8
     assert (status, "80x72, in strips" in out) == (0, True)
 
 
-def test_standard_output_takes_a_result_in_strips(model, cache, monkeypatch):  # noqa: F811
+def test_standard_output_takes_a_result_in_strips(model, cache, monkeypatch):
     source, target = io.BytesIO(corpus.pillow(RGB, "PNG")), io.BytesIO()
     monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=source))
     monkeypatch.setattr("sys.stdout", types.SimpleNamespace(buffer=target, write=lambda text: pytest.fail(text)))
@@ -58,7 +58,7 @@ def test_standard_output_takes_a_result_in_strips(model, cache, monkeypatch):  #
     assert np.abs(result - bicubic(RGB).clip(0, 255)).max() <= 0.51
 
 
-def test_a_damaged_picture_does_not_stop_the_others(tmp_path, enlarge):  # noqa: F811
+def test_a_damaged_picture_does_not_stop_the_others(tmp_path, enlarge):
     data = corpus.pillow(RGB, "PNG")
     (tmp_path / "bad.png").write_bytes(data[:-30] + bytes(18) + data[-12:])
     (tmp_path / "good.png").write_bytes(data)

@@ -1,0 +1,108 @@
+"""The pages of --compare, and the warnings of pictures that are unlike the training, in whole runs of the command."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sr_jax.ops.resize import imresize_host
+from tests.assembly.test_comparison import shown
+from tests.pictures import corpus
+
+RGB = corpus.of_type(corpus.smooth(3), "uint8")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A folder of LR pictures, and one of HR."""
+    hr = np.repeat(np.repeat(RGB, 2, 0), 2, 1)
+    for name in ("a.png", "sub/b.png"):
+        for folder, pixels in (("lr", RGB), ("hr", hr)):
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / name).write_bytes(corpus.pillow(pixels, "PNG"))
+    return tmp_path / "lr", tmp_path / "hr"
+
+
+def test_a_page_lies_beside_each_result(tmp_path, folders, enlarge):
+    lr, hr = folders
+    status, out, err = enlarge(lr, "--compare")
+    assert (status, err) == (0, "")
+    page = tmp_path / "out/sub/b_bicubic-net_x2.png.html"
+    assert sorted((tmp_path / "out").rglob("*.html")) == [tmp_path / "out/a_bicubic-net_x2.png.html", page]
+    views, _ = shown(page.read_bytes())
+    np.testing.assert_array_equal(views["input"], RGB)
+    np.testing.assert_array_equal(views["bicubic"], imresize_host(RGB, scale=2, kernel="bicubic", antialias=True))
+    assert np.abs(views["sr"].astype(int) - views["bicubic"]).max() <= 1
+
+    assert "2 of 2 results are there already" in enlarge(lr, "--compare")[1]
+    assert "2 of 2 results are there already" in enlarge(lr)[1], "the pages change no result"
+    status, out, _ = enlarge(lr, "--compare", "--hr", hr, "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["compare"] for line in lines] == ["a_bicubic-net_x2.png.html", "sub/b_bicubic-net_x2.png.html"]
+    assert all(line["psnr_y"] == pytest.approx(line["bicubic_psnr_y"], abs=0.1) for line in lines)
+    assert "hr" in shown(page.read_bytes())[0]
+
+    page.write_text("mine now")
+    status, _, err = enlarge(lr, "--compare", "--hr", hr)
+    assert status == 2
+    assert "b_bicubic-net_x2.png.html" in err
+    assert page.read_text() == "mine now"
+    assert enlarge(lr)[0] == 0
+
+
+def test_the_page_shows_what_the_file_of_a_result_holds(tmp_path, folders, enlarge):
+    assert enlarge(folders[0] / "a.png", "--compare", "--format", "jpeg", "--quality", "20")[0] == 0
+    page = tmp_path / "out/a_bicubic-net_x2.jpg.html"
+    result = np.asarray(Image.open(tmp_path / "out/a_bicubic-net_x2.jpg"))
+    np.testing.assert_array_equal(shown(page.read_bytes())[0]["sr"], result)
+
+
+def test_the_first_frame_of_an_animation_is_compared(tmp_path, enlarge):
+    file = tmp_path / "a.webp"
+    file.write_bytes(corpus.pillow(RGB, "WEBP", save_all=True, append_images=[Image.fromarray(255 - RGB)], lossless=True))
+    assert enlarge(file, "--compare", "--format", "png")[0] == 0
+    views, text = shown((tmp_path / "out/a_bicubic-net_x2.png.html").read_bytes())
+    np.testing.assert_array_equal(views["input"], RGB)
+    assert "This is the first of 2 frames." in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--hr", "hr"], "--hr: give --compare, too"),
+        (["--compare", "--hr", "nowhere"], "nowhere: there is no such file or folder"),
+        (["--compare", "--hr", "lr"], "2 pictures do not fit:.*has 40x36 pixels, and the result of .* has 80x72"),
+    ],
+)
+def test_wrong_hr_is_refused(words, message, tmp_path, folders, enlarge, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = enlarge(folders[0], *words)
+    assert status == 2
+    assert re.search(message, err, re.DOTALL), err
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_without_hr_are_counted(folders, enlarge):
+    (folders[1] / "sub/b.png").unlink()
+    status, out, _ = enlarge(folders[0], "--compare", "--hr", folders[1])
+    assert status == 0
+    assert "1 of 2 pictures have no HR" in out
+    assert out.count(" dB (bicubic ") == 1
+
+
+def test_pictures_unlike_the_training_are_named_and_then_counted(tmp_path, enlarge):
+    for i in range(5):
+        (tmp_path / f"in{i}.jpg").write_bytes(corpus.pillow(RGB, "JPEG", quality=10 + i))
+    files = sorted(tmp_path.glob("*.jpg"))
+    status, _, err = enlarge(*files)
+    assert status == 0
+    lines = err.splitlines()
+    assert [line for line in lines if "is a JPEG file of quality" in line] == lines[:3]
+    assert lines[3:] == ["warning: 2 more pictures are unlike LR of the training, too; --json names all"]
+    _, out, err = enlarge(*files, "--json", "--overwrite", "--quality", "96")
+    assert err == ""
+    assert ["quality 1" in json.loads(line)["warning"] for line in out.splitlines()] == [True] * 5
+    (tmp_path / "good.png").write_bytes(corpus.pillow(RGB, "PNG"))
+    assert "warning" not in json.loads(enlarge(tmp_path / "good.png", "--json")[1])
