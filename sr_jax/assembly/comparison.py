@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,13 +75,13 @@ class Comparer:
             return 0
         return BYTES_PER_PIXEL * min(math.prod(job.size), MOST_SCORED)
 
-    def __call__(self, job: Job, lr: Picture, sr: Picture, file: bytes) -> Comparison:
+    def __call__(self, job: Job, lr: Picture, sr: Picture, file: bytes | Path) -> Comparison:
         """Compares a result.
 
         Args:
           lr: its input.
           sr: the enlarged picture.
-          file: the bytes of the result, which is shown as its format keeps it.
+          file: the file of the result or its bytes, which is shown as its format keeps it.
 
         Raises:
           InputError: if the file of HR is damaged.

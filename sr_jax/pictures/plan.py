@@ -72,10 +72,11 @@ class Job(NamedTuple):
     def memory(self, *, scale: int, self_ensemble: bool) -> int:
         """Returns about how many bytes of memory the picture and its result take while it is enlarged.
 
-        Frames and pages are decoded and enlarged one after another. Their results are held until the file is written.
+        Frames and pages are decoded and enlarged one after another. The results of frames are held until the file is written;
+        pages are written one by one, and the first is held.
         """
         if self.pages:
-            return 2 * self.raw_bytes + max(page.memory(scale=scale, self_ensemble=self_ensemble) for page in self.pages)
+            return self._raw_bytes + max(page.memory(scale=scale, self_ensemble=self_ensemble) for page in self.pages)
         pixels = math.prod(self.header.shape) * self._samples
         given = pixels * (BYTES[self.header.dtype] + 2 * BYTES["float32"])
         is_resized = self_ensemble or self.size != (scale * self.header.height, scale * self.header.width)

@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,10 +12,10 @@ import tifffile
 from jaxtyping import Num
 from PIL import Image as PILImage
 
-from sr_jax.errors import InputError
+from sr_jax.errors import InputError, is_full
 from sr_jax.pictures import apng, directories, exif, gif, heif, segments, webp
 from sr_jax.pictures.frames import in_units
-from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, Metadata, Picture
+from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, Metadata, Picture, Target
 
 JPEG_QUALITY, QUALITY = 95, 90
 """Defaults for JPEG, and for WebP and AVIF."""
@@ -63,6 +63,27 @@ def encode_all(pictures: Sequence[Picture], name: str, *, quality: int | None, p
         return encode(pictures[0], name, quality=quality) if len(pictures) == 1 else _encode_pages(pictures)
 
 
+def write_pages(file: Target, pictures: Iterable[Picture], *, raw_bytes: int) -> None:
+    """Writes a TIFF of several pages, each when it comes.
+
+    Args:
+      file: can be read, too, and any place in it can be reached.
+      raw_bytes: of the samples of all pages together.
+
+    Raises:
+      InputError: as `encode`.
+      OSError: if the file cannot be written.
+    """
+    described = []
+    with tifffile.TiffWriter(file, bigtiff=raw_bytes > BIG) as writer:
+        for picture in pictures:
+            pixels = picture.to_array()
+            with _refusing("tiff"):
+                writer.write(pixels[..., 0] if pixels.shape[-1] == 1 else pixels, **tiff_options(picture))
+            described.append(directories.of_blob(picture.metadata.exif or b""))
+    directories.append(file, described)
+
+
 @contextlib.contextmanager
 def _refusing(name: str) -> Iterator[None]:
     """Turns whatever an encoder raises into an InputError."""
@@ -71,6 +92,8 @@ def _refusing(name: str) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError, tifffile.TiffFileError) as error:
+        if is_full(error):
+            raise
         raise InputError(f"cannot be written as {name} ({error})") from error
 
 
@@ -111,12 +134,7 @@ def _encode_tiff(picture: Picture, name: str, quality: int | None) -> bytes:
 
 def _encode_pages(pictures: Sequence[Picture]) -> bytes:
     file = io.BytesIO()
-    is_big = sum(picture.to_array().nbytes for picture in pictures) > BIG
-    with tifffile.TiffWriter(file, bigtiff=is_big) as writer:
-        for picture in pictures:
-            pixels = picture.to_array()
-            writer.write(pixels[..., 0] if pixels.shape[-1] == 1 else pixels, **tiff_options(picture))
-    directories.append(file, [directories.of_blob(picture.metadata.exif or b"") for picture in pictures])
+    write_pages(file, pictures, raw_bytes=sum(picture.to_array().nbytes for picture in pictures))
     return file.getvalue()
 
 

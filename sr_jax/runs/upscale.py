@@ -87,11 +87,15 @@ class Loaded(NamedTuple):
 
 
 class Enlarged(NamedTuple):
-    """The enlarged picture with its frames or pages, or its file. The first one is compared with windows without tiles."""
+    """A picture that is enlarged."""
 
-    pictures: list[Picture] | Path
+    pictures: list[Picture]
+    """The picture, all its frames, or the first of its pages. There is none if it was enlarged in strips."""
+    file: Path | None
+    """The file, if it is written already: that of pages, or of a picture in strips."""
     loaded: Loaded
     difference: float | None
+    """The greatest difference of the first one from windows without tiles."""
 
 
 class Encoded(NamedTuple):
@@ -171,29 +175,37 @@ def run(settings: Settings, report: Report | None = None) -> int:
 
     def compute(job: Job, loaded: Loaded) -> Enlarged:
         if loaded.picture is None:
-            target, source = Path(folder) / f"{todo.index(job)}{PARTIAL}", job.source.path or data[job.source]
+            target, source = partial(job), job.source.path or data[job.source]
             difference = strips.enlarge(job, source, ways[job], target, common, sha256=loaded.sha256)
-            return Enlarged(target, loaded, difference)
-        pictures = itertools.chain([loaded.picture], loaded.following)
-        enlarged = [upscaler(picture, ways[part]) for part, picture in zip(job.parts, pictures, strict=True)]
+            return Enlarged([], target, loaded, difference)
+        parts = zip(job.parts, itertools.chain([loaded.picture], loaded.following), strict=True)
+        results = (described(part, upscaler(picture, ways[part]), loaded.sha256) for part, picture in parts)
         differences = upscaler.differences(loaded.picture, seed=0, count=WINDOWS) if settings.verify else []
-        return Enlarged(enlarged, loaded, max(differences, default=None))
+        difference = max(differences, default=None)
+        if not job.pages:
+            return Enlarged([*results], None, loaded, difference)
+        target, first = partial(job), next(results)
+        with writing(place), target.open("w+b") as file:
+            write.write_pages(file, itertools.chain([first], results), raw_bytes=job.raw_bytes)
+        return Enlarged([first], target, loaded, difference)
+
+    def partial(job: Job) -> Path:
+        return Path(folder) / f"{todo.index(job)}{PARTIAL}"
+
+    def described(job: Job, picture: Picture, sha256: str) -> Picture:
+        return picture._replace(metadata=about(job, picture.metadata, sha256))
 
     def about(job: Job, given: Metadata, sha256: str) -> Metadata:
         made = {**made_by, "input_sha256": sha256}
         return metadata.of_result(given, size=job.size, made_by=made, strip=settings.strip_metadata)
 
     def encode(job: Job, enlarged: Enlarged) -> Encoded:
-        loaded = enlarged.loaded
-        if isinstance(enlarged.pictures, Path):
-            return Encoded(enlarged.pictures, enlarged, None)
-        described = [
-            picture._replace(metadata=about(part, picture.metadata, loaded.sha256))
-            for part, picture in zip(job.parts, enlarged.pictures, strict=True)
-        ]
-        file = write.encode_all(described, job.format, quality=settings.quality, plays=job.header.plays)
-        comparison = comparer(job, loaded.picture, described[0], file) if comparer and loaded.picture else None
-        return Encoded(file, enlarged, comparison)
+        data: bytes | Path = enlarged.file or write.encode_all(
+            enlarged.pictures, job.format, quality=settings.quality, plays=job.header.plays
+        )
+        given, pictures = enlarged.loaded.picture, enlarged.pictures
+        comparison = comparer(job, given, pictures[0], data) if comparer and given and pictures else None
+        return Encoded(data, enlarged, comparison)
 
     is_exact, place = True, f"--out {settings.out or '-'}"
     common = strips.Common(upscaler, about, WINDOWS if settings.verify else 0, place, report.progress)
