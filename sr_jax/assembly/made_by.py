@@ -30,7 +30,7 @@ def describe(settings: Mapping[str, Any], one: Trained) -> dict[str, Any]:
         options["kernel"] = sha256_of(Path(options["kernel"]))
     return {
         "software": f"sr_jax {sr_jax.__version__}",
-        "model": Path(settings["model"]).name,
+        "model": one.commit or Path(settings["model"]).name,
         "model_sha256": model_sha256(one),
         "options": {name: value for name, value in options.items() if value != DEFAULTS[name]},
     }

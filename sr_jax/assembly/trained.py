@@ -9,7 +9,7 @@ from sr_jax.config import Config, workdir
 from sr_jax.errors import InputError, option
 from sr_jax.system.paths import AnyPath
 from sr_jax.weights import card as cards
-from sr_jax.weights import files, places
+from sr_jax.weights import files, hub, places
 
 Which = Literal["latest", "best"]
 """Which checkpoint of a work directory: the last one, or the one with the best mean Y-PSNR in the run's own evaluations."""
@@ -30,6 +30,8 @@ class Trained(NamedTuple):
     """Whether another implementation trained it. Then only the model and the scale of the config are true."""
     card: cards.Card | None = None
     """The card of its weights file, if it comes from one."""
+    commit: str = ""
+    """Its place with the commit, if it comes from a repository of the hub."""
 
 
 def load(place: str, *, which: Which, parameters: Parameters, others: Sequence[str] = ()) -> Trained:
@@ -64,7 +66,8 @@ def from_place(found: places.Place, *, which: Which, parameters: Parameters) -> 
         network = network._replace(params=files.read(path, like=network.params, card=card))
         step = None if card.converted else card.step
         origin = f"{place}, {_origin(card)}"
-        return Trained(card.config, network, origin, step, is_converted=card.converted is not None, card=card)
+        commit = place if place.startswith(hub.SCHEME) else ""
+        return Trained(card.config, network, origin, step, is_converted=card.converted is not None, card=card, commit=commit)
     raise InputError(
         f"{place}: is neither a work directory nor a {files.SUFFIX} file; "
         f"weights of other implementations are converted first: {files.CONVERT}"

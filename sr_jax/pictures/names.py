@@ -72,6 +72,7 @@ def find(inputs: Sequence[str], *, leave_out: Path | None, also: Sequence[str] =
 def model_label(place: str, *, network: str, scale: int) -> str:
     """Returns the name of a model in names of files: that of its folder or file, without the scale."""
     stem = Path(place).name.removesuffix(".safetensors") if place else ""
+    stem = stem.partition("@")[0] if "://" in place else stem  # the revision of a repository
     stem = re.sub(rf"(^|[-_.])x{scale}$", "", stem)
     return re.sub(r"[^\w.+-]", "_", stem or network)
 

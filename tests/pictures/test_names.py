@@ -52,6 +52,9 @@ def test_an_input_that_is_missing_is_named(word, message, tmp_path):
     ("place", "label"),
     [
         ("weights/fsrcnn_x2.safetensors", "fsrcnn"),
+        ("fsrcnn-x2", "fsrcnn"),
+        ("hf://user/fsrcnn-x2@main", "fsrcnn"),
+        ("hf://user/nets@main/vdsr_x2.safetensors", "vdsr"),
         ("runs/x2", "net"),
         ("runs/my run-x2/", "my_run"),
         ("gs://bucket/run_x3", "run_x3"),

@@ -47,6 +47,7 @@ def served(files, tmp_path, monkeypatch):
 def test_a_repository_is_loaded(place, name):
     loaded = trained.load(place, which="latest", parameters="ema")
     assert loaded.origin.startswith(f"{name}, step 240000")
+    assert loaded.commit == name  # the note in a result names it
     again = trained.load(name, which="latest", parameters="ema")
     assert again.origin == loaded.origin
 
