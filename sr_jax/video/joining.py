@@ -171,7 +171,7 @@ def _enlarged(video: Video, settings: Settings) -> list[int]:
     matrix = list(video.display or ())
     factors = [settings.width / video.width, settings.height / video.height]
     for place, factor in zip((6, 7), reversed(factors) if video.turned else factors, strict=True):
-        matrix[place] = round(matrix[place] * factor)
+        matrix[place] = min(2**31 - 1, max(-(2**31), round(matrix[place] * factor)))
     return matrix
 
 
