@@ -22,7 +22,6 @@ from sr_jax.video.timing import Stamp, frame_length, stamps
 WRITTEN_ANEW = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "vendor_id", "alpha_mode")
 STATISTICS = ("bps", "number_of_", "_statistics_")
 """Names of texts in a file that would be wrong in the result, or beginnings of them."""
-OPTIONS = {"mpegts": {"mpegts_copyts": "1"}}
 MOST_UNITS = 2**31 - 1
 """Units of time in a second that MP4 can count."""
 COMMENT = "comment"
@@ -178,7 +177,7 @@ def _enlarged(video: Video, settings: Settings) -> list[int]:
 def _options(target: Target, container: InputContainer, stream: Any) -> dict[str, str]:
     """The options of the muxer, so that it counts time in the units of the source, and does not move it."""
     if target.muxer not in ("mp4", "mov"):
-        return OPTIONS.get(target.muxer, {})
+        return {}
     units = [(one.time_base or reading.TIME).denominator for one in container.streams]
     video = (stream.time_base or reading.TIME).denominator
     common = math.lcm(*units)

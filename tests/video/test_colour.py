@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sr_jax.video import colour
-from sr_jax.video.colour import Coding
+from sr_jax.video.colour import Coding, YCbCr
 
 BARS = [(1, 1, 1), (1, 1, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (1, 0, 0), (0, 0, 1), (0, 0, 0)]
 """White, yellow, cyan, green, magenta, red, blue, black."""
@@ -85,29 +85,28 @@ def test_networks_see_y_in_the_range_of_their_training(bits, is_full):
 
 
 @pytest.mark.parametrize(("siting", "first"), {"left": (0.5, 0), "center": (0.5, 0.5), "topleft": (0, 0)}.items())
-@pytest.mark.parametrize("matrix", ["bt601", "bt709"])
-def test_chroma_stays_at_its_place(siting, first, matrix):
-    """Cb and Cr are ramps, down and to the right, of the position in the picture."""
-    given = Coding("yuv", 8, False, matrix, (2, 2), siting)
-    h, w, scale = 16, 24, 2
+@pytest.mark.parametrize("scale", [2, 3])
+def test_chroma_stays_at_its_place(siting, first, scale):
+    """Cb and Cr are ramps, down and to the right: their values say where their samples lie in the picture [pixels]."""
+    given = Coding("yuv", 8, False, "bt709", (2, 2), siting)
+    h, w = 16, 24
 
-    def ramps(height, width, factor):
-        rows, columns = (
-            (first[axis] + 2 * np.arange(size // 2) + 0.5) / factor - 0.5 for axis, size in enumerate((height, width))
-        )
-        return [100 + 3 * rows[:, None] + 0 * columns, 90 + 3 * columns + 0 * rows[:, None]]
+    def positions(factor):
+        axes = ((first[axis] + 2 * np.arange(factor * size // 2) + 0.5) / factor - 0.5 for axis, size in enumerate((h, w)))
+        return np.meshgrid(*axes, indexing="ij")
 
-    source = [np.full((h, w), 120.0), *ramps(h, w, 1)]
-    frame = colour.decode([plane.round().astype(np.uint8) for plane in source], given)
-    expected = ramps(scale * h, scale * w, scale)
-    inner = np.s_[5:-5, 5:-5]
-    direct = colour.encode(np.zeros((32, 48), np.float32), colour.enlarged_chroma(frame, given, given, (32, 48)), given)
-    for found, wanted in zip(direct[1:], expected, strict=True):
-        assert np.abs(found - wanted)[inner].max() <= 1.01  # two roundings
-    rgb = colour.to_rgb(frame, given)
-    same = colour.encode(*colour.enlarged_from_rgb(rgb, given), given)
-    for found, wanted in zip(same[1:], source[1:], strict=True):
-        assert np.abs(found - wanted)[2:-2, 2:-2].max() <= 1.01
+    ramps = [(place / 100 - 0.1).astype(np.float32) for place in positions(1)]
+    frame = YCbCr(np.full((h, w), 0.5, np.float32), (ramps[0], ramps[1]))
+    enlarged = colour.enlarged_chroma(frame, given, given, (scale * h, scale * w))
+    for found, place in zip(enlarged, positions(scale), strict=True):
+        np.testing.assert_allclose((found * 100 + 10)[6:-6, 6:-6], place[6:-6, 6:-6], rtol=0, atol=1e-3)
+    _, back = colour.enlarged_from_rgb(colour.to_rgb(frame, given), given)
+    for found, place in zip(back, positions(1), strict=True):
+        np.testing.assert_allclose((found * 100 + 10)[3:-3, 3:-3], place[3:-3, 3:-3], rtol=0, atol=1e-3)
+    luma = colour.to_rgb(frame, given) @ np.array([0.2126, 0.7152, 0.0722])  # of BT.709
+    red = colour.to_rgb(frame, given)[..., 0]
+    columns = (red - luma)[8] / (2 * (1 - 0.2126)) * 100 + 10
+    np.testing.assert_allclose(columns[4:-4], np.arange(w)[4:-4], rtol=0, atol=1e-3)
 
 
 def test_rgb_and_y_of_one_video_agree(rng):
