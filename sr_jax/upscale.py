@@ -50,8 +50,8 @@ class Arguments:
     format: Annotated[FORMATS | None, tyro.conf.arg(help_behavior_hint="(default: that of each input)")] = None
     """Format of the results. Animations become GIF, PNG, WebP or AVIF, and several pages TIFF. Videos keep their container."""
     quality: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 95 for JPEG, else 90)")] = None
-    """Quality of JPEG, WebP, AVIF, HEIF and videos, from 1 to 100. JPEG keeps the full resolution of colours (4:4:4). For
-    videos, 80 is the default of their encoder, and 10 less raise its CRF by 5 (h264, h265) or 7 (vp9, av1)."""
+    """Quality of JPEG, WebP, AVIF, HEIF and videos, from 1 to 100. JPEG keeps the full resolution of colours (4:4:4).
+    For videos, 80 is the default of their encoder, and 10 less raise its CRF by 5 (h264, h265) or 7 (vp9, av1)."""
     codec: Annotated[
         CODECS | None, tyro.conf.arg(help_behavior_hint="(default: h264, h265 for 10 bits; in WebM vp9 and av1)")
     ] = None
