@@ -166,8 +166,8 @@ def show_zoo() -> None:
     if listed:
         print(f"Trained, as `--model NAME` and `sr_jax.load(NAME)` take them:\n\n{zoo.table(listed)}\n")
         print("Set5 and Set14: Y-PSNR and SSIM of bicubic interpolation → of the network.")
-        where = zoo.machine()
-        print(f"Time and memory: for a picture of 1000x1000 pixels{f', {where}' if where else ''}.\n\nArchitectures:\n", flush=True)
+        where = f", {zoo.machine()}" if zoo.machine() else ""
+        print(f"Time and memory: for a picture of 1000x1000 pixels{where}.\n\nArchitectures:\n", flush=True)
     else:
         print(f"{missing()}\n", file=sys.stderr)
 
