@@ -11,8 +11,8 @@ Time: not measured; this config has not been run to its end.
 As in the paper, training starts from the convolutions of a network for another scale, here those of `fsrcnn-x2` of the zoo.
 
 What differs: the paper trains only the deconvolution anew. With `--config.optim.frozen 'feature_*' 'shrinking*' 'mapping*'
-'expanding*' --config.optim.lr=1e-3 --config.steps=3000`, which does that here, the network ends at 32.94 and 29.32 dB. What else
-differs is listed in configs/fsrcnn_x2.py.
+'expanding*' --config.optim.lr=1e-3 --config.steps=3000`, which does that here, the network ends at 32.94 and 29.32 dB.
+What else differs is listed in configs/fsrcnn_x2.py.
 """
 
 from sr_jax.config import Config, DataConfig, EvalConfig, OptimConfig
