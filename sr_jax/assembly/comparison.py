@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sr_jax import metrics
-from sr_jax.pictures import names, read, references
+from sr_jax.errors import InputError
+from sr_jax.pictures import metadata, names, read, references, strips
 from sr_jax.pictures.compare import page, parts
 from sr_jax.pictures.compare.page import Page, Score, View
 from sr_jax.pictures.compare.parts import Slices
@@ -36,6 +37,17 @@ class Comparison(NamedTuple):
     """PSNR [dB] and SSIM against HR of the result, and of bicubic interpolation; empty without HR."""
 
 
+class Place(NamedTuple):
+    """Where a part of a result lies, if only this part is at hand."""
+
+    size: tuple[int, int]
+    """Height and width of the whole result [pixels]."""
+    corner: tuple[int, int]
+    """Row and column of the part in it."""
+    window: Slices
+    """What is shown of the part. Around it lies what bicubic interpolation reads."""
+
+
 class Comparer:
     """Makes the pages of a run.
 
@@ -50,18 +62,12 @@ class Comparer:
     """
 
     def __init__(self, jobs: Sequence[Job], *, hr: str | None, scale: int, made_by: Mapping[str, Any]):
-        whole = [job for job in jobs if not job.in_strips]
-        self._hr = references.find(hr, whole, scale=scale) if hr else {}
-        self.notes: list[str] = []
-        """Lines about pictures that get no page, or a page without HR."""
-        for what, without in (
-            ("are enlarged in strips and get no page", [job for job in jobs if job.in_strips]),
-            ("have no HR", [job for job in whole if job not in self._hr] if hr else []),
-        ):
-            if without:
-                self.notes.append(f"{len(without)} of {len(jobs)} pictures {what}, such as {without[0].source.label}")
+        self._hr = references.find(hr, jobs, scale=scale) if hr else {}
+        without = [job for job in jobs if job not in self._hr] if hr else []
+        self.note = f"{len(without)} of {len(jobs)} pictures have no HR, such as {without[0].source.label}" if without else ""
+        """A line about pictures without HR, although some is given; may be empty."""
         self._scale, self._made_by = scale, dict(made_by)
-        self._files = {job: self._file(job) for job in whole}
+        self._files = {job: self._file(job) for job in jobs}
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -71,16 +77,14 @@ class Comparer:
 
     def memory(self, job: Job) -> int:
         """Returns about how many bytes of memory a comparison takes."""
-        if job not in self._files:
-            return 0
         return BYTES_PER_PIXEL * min(math.prod(job.size), MOST_SCORED)
 
-    def __call__(self, job: Job, lr: Picture, sr: Picture, file: bytes | Path) -> Comparison:
+    def __call__(self, job: Job, lr: Picture | Path | bytes, pictures: Sequence[Picture], file: bytes | Path) -> Comparison:
         """Compares a result.
 
         Args:
-          lr: its input.
-          sr: the enlarged picture.
+          lr: its input. If the result was made in strips, this is the file, or its bytes.
+          pictures: the first of the enlarged pictures; none if they were made in strips.
           file: the file of the result or its bytes, which is shown as its format keeps it.
 
         Raises:
@@ -88,20 +92,48 @@ class Comparer:
           OSError: if it cannot be read.
         """
         with self._one_at_a_time:
+            if not isinstance(lr, Picture):
+                return self._in_strips(job, lr, file)
+            sr = pictures[0]
             hr = next(read.decode_all(self._hr[job], str(self._hr[job]))) if job in self._hr else None
             shown = next(read.decode_all(file, str(job.output))) if job.format in LOSSY else sr
             kind = "frames" if job.header.is_animation else "pages"
-            made, (name,) = self._made_by, self._files[job]
-            return compare(
-                lr,
-                shown,
-                hr,
-                scale=self._scale,
-                title=f"{job.source.name.name} and {job.output.name}",
-                method=str(made["model"]).removesuffix(".safetensors"),
-                software=str(made["software"]),
-                notes=[f"This is the first of {len(job.parts)} {kind}."] if len(job.parts) > 1 else [],
-            )._replace(name=name)
+            notes = [f"This is the first of {len(job.parts)} {kind}."] if len(job.parts) > 1 else []
+            return self._compare(job, lr, shown, hr, notes=notes, place=None)
+
+    def _in_strips(self, job: Job, source: Path | bytes, result: Path | bytes) -> Comparison:
+        """Compares the middle of a result that was made in strips."""
+        scale = self._scale
+        inner = parts.middle(job.header.shape, scale=scale)
+        outer = parts.around(inner, job.header.shape)
+        corner = outer[0].start, outer[1].start
+        large, notes, hr = parts.enlarged(outer, scale), [], None
+        lr, sr = strips.part(source, job.source.label, outer), strips.part(result, str(job.output), large)
+        if job in self._hr:
+            try:
+                hr = strips.part(self._hr[job], str(self._hr[job]), large)
+            except InputError as error:
+                notes.append(f"There is no HR: {error}")
+        lr = metadata.to_srgb(lr) if job.to_srgb else lr
+        place = Place(job.size, (large[0].start, large[1].start), parts.enlarged(inner, scale, corner=corner))
+        return self._compare(job, lr, sr, hr, notes=notes, place=place)
+
+    def _compare(
+        self, job: Job, lr: Picture, sr: Picture, hr: Picture | None, *, notes: Sequence[str], place: Place | None
+    ) -> Comparison:
+        (name,) = self._files[job]
+        made = compare(
+            lr,
+            sr,
+            hr,
+            scale=self._scale,
+            title=f"{job.source.name.name} and {job.output.name}",
+            method=str(self._made_by["model"]).removesuffix(".safetensors"),
+            software=str(self._made_by["software"]),
+            notes=notes,
+            place=place,
+        )
+        return made._replace(name=name)
 
     def _file(self, job: Job) -> dict[str, dict[str, Any]]:
         hr = sha256_of(self._hr[job]) if job in self._hr else None
@@ -118,18 +150,20 @@ def compare(
     method: str,
     software: str,
     notes: Sequence[str] = (),
+    place: Place | None = None,
 ) -> Comparison:
     """Makes the page of one result.
 
     Args:
       scale: the factor of the network, which is the width of the border that is not scored [pixels].
       title, method, software, notes: what the page says.
+      place: where the pictures lie, if they are parts.
     """
     (h, w), size = lr.pixels.shape[:2], sr.pixels.shape[:2]
-    window = parts.window(lr, size)
+    window = place.window if place else parts.window(lr, size)
     whole = (slice(0, size[0]), slice(0, size[1]))
     is_multiple = size[0] % h == 0 and size[1] % w == 0
-    region = window if math.prod(size) > MOST_SCORED and is_multiple else whole
+    region = window if place or (math.prod(size) > MOST_SCORED and is_multiple) else whole
     ours = levels(lr.pixels)
     pictures = {"input": parts.shown(parts.cut(lr, parts.divided(window, (h, w), size)), ours)} if is_multiple else {}
     pictures |= {"bicubic": parts.bicubic(lr, size, region, ours), "sr": parts.shown(parts.cut(sr, region), ours)}
@@ -144,15 +178,17 @@ def compare(
     views, legend = _views(pictures, scores, method=method, profiles={"hr": hr and hr.metadata.icc}, icc=lr.metadata.icc)
     what = "of the part that is shown" if region is window and window != whole else "of the whole picture"
     protocol = f"Scores {what} against HR, by the protocol {PROTOCOL}: 8-bit RGB and its Y (BT.601), without {scale} pixels "
+    all_of_it = place or Place(size, (0, 0), window)
+    given = [n * small // large for n, small, large in zip(all_of_it.size, (h, w), size, strict=True)]
     made = Page(
         title,
-        f"{w}×{h} → {size[1]}×{size[0]} pixels, {method}, {software}",
+        f"{given[1]}×{given[0]} → {all_of_it.size[1]}×{all_of_it.size[0]} pixels, {method}, {software}",
         pictures["sr"].shape[:2],
         views,
         scores,
         f"{protocol}at each border.",
         legend,
-        [*notes, *_notes(lr, sr, hr, window, size)],
+        [*notes, *_notes(lr, sr, hr, all_of_it, is_detailed=place is None)],
     )
     figures = {
         f"{prefix}{name}": value
@@ -215,15 +251,18 @@ def _views(
     return views, page.error_legend(high)
 
 
-def _notes(lr: Picture, sr: Picture, hr: Picture | None, window: Slices, size: tuple[int, int]) -> list[str]:
-    rows, columns = window
+def _notes(lr: Picture, sr: Picture, hr: Picture | None, place: Place, *, is_detailed: bool) -> list[str]:
+    rows, columns = place.window
     notes = []
-    if (rows.stop - rows.start, columns.stop - columns.start) != size:
+    if (rows.stop - rows.start, columns.stop - columns.start) != place.size:
+        top, left = (part.start + first for part, first in zip(place.window, place.corner, strict=True))
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        which = "with the most detail" if is_detailed else "in the middle"
         notes.append(
-            f"The result has {size[1]:,}×{size[0]:,} pixels. This page shows the {columns.stop - columns.start:,}×"
-            f"{rows.stop - rows.start:,} with the most detail, from column {columns.start:,} and row {rows.start:,}."
+            f"The result has {place.size[1]:,}×{place.size[0]:,} pixels. This page shows the {width:,}×{height:,} {which}, "
+            f"from column {left:,} and row {top:,}."
         )
-    if hr is not None and hr.pixels.shape[:2] != size:
+    if hr is not None and hr.pixels.shape[:2] != sr.pixels.shape[:2]:
         notes.append("HR is cut to the size of the result at the right and at the bottom.")
     if sr.alpha is not None:
         notes.append("Transparent pixels are shown over white.")

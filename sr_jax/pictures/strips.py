@@ -16,7 +16,7 @@ from sr_jax.pictures.png_strips import MOST_WIDE, PngStrips, write_png
 from sr_jax.pictures.rows import Rows
 from sr_jax.pictures.tiff_strips import TiffStrips, write_tiff
 
-__all__ = ["MOST_WIDE", "WRITERS", "Strips", "bled", "opacity", "opened", "reach_of", "write"]
+__all__ = ["MOST_WIDE", "WRITERS", "Strips", "bled", "opacity", "opened", "part", "reach_of", "write"]
 
 WRITERS = {"png": write_png, "tiff": write_tiff}
 """The formats that are written in strips."""
@@ -60,6 +60,32 @@ def opened(source: Path | bytes, name: str) -> Iterator[Strips]:
             else:
                 raise InputError("only PNG and TIFF are read in strips; convert it")
         yield Strips(inner, name)
+
+
+def part(source: Path | bytes, name: str, region: tuple[slice, slice]) -> Picture:
+    """Returns a part of a picture. Nothing else of it is held.
+
+    Args:
+      source, name: as in `opened`.
+      region: the rows and columns, inside the picture.
+
+    Raises:
+      InputError: if it cannot be read so, or ends before.
+    """
+    rows, columns = region
+    found: list[Picture] = []
+    top = 0
+    with opened(source, name) as picture:
+        for strip in picture:
+            cut = slice(max(0, rows.start - top), max(0, rows.stop - top)), columns
+            alpha = None if strip.alpha is None else strip.alpha[cut].copy()
+            found.append(strip._replace(pixels=strip.pixels[cut].copy(), alpha=alpha))
+            top += strip.pixels.shape[0]
+            if top >= rows.stop:
+                alphas = [one.alpha for one in found if one.alpha is not None]
+                pixels = np.concatenate([one.pixels for one in found])
+                return strip._replace(pixels=pixels, alpha=np.concatenate(alphas) if alphas else None)
+    raise InputError(f"{name}: is damaged (it ends too early)")
 
 
 def write(file: Target, strips: Iterable[Picture], name: str, *, size: tuple[int, int], metadata: Metadata) -> None:

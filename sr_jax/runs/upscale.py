@@ -138,8 +138,8 @@ def run(settings: Settings, report: Report | None = None) -> int:
     videos = Videos(moving, settings, wishes_of(settings), one, label=label_of(settings, one), **limits)
     jobs = plan(settings, pictures, data, one, report, budget=budget, videos=videos)
     comparer = Comparer(jobs, hr=settings.hr, scale=scale, made_by=made_by) if settings.compare else None
-    for line in comparer.notes if comparer else ():
-        report.note(line)
+    if comparer and comparer.note:
+        report.note(comparer.note)
     todo, notes = jobs, {}
     if records and settings.out:
         options = {"made_by": made_by, "overwrite": settings.overwrite, "pages": comparer.files if comparer else None}
@@ -200,12 +200,13 @@ def run(settings: Settings, report: Report | None = None) -> int:
         return metadata.of_result(given, size=job.size, made_by=made, strip=settings.strip_metadata)
 
     def encode(job: Job, enlarged: Enlarged) -> Encoded:
-        data: bytes | Path = enlarged.file or write.encode_all(
+        file: bytes | Path = enlarged.file or write.encode_all(
             enlarged.pictures, job.format, quality=settings.quality, plays=job.header.plays
         )
-        given, pictures = enlarged.loaded.picture, enlarged.pictures
-        comparison = comparer(job, given, pictures[0], data) if comparer and given and pictures else None
-        return Encoded(data, enlarged, comparison)
+        if comparer is None:
+            return Encoded(file, enlarged, None)
+        lr = enlarged.loaded.picture or job.source.path or data[job.source]
+        return Encoded(file, enlarged, comparer(job, lr, enlarged.pictures, file))
 
     is_exact, place = True, f"--out {settings.out or '-'}"
     common = strips.Common(upscaler, about, WINDOWS if settings.verify else 0, place, report.progress)

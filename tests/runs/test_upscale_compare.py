@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from sr_jax.ops.resize import imresize_host
+from sr_jax.pictures.compare import parts
+from sr_jax.pictures.plan import Job
 from tests.assembly.test_comparison import shown
 from tests.pictures import corpus
 
@@ -66,6 +68,35 @@ def test_the_first_frame_of_an_animation_is_compared(tmp_path, enlarge):
     views, text = shown((tmp_path / "out/a_bicubic-net_x2.png.html").read_bytes())
     np.testing.assert_array_equal(views["input"], RGB)
     assert "This is the first of 2 frames." in text
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_of_a_result_in_strips_the_middle_is_compared(kind, tmp_path, enlarge, monkeypatch, rng):
+    """The part equals that of the whole: input, bicubic interpolation, result and HR."""
+    lr, hr = (rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((60, 90, 4), (121, 181, 3)))
+    (tmp_path / "a.png").write_bytes(corpus.pillow(lr, "PNG"))
+    (tmp_path / "hr.png").write_bytes(corpus.pillow(hr, "PNG"))
+    words = (tmp_path / "a.png", "--compare", "--hr", tmp_path / "hr.png", "--format", kind)
+    assert enlarge(*words, out="whole")[0] == 0
+    monkeypatch.setattr(parts, "MOST_SHOWN", 2000)
+    monkeypatch.setattr(Job, "memory", lambda *_, **__: 2**60)
+    status, out, err = enlarge(*words, out="strips")
+    assert (status, err) == (0, "")
+    assert "in strips" in out
+    name = f"a_bicubic-net_x2.{'png' if kind == 'png' else 'tif'}.html"
+    whole, _ = shown((tmp_path / "whole" / name).read_bytes())
+    views, text = shown((tmp_path / "strips" / name).read_bytes())
+    height, width = views["sr"].shape[:2]
+    assert 1000 < height * width <= 2000
+    top, left = (60 - height // 2) // 2 * 2, (90 - width // 2) // 2 * 2
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    for view in ("bicubic", "sr", "hr"):
+        np.testing.assert_array_equal(views[view], whole[view][rows, columns])
+    lr_rows, lr_columns = slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2)
+    np.testing.assert_array_equal(views["input"], whole["input"][lr_rows, lr_columns])
+    position = f"from column {left} and row {top}."
+    assert f"The result has 180×120 pixels. This page shows the {width}×{height} in the middle, {position}" in text
+    assert "90×60 → 180×120 pixels" in text
 
 
 @pytest.mark.parametrize(

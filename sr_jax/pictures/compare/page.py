@@ -21,7 +21,7 @@ DIFFERENCE = ((0.0, "#053061"), (0.25, "#4393c3"), (0.5, "#f7f7f7"), (0.75, "#d6
 """Colours from darker over equal to brighter, like matplotlib's `RdBu_r`."""
 TOPS = (2, 5, 10, 20, 50, 100, 255)
 """Values at the ends of the scale of colours, of which one is chosen [grey levels of 255]."""
-SHARE = 99.5
+SHARE = 98
 """Percentile of the errors that the scale reaches at least."""
 
 Colours = tuple[tuple[float, str], ...]

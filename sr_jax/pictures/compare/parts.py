@@ -26,14 +26,48 @@ def window(lr: Picture, size: tuple[int, int]) -> Slices:
     if math.prod(size) <= MOST_SHOWN:
         return slice(0, size[0]), slice(0, size[1])
     (h, w), factors = lr.pixels.shape[:2], (size[0] / lr.pixels.shape[0], size[1] / lr.pixels.shape[1])
-    most = max(1, int(MOST_SHOWN / math.prod(factors)))
-    height = min(h, max(1, int(h * math.sqrt(most / (h * w)))))
-    width = min(w, max(1, most // height))
-    height = min(h, max(1, most // width))
+    height, width = _extent((h, w), most=int(MOST_SHOWN / math.prod(factors)))
     corner = _most_detailed(lr.pixels[..., lr.pixels.shape[-1] // 2], height, width)
     rows, columns = (
         slice(math.ceil(start * factor), math.floor((start + extent) * factor))
         for start, extent, factor in zip(corner, (height, width), factors, strict=True)
+    )
+    return rows, columns
+
+
+def middle(shape: tuple[int, int], *, scale: int) -> Slices:
+    """The part in the middle of LR whose result is shown, if the picture is too large to look for details.
+
+    Args:
+      shape: height and width of LR [pixels].
+      scale: the factor of its result.
+    """
+    rows, columns = (
+        slice((whole - extent) // 2, (whole - extent) // 2 + extent)
+        for whole, extent in zip(shape, _extent(shape, most=MOST_SHOWN // scale**2), strict=True)
+    )
+    return rows, columns
+
+
+def _extent(shape: tuple[int, int], *, most: int) -> tuple[int, int]:
+    """Height and width of a part of so many pixels, in the shape of the whole if it is not too narrow."""
+    h, w = shape
+    most = max(1, min(most, h * w))
+    height = min(h, max(1, int(h * math.sqrt(most / (h * w)))))
+    width = min(w, max(1, most // height))
+    return min(h, max(1, most // width)), width
+
+
+def around(region: Slices, shape: tuple[int, int]) -> Slices:
+    """A part with the pixels around it that bicubic interpolation reads."""
+    rows, columns = (slice(max(0, p.start - MARGIN), min(n, p.stop + MARGIN)) for p, n in zip(region, shape, strict=True))
+    return rows, columns
+
+
+def enlarged(region: Slices, scale: int, *, corner: tuple[int, int] = (0, 0)) -> Slices:
+    """The same part in the result, counted from a corner in LR."""
+    rows, columns = (
+        slice(scale * (p.start - first), scale * (p.stop - first)) for p, first in zip(region, corner, strict=True)
     )
     return rows, columns
 
@@ -73,15 +107,13 @@ def bicubic(lr: Picture, size: tuple[int, int], region: Slices, given: Levels) -
         part, inner, target = lr, region, size
     else:
         places = divided(region, lr.pixels.shape[:2], size)
-        around = [
-            slice(max(0, p.start - MARGIN), min(n, p.stop + MARGIN)) for p, n in zip(places, lr.pixels.shape, strict=False)
-        ]
+        outer = around(places, (lr.pixels.shape[0], lr.pixels.shape[1]))
         factors = [n // m for n, m in zip(size, lr.pixels.shape, strict=False)]
-        target = tuple((a.stop - a.start) * f for a, f in zip(around, factors, strict=True))
+        target = tuple((a.stop - a.start) * f for a, f in zip(outer, factors, strict=True))
         rows, columns = (
-            slice((p.start - a.start) * f, (p.stop - a.start) * f) for p, a, f in zip(places, around, factors, strict=True)
+            slice((p.start - a.start) * f, (p.stop - a.start) * f) for p, a, f in zip(places, outer, factors, strict=True)
         )
-        part, inner = cut(lr, (around[0], around[1])), (rows, columns)
+        part, inner = cut(lr, outer), (rows, columns)
     pixels = part.pixels if part.alpha is None else bleed(part.pixels, part.alpha)
     # 8 bits are rounded after each pass, as MATLAB does and as the protocol says
     values = pixels if pixels.dtype == np.uint8 else to_network(pixels, given)
