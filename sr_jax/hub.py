@@ -128,7 +128,8 @@ def _page(model: Model) -> str:
     if card.converted:
         origin = f"Its weights were converted from {card.converted.file} ({card.converted.layout})."
     else:
-        origin = f"It was trained for {card.step:,} steps on {card.config.data.name}; LR was made by {degradation.spelling}."
+        steps = "" if card.step is None else f" for {card.step:,} steps"
+        origin = f"It was trained{steps} on {card.config.data.name}; LR was made by {degradation.spelling}."
     rows = [f"| {score.set} | {zoo.describe_score(score)} | {score.protocol} |" for score in zoo.scores(card)]
     table = ["", "| set | Y-PSNR and SSIM, after those of bicubic | protocol |", "|---|---|---|", *rows] if rows else []
     return PAGE.format(
