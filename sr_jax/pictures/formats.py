@@ -24,13 +24,13 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "png": Format((".png",), 2**31 - 1, ("uint8", "uint16"), True, (GRAY, RGB), 0.6, moves=True),
+    "png": Format((".png", ".apng"), 2**31 - 1, ("uint8", "uint16"), True, (GRAY, RGB), 0.6, moves=True),
     "jpeg": Format((".jpg", ".jpeg", ".jpe", ".jfif"), 65_535, ("uint8",), False, (GRAY, RGB, CMYK), 0.2),
     "webp": Format((".webp",), 16_383, ("uint8",), True, (RGB,), 0.1, moves=True),
     "tiff": Format((".tif", ".tiff"), 2**31 - 1, ("uint8", "uint16", "float32"), True, (GRAY, RGB, CMYK, CHANNELS), 0.8),
     "bmp": Format((".bmp", ".dib"), 2**31 - 1, ("uint8",), False, (GRAY, RGB), 1),
     "gif": Format((".gif",), 65_535, ("uint8",), True, (RGB,), 0.3, moves=True),
-    "avif": Format((".avif",), 65_536, ("uint8",), True, (GRAY, RGB), 0.1, moves=True),
+    "avif": Format((".avif", ".avifs"), 65_536, ("uint8",), True, (GRAY, RGB), 0.1, moves=True),
     "heif": Format((".heic", ".heif", ".hif"), 16_384, ("uint8", "uint16"), True, (GRAY, RGB), 0.1),
 }
 SUFFIXES = {suffix: name for name, one in FORMATS.items() for suffix in one.suffixes}

@@ -100,6 +100,7 @@ def test_2000_mutated_files_go_through_one_command(tmp_path, enlarge, rng):
             assert header.shape == (line["height"], line["width"])
 
 
+@pytest.mark.slow
 def test_an_animation_is_converted_and_its_first_frame_verified(tmp_path, enlarge):
     """From WebP to GIF, whose durations are hundredths of a second, and to JPEG, which holds none."""
     file = next(file for file in moving.all_kinds() if file.name == "moving.webp")
