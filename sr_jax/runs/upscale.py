@@ -134,7 +134,7 @@ def run(settings: Settings, report: Report | None = None) -> int:
     sources, data = find_sources(settings, records, report)
     budget = memory_budget(settings)
     pictures, moving = divided(sources)
-    limits = {"windows": WINDOWS if settings.verify else 0, "most": budget // 2}
+    limits = {"windows": WINDOWS if settings.verify else 0, "most": round((1 - DEVICE_SHARE) * budget)}
     videos = Videos(moving, settings, wishes_of(settings), one, label=label_of(settings, one), **limits)
     jobs = plan(settings, pictures, data, one, report, budget=budget, videos=videos)
     comparer = Comparer(jobs, hr=settings.hr, scale=scale, made_by=made_by) if settings.compare else None

@@ -51,16 +51,18 @@ class Codec(NamedTuple):
     least_side: int
     most_side: int
     """Least and greatest width and height [pixels]."""
+    bytes_per_pixel: int
+    """Memory that the encoder takes for each pixel of a frame, as measured with 8 bits; 10 bits take 1.6 times as much."""
     options: dict[str, str]
     keeps_siting: bool = True
     """Whether its stream says where chroma lies. Otherwise this is at the left."""
 
 
 CODECS = {
-    "h264": Codec("libx264", 23, 0.5, 51, 16, 16_384, {"preset": "medium", "x264-params": "rc-lookahead=20"}),
-    "h265": Codec("libx265", 28, 0.5, 51, 16, 16_384, {"preset": "medium", "x265-params": "log-level=error:info=0"}),
-    "vp9": Codec("libvpx-vp9", 31, 0.7, 63, 16, 16_384, {"b": "0", "cpu-used": "2", "row-mt": "1"}, keeps_siting=False),
-    "av1": Codec("libsvtav1", 35, 0.7, 63, 64, 8_704, {"preset": "6"}, keeps_siting=False),
+    "h264": Codec("libx264", 23, 0.5, 51, 16, 16_384, 160, {"preset": "medium", "x264-params": "rc-lookahead=20"}),
+    "h265": Codec("libx265", 28, 0.5, 51, 16, 16_384, 280, {"preset": "medium", "x265-params": "log-level=error:info=0"}),
+    "vp9": Codec("libvpx-vp9", 31, 0.7, 63, 16, 16_384, 180, {"b": "0", "cpu-used": "2", "row-mt": "1"}, keeps_siting=False),
+    "av1": Codec("libsvtav1", 35, 0.7, 63, 64, 8_704, 360, {"preset": "6"}, keeps_siting=False),
 }
 QUALITY = 90
 """The default of --quality."""

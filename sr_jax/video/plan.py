@@ -21,8 +21,10 @@ BYTES_PER_PIXEL = 0.02
 """Typical size of an encoded pixel."""
 FLOATS = 40
 """Bytes of a pixel while it is computed: the network's result, and what is converted or waits at the same time."""
-HELD = 40
-"""Frames that an encoder holds at once."""
+DECODED = 60
+"""Bytes of a pixel of the source: frames that the decoder holds, and floats."""
+DEEP = 1.6
+"""How much more an encoder takes for 10 bits."""
 
 
 class VideoJob(NamedTuple):
@@ -64,9 +66,8 @@ class VideoJob(NamedTuple):
     @property
     def memory(self) -> int:
         """Returns about how many bytes of memory its frames take while it is enlarged."""
-        frame = 3 * (1 if self.settings.coding.bits == 8 else 2)
-        pixels = self.video.height * self.video.width
-        return math.prod(self.size) * (FLOATS + HELD * frame) + pixels * (FLOATS + HELD * frame)
+        encoder = CODECS[self.settings.codec].bytes_per_pixel * (1 if self.settings.coding.bits == 8 else DEEP)
+        return round(math.prod(self.size) * (FLOATS + encoder) + self.video.height * self.video.width * DECODED)
 
 
 class VideoJobs(NamedTuple):
@@ -104,12 +105,13 @@ def make_jobs(
     for source in sources:
         try:
             job = _draft(source, wishes, codec=codec, quality=quality, scale=scale, channels=channels)
-            if job.memory > most:
+            if job.memory > most:  # before the encoder takes it
                 raise InputError(
-                    f"frames of {job.video.width:,}x{job.video.height:,} pixels take about {job.memory / 2**30:,.1f} GiB of "
-                    f"memory, and {most / 2**30:,.1f} GiB may be used; free some memory, or raise --memory"
+                    f"frames of {job.video.width:,}x{job.video.height:,} pixels and their results take about "
+                    f"{job.memory / 2**30:,.1f} GiB of memory, and {most / 2**30:,.1f} GiB may be used; free some memory, "
+                    "raise --memory, or give a smaller --outscale"
                 )
-            drafts.append(job)
+            drafts.append(job._replace(warnings=_warnings(job)))
         except (InputError, OSError) as error:
             strerror = getattr(error, "strerror", None)
             reason = f"cannot be read ({strerror})" if strerror else str(error)
@@ -139,14 +141,17 @@ def _draft(source: Source, wishes: Wishes, *, codec: str | None, quality: int | 
     if not reads_y and video.coding.matrix not in COEFFICIENTS:
         raise InputError(f"its colours (matrix {video.coding.matrix}) cannot be converted to RGB; take a network that reads Y")
     chosen = encoding.settings(video, codec=codec, crf=crf(codec, quality), size=size, bits=bits)
-    muxer = CONTAINERS[suffix.lower()].muxer
-    missing = joining.left_out(source.path, video, Target(muxer, chosen, ""))
-    warnings = [*video.warnings]
-    if missing:
-        warnings.append(f"{muxer} cannot hold {', '.join(missing)}, which is left out")
-    if video.aspect != 1 and codec in ("vp9", "av1"):
-        warnings.append(f"its pixels are not square ({video.aspect}), which is not written with {codec}")
-    return VideoJob(source, video, chosen, muxer, reads_y, source.name, tuple(warnings))
+    return VideoJob(source, video, chosen, CONTAINERS[suffix.lower()].muxer, reads_y, source.name, ())
+
+
+def _warnings(job: VideoJob) -> tuple[str, ...]:
+    assert job.source.path
+    warnings, codec = [*job.video.warnings], job.settings.codec
+    if missing := joining.left_out(job.source.path, job.video, Target(job.muxer, job.settings, "")):
+        warnings.append(f"{job.muxer} cannot hold {', '.join(missing)}, which is left out")
+    if job.video.aspect != 1 and codec in ("vp9", "av1"):
+        warnings.append(f"its pixels are not square ({job.video.aspect}), which is not written with {codec}")
+    return tuple(warnings)
 
 
 def _shown(size: tuple[int, int], video: Video) -> tuple[int, int]:

@@ -168,9 +168,11 @@ def test_other_sizes_and_codecs(tmp_path, enlarge):
 
 def test_what_cannot_be_done_is_said_before(tmp_path, enlarge, monkeypatch):
     clips.write(tmp_path / "a.mp4", times=(0, 40))
+    monkeypatch.setattr("sr_jax.runs.upscale.memory_budget", lambda _: round(0.3 * 2**30))
     for words, reason in (
         (["--codec", "vp9", "--bits", "10"], "vp9 is written with 8 bits only"),
         (["--width", "20000"], "is written with 16 to 16,384 pixels a side"),
+        (["--width", "1600"], "frames of 64x48 pixels and their results take about 0.4 GiB of memory, and 0.2 GiB may be used"),
     ):
         status, _, err = enlarge(*words, tmp_path / "a.mp4")
         assert (status, reason in err, err.count("\n") <= 1) == (2, True, True), err
