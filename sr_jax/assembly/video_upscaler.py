@@ -44,6 +44,8 @@ class Outcome(NamedTuple):
     """What became of a video."""
 
     frames: int
+    done: int
+    """Frames that an earlier run enlarged."""
     difference: float | None
     """The greatest difference from windows without tiles, if they were computed."""
     warnings: list[str]
@@ -112,7 +114,7 @@ def enlarge(
     warnings = [] if is_exact else [f"time stamps are rounded to what {job.muxer} holds"]
     if damaged:
         warnings.append(f"{len(damaged)} damaged frame(s), the first of which is number {damaged[0] + 1}")
-    return Outcome(sum(len(segment.times) for segment in done), max(differences, default=None), warnings)
+    return Outcome(sum(len(segment.times) for segment in done), count, max(differences, default=None), warnings)
 
 
 class SegmentWriter:

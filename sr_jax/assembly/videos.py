@@ -159,6 +159,7 @@ class Videos:
             report.video_done(
                 job,
                 frames=outcome.frames,
+                done=outcome.done,
                 seconds=time.monotonic() - began,
                 note=self._notes.get(job, ""),
                 difference=outcome.difference,

@@ -139,7 +139,7 @@ class Report:
         with tqdm(
             total=total or None,
             initial=done,
-            unit="frames",
+            unit=" frames",
             leave=False,
             dynamic_ncols=True,
             disable=hidden,
@@ -155,8 +155,12 @@ class Report:
             else:
                 self._print(f"warning: {printable(job.source.label)}: {printable(warning)}", to_stderr=True)
 
-    def video_done(self, job: Shown, *, frames: int, seconds: float, note: str, difference: float | None) -> None:
-        """Says that the result of a video is written."""
+    def video_done(self, job: Shown, *, frames: int, done: int, seconds: float, note: str, difference: float | None) -> None:
+        """Says that the result of a video is written.
+
+        Args:
+          done: frames that an earlier run enlarged.
+        """
         self._videos += 1
         height, width = job.size
         if self._as_json:
@@ -164,7 +168,8 @@ class Report:
             values |= {"status": "enlarged", "frames": frames, "seconds": round(seconds, 3)}
             self._line(values if difference is None else {**values, "difference": difference})
             return
-        text = f"{frames:,} frames in {seconds:.1f} s" + (f", {note}" if note else "")
+        text = f"{frames:,} frames" + (f", of which {done:,} were there," if done else "")
+        text += f" in {seconds:.1f} s" + (f", {note}" if note else "")
         if difference is not None:
             text += f", greatest difference from windows without tiles {difference:.1e}"
         self._print(f"{printable(job.source.label)} -> {printable(str(job.output))} {width}x{height}, {text}")

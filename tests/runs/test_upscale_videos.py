@@ -145,6 +145,7 @@ def test_an_interrupted_video_goes_on_where_it_was(tmp_path, enlarge, monkeypatc
     status, out, _ = enlarge(tmp_path / "a.mp4")
     assert status == 0
     assert "goes on after 6 frames" in out
+    assert "20 frames, of which 6 were there, in " in out
     assert len(calls) == 100 + COUNT - 6
     assert (tmp_path / "out/a_net_x2.mp4").read_bytes() == (tmp_path / "whole/a_net_x2.mp4").read_bytes()
 
