@@ -44,7 +44,9 @@ class TiffStrips:
             raise InputError("its channels lie one after another; save it with its samples side by side")
         if page.compression not in COMPRESSIONS:
             raise InputError(f"its compression is {page.compression!s}; save it with one of {', '.join(_names())}")
-        self._is_contiguous = page.is_contiguous and page.predictor == 1 and page.fillorder == 1
+        if page.predictor != 1 and page.compression == 1:
+            raise InputError("it has a predictor without compression; save it with compression")
+        self._is_contiguous = page.is_contiguous and page.fillorder == 1
         row = page.imagewidth * page.samplesperpixel * page.dtype.itemsize
         if self._is_contiguous and page.dataoffsets[0] + page.imagelength * row > file.seek(0, 2):
             raise InputError("is damaged (its pixels are cut short)")

@@ -1,6 +1,7 @@
 """TIFF in strips, compared with tifffile on whole files."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -47,6 +48,20 @@ def test_strips_and_tiles(options):
     same(decoded(data), read.decode(data, "a"))
 
 
+def with_tag(number):
+    """A file that tifffile does not write: the value 2 of another tag gets a new number."""
+    data = corpus.tiff(RGB, photometric="rgb", extratags=[(65000, 3, 1, 2, True)])
+    entry = struct.pack("<HHLH", 65000, 3, 1, 2)
+    assert data.count(entry) == 1
+    return data.replace(entry, struct.pack("<HHLH", number, 3, 1, 2))
+
+
+def test_bits_in_the_other_order():
+    data = with_tag(266)
+    assert (read.decode(data, "a").pixels != RGB).any()
+    same(decoded(data), read.decode(data, "a"))
+
+
 @pytest.mark.parametrize("is_big", [False, True])
 @pytest.mark.parametrize("name", ["gray_uint8.tif", "gray_float32.tif", "rgb_uint16.tif", "rgba.tif", "five.tif", "cmyk.tif"])
 def test_what_is_written_is_read_by_others(name, is_big, monkeypatch):
@@ -74,6 +89,7 @@ def test_what_is_written_is_read_by_others(name, is_big, monkeypatch):
         (corpus.tiff(RGB, photometric="rgb")[:-50], "cut short"),
         (corpus.tiff(RGB, photometric="rgb", compression="zlib", rowsperstrip=7)[:-50], "damaged|cut short"),
         (corpus.tiff(RGB, photometric="rgb", compression="lzma"), "its compression is"),
+        (with_tag(317), "a predictor without compression"),
     ],
 )
 def test_what_cannot_be_read_in_strips_is_named(data, message):
