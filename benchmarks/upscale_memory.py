@@ -1,7 +1,7 @@
 """How much memory does an enlargement take, by the size of the picture?
 
     python -m benchmarks.upscale_memory --model weights/fsrcnn_x2.safetensors
-    python -m benchmarks.upscale_memory --sides 1000 2000 4000 8000 --memory 1500MiB --plot memory.png
+    python -m benchmarks.upscale_memory --sides 1000 2000 4000 8000 --memory 2GiB --plot memory.png
 
 For each size, one process enlarges a square PNG of that side, and prints the greatest memory that it had resident. With
 `--memory`, pictures that do not fit are enlarged in strips. The pictures are random but smooth, as photographs are, and are
@@ -122,8 +122,8 @@ def draw(rows: list[Measured], path: Path, *, memory: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="weights/fsrcnn_x2.safetensors")
-    parser.add_argument("--sides", type=int, nargs="+", default=[500, 1000, 2000, 3000, 4000, 6000])
-    parser.add_argument("--memory", default="1200MiB")
+    parser.add_argument("--sides", type=int, nargs="+", default=[500, 1000, 1500, 2000, 3000, 4500, 6000])
+    parser.add_argument("--memory", default="800MiB")
     parser.add_argument("--plot", type=Path, default=Path("upscale_memory.png"))
     arguments = parser.parse_args()
     rows = []

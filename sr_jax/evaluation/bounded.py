@@ -25,6 +25,8 @@ MEASURED = (64, 192, 384)
 """Sides of tiles on which the receptive radius is measured, one after another until it is found [LR pixels]."""
 CPU_PIXELS_PER_CALL = 2**14
 """LR pixels that a CPU computes in one call. Larger batches are not faster there, and a last one is filled up in vain."""
+IN_FLIGHT = 2
+"""Batches of tiles that are computed or wait at once, by `_in_batches`."""
 
 Shape = tuple[int, int]
 Finish = Callable[[np.ndarray], np.ndarray]
@@ -264,7 +266,7 @@ class BoundedNetwork(TiledNetwork):
         """Takes fewer or smaller tiles until all programs are small enough."""
         while self._memory is not None:
             needed = {
-                self._program_bytes(self._tiles_per_call(side), (side, side), known): side
+                IN_FLIGHT * self._program_bytes(self._tiles_per_call(side), (side, side), known): side
                 for side in {*self._sides.values()} - {0}
             }
             most = max(needed, default=0)

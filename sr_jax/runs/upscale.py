@@ -34,6 +34,8 @@ SHARE = 0.8
 """The share of the free memory that is used if no bound is given."""
 DEVICE_SHARE = 1 / 3
 """The share of the memory that a compiled program may use; the pictures use the rest."""
+COMPILATION = 2**27
+"""Bytes of memory by which a process grows while programs are compiled."""
 WINDOWS = 4
 """Windows of each picture that --verify compares."""
 TOLERANCE = 1e-4
@@ -269,12 +271,12 @@ def memory_budget(settings: Settings) -> int:
     if settings.memory is None:
         return round(SHARE * free_memory())
     used = used_memory()
-    if settings.memory <= used:
+    if settings.memory <= used + COMPILATION:
         raise InputError(
             f"--memory: {settings.memory / 2**20:,.0f} MiB are too few; this process uses {used / 2**20:,.0f} MiB before it "
-            "begins, and needs some more for pictures"
+            f"begins, and takes {COMPILATION / 2**20:,.0f} MiB for its programs and some more for pictures"
         )
-    return settings.memory - used
+    return settings.memory - used - COMPILATION
 
 
 def plan(
