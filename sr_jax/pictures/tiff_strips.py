@@ -16,6 +16,8 @@ STRIP = 2**20
 """Bytes of a strip of a file that is not divided, if a row is not longer."""
 BUFFER = 2**24
 """Bytes that tifffile reads or encodes at once."""
+MOST_TILE = 2**27
+"""Bytes of a tile that is read."""
 TILE = 256
 """Side of the tiles that are written [pixels]."""
 COMPRESSIONS = {1: "none", 5: "LZW", 6: "JPEG", 7: "JPEG", 8: "deflate", 32773: "PackBits", 32946: "deflate", 50000: "zstd"}
@@ -50,6 +52,10 @@ class TiffStrips:
         row = page.imagewidth * page.samplesperpixel * page.dtype.itemsize
         if self._is_contiguous and page.dataoffsets[0] + page.imagelength * row > file.seek(0, 2):
             raise InputError("is damaged (its pixels are cut short)")
+        if page.is_tiled and page.tilelength * page.tilewidth * row > MOST_TILE * page.imagewidth:
+            raise InputError(
+                f"its tiles of {page.tilewidth:,}x{page.tilelength:,} pixels are too large; save it with smaller ones"
+            )
         whole = max(1, STRIP // row) if self._is_contiguous else page.tilelength if page.is_tiled else page.rowsperstrip
         self.rows = min(page.imagelength, whole)
         """Rows of a strip."""

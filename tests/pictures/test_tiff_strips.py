@@ -56,6 +56,13 @@ def with_tag(number):
     return data.replace(entry, struct.pack("<HHLH", number, 3, 1, 2))
 
 
+def with_tile_width(width):
+    data = corpus.tiff(RGB, photometric="rgb", tile=(272, 272), compression="zlib")
+    entry = struct.pack("<HHLL", 322, 4, 1, 272)
+    assert data.count(entry) == 1
+    return data.replace(entry, struct.pack("<HHLL", 322, 4, 1, width))
+
+
 def test_bits_in_the_other_order():
     data = with_tag(266)
     assert (read.decode(data, "a").pixels != RGB).any()
@@ -90,6 +97,7 @@ def test_what_is_written_is_read_by_others(name, is_big, monkeypatch):
         (corpus.tiff(RGB, photometric="rgb", compression="zlib", rowsperstrip=7)[:-50], "damaged|cut short"),
         (corpus.tiff(RGB, photometric="rgb", compression="lzma"), "its compression is"),
         (with_tag(317), "a predictor without compression"),
+        (with_tile_width(2**28), "tiles of 268,435,456x272 pixels are too large"),
     ],
 )
 def test_what_cannot_be_read_in_strips_is_named(data, message):
