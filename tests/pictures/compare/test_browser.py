@@ -18,7 +18,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-device-scale-factor=1"),
-    "--virtual-time-budget=3000",
+    "--virtual-time-budget=10000",
 ]
 
 pytestmark = [
@@ -28,7 +28,7 @@ pytestmark = [
 
 SCRIPT = """
 <script>
-addEventListener("load", () => requestAnimationFrame(() => {
+addEventListener("load", () => setTimeout(() => {
   const seen = {};
   const look = (name) => {
     const panes = [...document.querySelectorAll("#stage .pane")];
@@ -67,7 +67,7 @@ addEventListener("load", () => requestAnimationFrame(() => {
   document.querySelector("#mode input[value=slider]").click(); look("back");
   const text = JSON.stringify(seen).replaceAll("<", "\\\\u003c");
   document.body.insertAdjacentHTML("beforeend", `<pre id="seen">${text}</pre>`);
-}));
+}, 100));
 addEventListener("securitypolicyviolation", (event) => { document.title = `blocked ${event.blockedURI}`; });
 addEventListener("error", (event) => { document.title = `error ${event.message}`; });
 </script>
