@@ -176,6 +176,7 @@ def test_what_cannot_be_checked_is_refused(tmp_path, made, check, capsys):
     moved.write_bytes(b"")
     for words, message in (
         ((moved, source), "neither the file nor a record"),
+        ((tmp_path / "clip.mp4", source), "clip.mp4: only pictures are made again, not videos"),
         ((tmp_path / "nowhere.png", source), "nowhere.png: cannot be read (No such file or directory)"),
         ((result, tmp_path / "nowhere.png"), "there is no such file or folder"),
         ((result, tmp_path), "give the result and its one input"),

@@ -12,7 +12,7 @@ from sr_jax.pictures.depth import Levels, from_network, levels, to_network
 from sr_jax.pictures.picture import CHANNELS, CMYK, Picture
 
 MOST_SHOWN = 2**21
-"""Pixels of a result that a page shows. Its file has about 10 MB for a photograph of this size, and 30 MB at most."""
+"""Pixels of a result that a page shows. Its file has about 10 MB for a photograph of this size, and 35 MB at most."""
 MARGIN = 4
 """LR pixels around a part of which bicubic interpolation reads."""
 BLOCK = 32
