@@ -73,6 +73,9 @@ class Form(NamedTuple):
         return "Q" if self.is_big else "H"
 
 
+DAMAGED = (ValueError, OverflowError, OSError, struct.error)
+"""Errors that a damaged structure causes."""
+
 Directories = dict[str | int, tuple[Tag, ...]]
 FORMS = {
     b"II*\0": Form("<", False),
@@ -89,7 +92,7 @@ def read(file: File, first: int | None = None) -> Directories:
       first: where the main directory lies; None for the first one.
 
     Raises:
-      ValueError, struct.error: if the main directory is damaged. Others that are damaged are left out.
+      DAMAGED: one of these, if the main directory is damaged. Others that are damaged are left out.
     """
     form = _form(file)
     directories: Directories = {}
@@ -112,7 +115,7 @@ def check_chain(file: File) -> None:
     """Checks that the main directories, each of which says where the next one is, are whole and end.
 
     Raises:
-      ValueError, struct.error: if they do not. The message of the first one says where.
+      ValueError: if they do not. It says where.
     """
     form = _form(file)
     place, seen = _first(file, form), set()
@@ -122,7 +125,7 @@ def check_chain(file: File) -> None:
         seen.add(place)
         try:
             _, place = _entries(file, place, form, is_whole=True)
-        except (ValueError, struct.error):
+        except DAMAGED:
             raise ValueError(f"page {len(seen)} is cut short") from None
 
 
@@ -130,7 +133,7 @@ def of_blob(blob: bytes) -> Directories:
     """Returns the directories of EXIF data; none if they are damaged."""
     try:
         return read(io.BytesIO(blob))
-    except (ValueError, struct.error, KeyError):
+    except DAMAGED:
         return {}
 
 
@@ -226,7 +229,7 @@ def _whole(file: File | Target, place: int, form: Form) -> tuple[Tag, ...]:
     """The entries of a directory; none if it is damaged."""
     try:
         return tuple(_tags(file, place, form))
-    except (ValueError, struct.error):
+    except DAMAGED:
         return ()
 
 

@@ -82,6 +82,9 @@ def _entries(blob: bytes, directory: int, order: str) -> Iterator[Entry]:
 
 def _put(blob: bytearray, entry: Entry, value: int, order: str) -> None:
     """Writes a number in place. One that does not fit into 16 bits becomes one of 32 bits, for which there is room."""
+    if entry.tag == ORIENTATION:  # programs turn the picture also if it has an odd type
+        struct.pack_into(f"{order}HL", blob, entry.place - 6, SHORT, 1)
+        entry = entry._replace(kind=SHORT)
     if entry.kind not in (SHORT, LONG):
         return
     kind = SHORT if entry.kind == SHORT and value < 2**16 else LONG

@@ -143,7 +143,7 @@ def encode(frames: Sequence[UInt8[np.ndarray, "h w c"]], durations: list[Fractio
     height, width = frames[0].shape[:2]
     parts = [MAGIC[1], struct.pack("<HHBBB", width, height, 0xF7, 0, 0), entries.tobytes()]
     if plays != 1:
-        parts += [_extension(APPLICATION, LOOPS, struct.pack("<BH", 1, max(0, plays - 1)))]
+        parts += [_extension(APPLICATION, LOOPS, struct.pack("<BH", 1, min(max(0, plays - 1), 65_535)))]
     if xmp:
         parts += [bytes([EXTENSION, APPLICATION, len(XMP)]), XMP, xmp, XMP_TRAILER]
     before: tuple[np.ndarray, np.ndarray] | None = None

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -217,7 +216,7 @@ def metadata_of(page: Any, file: File) -> Metadata:
     place = file.tell()
     try:
         blob = directories.to_blob(directories.read(file, page.offset))
-    except (ValueError, struct.error):  # damaged metadata
+    except directories.DAMAGED:  # damaged metadata
         blob = None
     file.seek(place)
     return Metadata(icc=data(ICC), exif=blob, xmp=data(XMP), dpi=_dpi(tags), rest=tuple(texts))

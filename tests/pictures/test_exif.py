@@ -36,6 +36,15 @@ def test_orientation_and_sizes_are_put_right_and_the_thumbnail_goes(order):
     assert after[0x0213] == before[0x0213]
 
 
+@pytest.mark.parametrize("kind", [4, 6, 9])
+def test_an_orientation_of_an_odd_type_is_reset_too(kind):
+    blob = bytearray(exif_of(6))
+    place = blob.index((exif.ORIENTATION).to_bytes(2, "little"))
+    blob[place + 2] = kind
+    assert read(bytes(blob))[exif.ORIENTATION] == 6
+    assert read(exif.enlarged(bytes(blob), size=(5, 6)))[exif.ORIENTATION] == 1
+
+
 def test_a_size_beyond_16_bits_fits():
     after = read(exif.enlarged(exif_of(1), size=(70_000, 80_000)))
     assert dict(after.get_ifd(ExifTags.IFD.Exif)) == {exif.PIXEL_WIDTH: 80_000, exif.PIXEL_HEIGHT: 70_000}

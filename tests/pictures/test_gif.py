@@ -77,7 +77,7 @@ def test_a_canvas_is_transparent_where_no_frame_was():
 
 
 def test_the_repetitions_are_counted_as_plays():
-    for plays, loop in ((0, 0), (1, None), (2, 1), (5, 4)):
+    for plays, loop in ((0, 0), (1, None), (2, 1), (5, 4), (65_536, 65_535)):
         data = encoded([moving.scene(0), moving.scene(1)], plays=plays)
         assert gif.parse(data).plays == plays
         with Image.open(io.BytesIO(data)) as image:
