@@ -104,6 +104,9 @@ def parse(data: bytes) -> Gif:
         raise InputError("is damaged (it has a frame without pixels)")
     first = frames[0].box
     shape = max(height, first.top + first.height), max(width, first.left + first.width)
+    for i, (_, _, down, across) in enumerate((frame.box for frame in frames), 1):
+        if down > shape[0] or across > shape[1]:
+            raise InputError(f"is damaged (its frame {i} is larger than its canvas)")
     return Gif(shape, plays, frames, xmp)
 
 

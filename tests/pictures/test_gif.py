@@ -89,5 +89,9 @@ def test_damaged_files_are_refused():
     for cut in range(len(data) - 200, len(data) - 2, 13):
         with pytest.raises(InputError, match="damaged"):
             list(read.decode_all(data[:cut], "x.gif"))
+    bomb = bytearray(data)  # a frame that would take gigabytes on a small canvas
+    struct.pack_into("<HH", bomb, bomb.rindex(b"\x2c", 0, len(data) - len(gif.parse(data).frames[1].data)) + 5, 65_535, 65_535)
+    with pytest.raises(InputError, match="its frame 2 is larger than its canvas"):
+        read.read_header(bytes(bomb), "x.gif")
     with pytest.raises(InputError, match="header is cut short"):
         gif.parse(data[:10])
