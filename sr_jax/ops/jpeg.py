@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 SUBSAMPLINGS = ("4:2:0", "4:4:4")
 
 # T.81, tables K.1 and K.2.
-_LUMINANCE = np.array(
+LUMINANCE = np.array(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
         [12, 12, 14, 19, 26, 58, 60, 55],
@@ -106,7 +106,7 @@ def quantisation_tables(quality: Int[Array, ""] | int) -> tuple[Int[Array, "8 8"
     quality = jnp.clip(jnp.asarray(quality, jnp.int32), 1, 100)
     percent = jnp.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     luminance, chrominance = (
-        jnp.clip((jnp.asarray(table, jnp.int32) * percent + 50) // 100, 1, 255) for table in (_LUMINANCE, _CHROMINANCE)
+        jnp.clip((jnp.asarray(table, jnp.int32) * percent + 50) // 100, 1, 255) for table in (LUMINANCE, _CHROMINANCE)
     )
     return luminance, chrominance
 

@@ -191,7 +191,7 @@ class Report:
             self._print(f"{self._count} pictures in {seconds:.1f} s: {rates}")
         if self._warnings > MOST_WARNINGS and not self._as_json:
             more = self._warnings - MOST_WARNINGS
-            self._print(f"warning: {more} more pictures are unlike LR of the training, too; --json names all", to_stderr=True)
+            self._print(f"warning: {more} more picture(s) are unlike LR of the training, too; --json names all", to_stderr=True)
         if self.bad and self._count + self._videos and not self._as_json:
             reasons = listing(map(printable, self.bad.values()), most=MOST_LISTED)
             self._print(f"{len(self.bad)} input(s) could not be enlarged:{reasons}", to_stderr=True)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from jaxtyping import Num
 
-from sr_jax.ops.jpeg import quantisation_tables
+from sr_jax.ops.jpeg import LUMINANCE
 from sr_jax.pictures import segments
 from sr_jax.pictures.depth import levels
 
@@ -97,6 +97,5 @@ def _tables() -> np.ndarray:
     """The luminance tables of all qualities, from 1 to 100, in the order of files: along diagonals, to and fro."""
     zigzag = sorted(itertools.product(range(8), repeat=2), key=lambda at: (sum(at), at[0] if sum(at) % 2 else at[1]))
     rows, columns = np.transpose(zigzag)
-    standard = np.asarray(quantisation_tables(50)[0])[rows, columns]
     percents = np.array([5000 // quality if quality < 50 else 200 - 2 * quality for quality in range(1, 101)])
-    return np.clip((standard * percents[:, None] + 50) // 100, 1, 255)
+    return np.clip((LUMINANCE[rows, columns] * percents[:, None] + 50) // 100, 1, 255)

@@ -131,7 +131,7 @@ def test_pictures_unlike_the_training_are_named_and_then_counted(tmp_path, enlar
     assert status == 0
     lines = err.splitlines()
     assert [line for line in lines if "is a JPEG file of quality" in line] == lines[:3]
-    assert lines[3:] == ["warning: 2 more pictures are unlike LR of the training, too; --json names all"]
+    assert lines[3:] == ["warning: 2 more picture(s) are unlike LR of the training, too; --json names all"]
     _, out, err = enlarge(*files, "--json", "--overwrite", "--quality", "96")
     assert err == ""
     assert ["quality 1" in json.loads(line)["warning"] for line in out.splitlines()] == [True] * 5
