@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Array, Float, Num
 from PIL import Image as PILImage
 
-import sr_jax
 from sr_jax import config as configs
 from sr_jax.assembly import trained
 from sr_jax.assembly.known_blur import known_blur
+from sr_jax.assembly.made_by import DEFAULTS, describe
 from sr_jax.assembly.network import Network
 from sr_jax.assembly.trained import Trained
 from sr_jax.assembly.upscaler import Upscaler, Way
@@ -21,7 +21,7 @@ from sr_jax.errors import InputError
 from sr_jax.models import Known
 from sr_jax.pictures import formats, metadata, read, write
 from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, Header, Metadata, Picture
-from sr_jax.system.files import replace_bytes
+from sr_jax.system.files import replace_bytes, sha256_of
 from sr_jax.system.memory import free_memory
 from sr_jax.system.paths import to_path
 from sr_jax.training.state import count
@@ -100,9 +100,12 @@ class EnlargedFile:
             if problem := formats.problem(header, name, size=header.shape, dtype=header.dtype):
                 raise InputError(f"{path}: {problem}")
         pictures = [metadata.to_srgb(picture) for picture in self._pictures] if name == "gif" else self._pictures
+        given = {"format": None if name == formats.target(_header(self._pictures[0]), None) else name, "quality": quality}
+        options = {**self._made_by["options"], **{option: value for option, value in given.items() if value is not None}}
+        made_by = {**self._made_by, "options": options}
         described = [
             picture._replace(
-                metadata=metadata.of_result(picture.metadata, size=picture.pixels.shape[:2], made_by=self._made_by, strip=False)
+                metadata=metadata.of_result(picture.metadata, size=picture.pixels.shape[:2], made_by=made_by, strip=False)
             )
             for picture in pictures
         ]
@@ -142,7 +145,8 @@ class Model:
       origin: where the parameters come from, for people.
     """
 
-    def __init__(self, loaded: Trained, *, known: Known | None):
+    def __init__(self, loaded: Trained, *, known: Known | None, kernel: str | None = None, noise: float | None = None):
+        self._made_by = describe({**DEFAULTS, "kernel": kernel, "noise": noise, "model": loaded.origin}, loaded)
         self._network: Network = loaded.network
         self._upscaler = Upscaler(loaded, memory=round(SHARE * free_memory()), known=known)
         self.params, self.scale = loaded.network.params, loaded.config.scale
@@ -172,8 +176,8 @@ class Model:
           NotFiniteError: if the network's output is not finite.
         """
         if isinstance(image, str | os.PathLike):
-            made_by = {"software": f"sr_jax {sr_jax.__version__}", "model": self.origin}
             pictures = [self._enlarge(picture) for picture in read.decode_all(Path(image), str(image))]
+            made_by = {**self._made_by, "input_sha256": sha256_of(Path(image))}
             plays = read.read_header(Path(image), str(image)).plays
             return EnlargedFile(pictures, made_by, plays=plays)
         if isinstance(image, PILImage.Image):
@@ -238,7 +242,7 @@ def load(
 def make(loaded: Trained, *, kernel: str | None, noise: float | None, kind: type[AnyModel] = Model) -> AnyModel:
     """Makes a model of a trained network; see `load`."""
     known = known_blur(loaded.network.about, scale=loaded.config.scale, kernel=kernel, noise=noise)
-    return kind(loaded, known=known)
+    return kind(loaded, known=known, kernel=kernel, noise=noise)
 
 
 def _from_array(pixels: np.ndarray) -> Picture:

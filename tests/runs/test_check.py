@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sr_jax
 from sr_jax import upscale
 from sr_jax.assembly import trained
 from sr_jax.config import Config
@@ -93,6 +94,17 @@ def test_an_animation_is_made_again(tmp_path, made, check):
     status, out, _ = check(first, source)
     assert status == 1
     assert "other size: it has 2 frames or pages; made again, it has 1" in out
+
+
+@pytest.mark.parametrize(("name", "options"), [("b.png", {}), ("b.jpg", {"quality": 60})])
+@pytest.mark.usefixtures("bicubic_network")
+def test_what_python_saves_is_made_again_by_the_command(name, options, tmp_path, check):
+    source, result = tmp_path / "a.png", tmp_path / name
+    source.write_bytes(corpus.pillow(RGB, "PNG"))
+    sr_jax.load("any")(str(source)).save(result, **options)
+    status, out, err = check(result, source)
+    assert (status, err) == (0, "")
+    assert out == f"{result}: the same pixels are made again of {source}\n"
 
 
 def with_card(monkeypatch, sha256):
