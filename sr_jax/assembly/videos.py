@@ -3,14 +3,13 @@
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from sr_jax.assembly.trained import Trained
+from sr_jax.assembly.upscale_settings import Limits, Settings
 from sr_jax.assembly.upscaler import Upscaler, Way
 from sr_jax.errors import InputError, NotFiniteError
 from sr_jax.pictures.names import Source
-from sr_jax.pictures.plan import Wishes
 from sr_jax.pictures.preflight import without_done
 from sr_jax.pictures.records import Records
 from sr_jax.pictures.report import Report
@@ -18,24 +17,6 @@ from sr_jax.video.containers import is_video, missing
 
 if TYPE_CHECKING:
     from sr_jax.video.plan import VideoJob
-
-
-@runtime_checkable
-class Options(Protocol):
-    """The options of the command that videos share with pictures."""
-
-    @property
-    def out(self) -> Path | None: ...
-    @property
-    def codec(self) -> str | None: ...
-    @property
-    def quality(self) -> int | None: ...
-    @property
-    def self_ensemble(self) -> bool: ...
-    @property
-    def strip_metadata(self) -> bool: ...
-    @property
-    def overwrite(self) -> bool: ...
 
 
 def divided(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
@@ -48,9 +29,7 @@ class Videos:
     """The videos of a command.
 
     Args:
-      label: the name of the model in names of files.
-      windows: windows of some frames that are also computed without tiles.
-      most: bytes of memory that frames may take.
+      made_by: what makes the results.
 
     Attributes:
       jobs: what can be done.
@@ -60,18 +39,8 @@ class Videos:
       InputError: if two results would have one name, or there is no folder for them.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[Source],
-        options: Options,
-        wishes: Wishes,
-        one: Trained,
-        *,
-        label: str,
-        windows: int,
-        most: int,
-    ):
-        self._options, self._out, self._windows = options, options.out, windows
+    def __init__(self, sources: Sequence[Source], settings: Settings, one: Trained, limits: Limits, *, made_by: dict[str, Any]):
+        self._settings, self._out, self._windows, self._made_by = settings, settings.out, limits.windows, made_by
         self._notes: dict[VideoJob, str] = {}
         self.jobs: list[VideoJob] = []
         self.bad: dict[str, str] = {}
@@ -80,20 +49,24 @@ class Videos:
         if reason := missing():
             self.bad = {source.label: f"{source.label}: {reason}" for source in sources}
             return
-        if options.out is None:
+        if settings.out is None:
             raise InputError(f"--out -: {sources[0].label} is a video, and videos are written to a folder; name one")
         from sr_jax.video.plan import make_jobs
 
-        channels, scale = one.network.about.channels, one.config.scale
-        encoder = {"codec": options.codec, "quality": options.quality}
-        planned = make_jobs(sources, wishes, **encoder, label=label, scale=scale, channels=channels, most=most)
+        planned = make_jobs(
+            sources,
+            settings.wishes,
+            codec=settings.codec,
+            quality=settings.quality,
+            label=settings.label(one),
+            scale=one.config.scale,
+            channels=one.network.about.channels,
+            most=limits.memory,
+        )
         self.jobs, self.bad = planned.jobs, planned.bad
 
-    def leave_out_done(self, records: Records, *, made_by: dict[str, Any]) -> "list[VideoJob]":
+    def leave_out_done(self, records: Records) -> "list[VideoJob]":
         """Leaves out those whose results are there already, and returns them.
-
-        Args:
-          made_by: what makes the results.
 
         Raises:
           InputError: if a result would replace an input, or a file that may not be replaced.
@@ -101,8 +74,9 @@ class Videos:
         todo: list[VideoJob] = []
         assert self._out
         for job in self.jobs:
-            made = _made_by(job, made_by)
-            jobs, notes = without_done([job], records, out=self._out, made_by=made, data={}, overwrite=self._options.overwrite)
+            made = self._made_by_of(job)
+            overwrite = self._settings.overwrite
+            jobs, notes = without_done([job], records, out=self._out, made_by=made, data={}, overwrite=overwrite)
             todo += jobs
             self._notes |= notes
         done = [job for job in self.jobs if job not in todo]
@@ -111,7 +85,7 @@ class Videos:
 
     def prepare(self, upscaler: Upscaler) -> None:
         """Chooses the tiles for the frames."""
-        ways = [Way("float32", job.size, self_ensemble=self._options.self_ensemble) for job in self.jobs]
+        ways = [Way("float32", job.size, self_ensemble=self._settings.self_ensemble) for job in self.jobs]
         upscaler.prepare([job.header for job in self.jobs], ways)
 
     def report(self, report: Report) -> None:
@@ -120,7 +94,7 @@ class Videos:
         for job in self.jobs:
             report.warn(job, job.warnings)
 
-    def enlarge(self, upscaler: Upscaler, records: Records, report: Report, *, made_by: dict[str, Any]) -> float:
+    def enlarge(self, upscaler: Upscaler, records: Records, report: Report) -> float:
         """Enlarges the videos one after another. Returns the greatest difference from windows without tiles.
 
         Raises:
@@ -133,19 +107,19 @@ class Videos:
             return greatest
         from sr_jax.assembly import video_upscaler
 
-        options = self._options
+        settings = self._settings
         for job in self.jobs:
-            began, made = time.monotonic(), _made_by(job, made_by)
+            began, made = time.monotonic(), self._made_by_of(job)
             report.warn(job, job.warnings)
             try:
                 outcome = video_upscaler.enlarge(
                     job,
                     upscaler,
-                    self_ensemble=options.self_ensemble,
+                    self_ensemble=settings.self_ensemble,
                     windows=self._windows,
                     records=records,
                     made_by=made,
-                    comment=None if options.strip_metadata else f"sr_jax: {json.dumps(made, sort_keys=True)}",
+                    comment=None if settings.strip_metadata else f"sr_jax: {json.dumps(made, sort_keys=True)}",
                     report=report,
                 )
             except NotFiniteError:
@@ -166,6 +140,5 @@ class Videos:
             )
         return greatest
 
-
-def _made_by(job: "VideoJob", made_by: dict[str, Any]) -> dict[str, Any]:
-    return {**made_by, "video": job.encoded_as}
+    def _made_by_of(self, job: "VideoJob") -> dict[str, Any]:
+        return {**self._made_by, "video": job.encoded_as}
