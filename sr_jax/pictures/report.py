@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,7 +120,8 @@ class Report:
         if warning:
             values["warning"] = warning
             self._warn(job, warning)
-        self._say(job, {**values, **extra}, text)
+        finite = {name: None if value == math.inf else value for name, value in extra.items()}  # JSON has no infinity
+        self._say(job, {**values, **finite}, text)
         self.advance(job)
 
     @contextlib.contextmanager

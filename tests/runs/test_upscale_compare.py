@@ -115,6 +115,16 @@ def test_wrong_hr_is_refused(words, message, tmp_path, folders, enlarge, monkeyp
     assert not (tmp_path / "out").exists()
 
 
+def test_an_infinite_psnr_is_null_in_json(tmp_path, folders, enlarge):
+    assert enlarge(folders[0] / "a.png", out="first")[0] == 0
+    words = (folders[0] / "a.png", "--compare", "--hr", tmp_path / "first/a_bicubic-net_x2.png")
+    _, out, _ = enlarge(*words, "--json")
+    line = json.loads(out, parse_constant=pytest.fail)
+    assert line["psnr_y"] is None
+    assert line["ssim_y"] == pytest.approx(1)
+    assert "inf dB (bicubic " in enlarge(*words, out="again")[1]
+
+
 def test_pictures_without_hr_are_counted(folders, enlarge):
     (folders[1] / "sub/b.png").unlink()
     status, out, _ = enlarge(folders[0], "--compare", "--hr", folders[1])
