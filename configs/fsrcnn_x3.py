@@ -4,8 +4,8 @@
 
 DIR holds `T91/`, `General-100/`, `Set5/` and `Set14/` (docs/data.md).
 
-Expected: 33.07 dB on Set5 and 29.43 dB on Set14 (configs/README.md; published: 33.16 and 29.43 dB, Y-PSNR). These 10,000 steps are
-too few for the published figure of Set5.
+Expected: 33.07 dB on Set5 and 29.43 dB on Set14 (configs/README.md; published: 33.16 and 29.43 dB, Y-PSNR). It does not
+reach the published figure of Set5 yet.
 
 Time: 12 minutes on one CPU core that was shared with other work.
 
