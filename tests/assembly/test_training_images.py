@@ -297,6 +297,7 @@ def test_images_that_do_not_fit_into_memory_are_refused_on_cpu_too(hr, load, mon
         pipeline_of(config, images)
 
 
+@pytest.mark.slow
 def test_the_papers_training_sets_have_no_leaks(research_images, cache):
     """With Set5 and Set14 to evaluate on."""
     for name in ("91", "291", "91+General-100"):

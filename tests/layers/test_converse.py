@@ -91,6 +91,7 @@ def test_lambda_starts_as_published():
     np.testing.assert_allclose(lam, 1 / (1 + np.exp(9)) + 1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_where_the_kernel_vanishes(rng):
     y = features(rng, 1, 6, 6, 2)
     for kernel_size, scale in ((5, 1), (2, 2), (4, 2)):

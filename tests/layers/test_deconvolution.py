@@ -115,6 +115,7 @@ def upsampled(lr, kernel, padding):
     return np.asarray(conv_transpose2d(jnp.asarray(lr)[None, :, :, None], kernel[:, :, None], **options), np.float64)[0]
 
 
+@pytest.mark.slow
 def test_checkerboard_of_kernels_that_the_stride_does_not_divide():
     """With s = 2 the outputs overlap unevenly for k = 3 and evenly for k = 4 (Odena et al. 2016).
 

@@ -105,6 +105,7 @@ def test_predicted_kernels_act_on_their_own_image(rng, mode, channels):
     assert np.abs(out - layer(y, k[::-1])).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_lambda(rng):
     y = features(rng, 2, 6, 5, 2)
     options = {"kernel_size": 4, "scale": 2}

@@ -68,6 +68,7 @@ def test_every_choice_builds(rng, options):
     assert np.isfinite(sr).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

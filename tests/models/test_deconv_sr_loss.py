@@ -11,6 +11,7 @@ from tests.environment import FULLY_OPTIMISED
 from tests.models.test_deconv_sr import gradients, images, known, make
 
 
+@pytest.mark.slow
 @pytest.mark.exact
 def test_the_loss_on_the_kernel(rng):
     """It is the L1 distance times its weight; without end_to_end, only it trains what only the kernel needs."""

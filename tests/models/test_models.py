@@ -67,7 +67,13 @@ def test_the_last_layer_is_named(name):
     assert sum(path.startswith(f"{about.last}.") for path in paths) in (1, 2)
 
 
-@pytest.mark.parametrize("name", CASES)
+FIRST = {case.network.name: name for name, case in reversed(CASES.items())}
+"""The first case of each network."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FIRST.values() else pytest.mark.slow) for name in CASES]
+)
 def test_equals_pytorch(name):
     case = CASES[name]
     expected, state = golden.network(name)

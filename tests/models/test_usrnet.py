@@ -128,6 +128,7 @@ def test_a_prior_of_any_size_sees_replicated_borders(rng):
     np.testing.assert_array_equal(prior(image), prior(extended)[:, :13, :10])
 
 
+@pytest.mark.slow
 def test_bfloat16_stays(rng):
     module: Any = build(SMALL, 2)
     graph, params = nnx.split(module, nnx.Param)
@@ -138,6 +139,7 @@ def test_bfloat16_stays(rng):
     np.testing.assert_allclose(sr.astype(jnp.float32), module(lr, told), atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degradation", ["classical", "bicubic"])
 def test_its_objective_has_gradients(rng, degradation):
     config = Config(scale=4, model=SMALL, data=DataConfig(degradation=degradation, patch=48))

@@ -18,6 +18,7 @@ def rates(directory):
     return {row["step"]: row["lr"] for row in logged(directory) if "lr" in row}
 
 
+@pytest.mark.slow
 @pytest.mark.exact
 @pytest.mark.parametrize("on_extend", ["stretch", "restart"])
 def test_a_finished_run_is_extended(pictures, cache, tmp_path, capsys, on_extend):
@@ -49,6 +50,7 @@ def test_a_finished_run_is_extended(pictures, cache, tmp_path, capsys, on_extend
         assert at[12] == pytest.approx(1e-5 + (1e-3 - 1e-5) * 0.5 * (1 + np.cos(np.pi * 3 / 4)))
 
 
+@pytest.mark.slow
 @pytest.mark.exact
 def test_keys_without_effect_may_change(pictures, cache, tmp_path, capsys):
     config = make_config(pictures)
@@ -67,6 +69,7 @@ def test_keys_without_effect_may_change(pictures, cache, tmp_path, capsys):
     assert noted["changes"]["log_every"] == [2, 3]
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_a_network_of_another_scale(pictures, cache, tmp_path, capsys):
     """As in FSRCNN's paper, section 3.5: the convolutions stay those of x2, and only the transposed convolution is trained."""
     model = FSRCNNConfig(d=8, s=4, m=1)

@@ -45,6 +45,7 @@ def test_it_draws_what_was_published():
     assert 0 < drawn["jpeg_last"].mean() < 1
 
 
+@pytest.mark.slow
 def test_probabilities_of_kernels_and_sizes():
     kernels = np.asarray(jax.jit(jax.vmap(lambda key: blind._kernel(key, ORDER)))(KEYS))
     ringing = kernels.min((1, 2)) < -1e-4

@@ -137,6 +137,7 @@ def test_pure_in_the_key_and_independent_of_the_batch():
     assert len({lr.tobytes() for lr in lrs}) == 6
 
 
+@pytest.mark.slow
 def test_stages_draw_independently_and_names_are_unique():
     degrader = make(c.GaussianNoise(), c.Subsample(), c.GaussianNoise(), c.Jpeg(), c.Jpeg())
     drawn = run(degrader, make_batch(degrader.margin, 16)).drawn

@@ -63,6 +63,7 @@ def test_names_in_a_union_begin_with_the_part(tmp_path, save):
     assert kept.fingerprint != image_set.fingerprint
 
 
+@pytest.mark.slow
 def test_the_research_images_in_a_union(research_images, cache, capsys):
     image_set = open_set("291", research_images, cache)
     assert len(image_set) == 91 + 199
