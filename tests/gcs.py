@@ -273,8 +273,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def _parts(kind: str, body: bytes) -> list[bytes]:
     """The contents of the parts of a multipart body."""
     boundary = email.parser.HeaderParser().parsestr(f"Content-Type: {kind}").get_boundary() or ""
-    pieces = (b"\n" + body).split(b"\n--" + boundary.encode())[1:-1]
-    return [re.split(rb"\r?\n\r?\n", piece, maxsplit=1)[1].removesuffix(b"\r") for piece in pieces]
+    newline = b"\r\n" if body.partition(b"\n")[0].endswith(b"\r") else b"\n"  # data may end with either
+    pieces = (newline + body).split(newline + b"--" + boundary.encode())[1:-1]
+    return [piece.split(2 * newline, 1)[1] for piece in pieces]
 
 
 def _listing(items: list[dict], prefixes: set[str]) -> dict[str, Any]:

@@ -18,6 +18,9 @@ def test_objects_are_written_read_and_removed(cloud):
     assert (path.exists(), path.is_file(), path.is_dir(), path.stat().length) == (True, True, False, 4)
     path.write_text("ä\r\n\0--==0==")
     assert path.read_text() == "ä\r\n\0--==0=="
+    for end in (b"\r", b"\n", b"\r\n"):
+        path.write_bytes(b"abc" + end)
+        assert path.read_bytes() == b"abc" + end
     path.unlink()
     assert not cloud.objects
     path.unlink(missing_ok=True)
