@@ -38,14 +38,13 @@ def upscale_with_torch(inputs: list[Path], weights: Path, out: Path, suffix: str
     from torch import nn  # pyright: ignore[reportMissingImports]
 
     mapping = [layer for _ in range(4) for layer in (nn.Conv2d(12, 12, 3, padding=1), nn.PReLU(12))]
-    network = nn.Sequential(
-        *(nn.Conv2d(1, 56, 5, padding=2), nn.PReLU(56), nn.Conv2d(56, 12, 1), nn.PReLU(12), *mapping),
-        *(nn.Conv2d(12, 56, 1), nn.PReLU(56), nn.ConvTranspose2d(56, 1, 9, SCALE, padding=4, output_padding=1)),
-    )
+    middle = [nn.Conv2d(56, 12, 1), nn.PReLU(12), *mapping, nn.Conv2d(12, 56, 1), nn.PReLU(56)]
+    network = nn.Sequential()
+    network.add_module("first_part", nn.Sequential(nn.Conv2d(1, 56, 5, padding=2), nn.PReLU(56)))
+    network.add_module("mid_part", nn.Sequential(*middle))
+    network.add_module("last_part", nn.ConvTranspose2d(56, 1, 9, SCALE, padding=4, output_padding=1))
     with np.load(weights) as arrays:
-        values = [torch.from_numpy(arrays[name]) for name in sorted(arrays.files, key=place_of)]
-    for parameter, value in zip(network.parameters(), values, strict=True):
-        parameter.data.copy_(value)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     with torch.inference_mode():
         for path in inputs:
             image = Image.open(path).convert("YCbCr")
@@ -55,12 +54,6 @@ def upscale_with_torch(inputs: list[Path], weights: Path, out: Path, suffix: str
             sr = (network(tensor).clamp(0, 1) * 255).round().byte()[0, 0].numpy()
             larger = [plane.resize(size, Image.Resampling.BICUBIC) for plane in chroma]
             Image.merge("YCbCr", [Image.fromarray(sr), *larger]).convert("RGB").save(out / f"{path.stem}{suffix}")
-
-
-def place_of(name: str) -> tuple[int, int, bool]:
-    """Returns the place of an array in the network, for a name such as `mid_part.10.bias`."""
-    part, *number, kind = name.split(".")
-    return ("first_part", "mid_part", "last_part").index(part), int(number[0]) if number else 0, kind == "bias"
 
 
 def upscale_with_lanczos(inputs: list[Path], out: Path, suffix: str) -> None:

@@ -1,7 +1,6 @@
 """Animations in PNG files: each frame becomes a PNG file of its own, and back."""
 
 import struct
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -11,9 +10,8 @@ from jaxtyping import Num
 
 from sr_jax.errors import InputError
 from sr_jax.pictures.frames import CLEAR, KEEP, RESTORE, Box, Layer, changes, in_units
-from sr_jax.pictures.segments import chunk
+from sr_jax.pictures.segments import PNG_MAGIC, checked_chunks, chunk
 
-START = b"\x89PNG\r\n\x1a\n"
 DISPOSALS = {0: KEEP, 1: CLEAR, 2: RESTORE}
 OVER = 1
 FOR_PIXELS = (b"PLTE", b"tRNS")
@@ -67,7 +65,7 @@ def parse(data: bytes) -> Apng | None:
     control: tuple[int, int] | None = None
     header, shared, frames = b"", [], []
     is_before_pixels, is_default_shown = True, False
-    for kind, content in _chunks(data):
+    for kind, content in checked_chunks(data):
         match kind:
             case b"IHDR":
                 header = content
@@ -109,7 +107,7 @@ def layers(apng: Apng, decode: Callable[[bytes], Num[np.ndarray, "h w c"]]) -> I
         top, left, height, width = frame.box
         head = struct.pack(">LL", width, height) + apng.header[8:]
         chunks = [(b"IHDR", head), *apng.shared, (b"IDAT", b"".join(frame.data)), (b"IEND", b"")]
-        pixels = decode(START + b"".join(chunk(*one) for one in chunks))
+        pixels = decode(PNG_MAGIC + b"".join(chunk(*one) for one in chunks))
         yield Layer(pixels, top, left, frame.is_over, frame.disposal, frame.duration)
 
 
@@ -128,10 +126,10 @@ def encode(
       first: the PNG file of the first frame, with the metadata of the whole animation.
       encode_one: returns the PNG file of a part.
     """
-    parts = [START]
+    parts = [PNG_MAGIC]
     delays = _delays(durations)
     height, width = frames[0].shape[:2]
-    for kind, content in _chunks(first):
+    for kind, content in checked_chunks(first):
         if kind == b"IDAT" and not any(b"acTL" in part[:8] for part in parts):
             parts.append(chunk(b"acTL", struct.pack(">LL", len(frames), plays)))
             parts.append(_control(0, Box(0, 0, height, width), delays[0]))
@@ -141,7 +139,7 @@ def encode(
     for before, frame, delay in zip(frames, frames[1:], delays[1:], strict=False):
         box = changes(before, frame, even=False)
         parts.append(_control(number, box, delay))
-        pixels = b"".join(content for kind, content in _chunks(encode_one(frame[box.slices])) if kind == b"IDAT")
+        pixels = b"".join(content for kind, content in checked_chunks(encode_one(frame[box.slices])) if kind == b"IDAT")
         parts.append(chunk(b"fdAT", struct.pack(">L", number + 1) + pixels))
         number += 2
     return b"".join([*parts, chunk(b"IEND", b"")])
@@ -164,22 +162,3 @@ def _frame(content: bytes) -> Frame:
     _, width, height, left, top, numerator, denominator, disposal, blend = struct.unpack(">LLLLLHHBB", content)
     duration = Fraction(numerator, denominator or DEFAULT_DENOMINATOR)
     return Frame(Box(top, left, height, width), duration, DISPOSALS.get(disposal, KEEP), blend == OVER, [])
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """All chunks.
-
-    Raises:
-      InputError: if one is damaged, or the file is cut short.
-    """
-    place = len(START)
-    while place + 12 <= len(data):
-        size, kind = struct.unpack_from(">L4s", data, place)
-        end = place + 8 + size
-        if end + 4 > len(data) or struct.unpack_from(">L", data, end)[0] != zlib.crc32(memoryview(data)[place + 4 : end]):
-            break
-        yield kind, data[place + 8 : end]
-        if kind == b"IEND":
-            return
-        place = end + 4
-    raise InputError("is damaged (its pixels are cut short or changed)")

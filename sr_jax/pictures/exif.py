@@ -39,6 +39,13 @@ def turn(pixels: Num[np.ndarray, "h w c"], orientation: int) -> Num[np.ndarray, 
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
 
+def turn_both(
+    pixels: Num[np.ndarray, "h w c"], alpha: Num[np.ndarray, "h w 1"] | None, orientation: int
+) -> tuple[Num[np.ndarray, "h2 w2 c"], Num[np.ndarray, "h2 w2 1"] | None]:
+    """Applies an orientation to colours and opacity."""
+    return turn(pixels, orientation), None if alpha is None else turn(alpha, orientation)
+
+
 def enlarged(blob: bytes, *, size: tuple[int, int]) -> bytes | None:
     """Returns EXIF data for a picture of another size, with its orientation applied and without its thumbnail.
 

@@ -83,3 +83,8 @@ class Picture(NamedTuple):
     def to_array(self) -> Num[np.ndarray, "h w c"]:
         """Returns colours and opacity in one array."""
         return self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha], -1)
+
+
+def divided(samples: Num[np.ndarray, "h w c"]) -> tuple[Num[np.ndarray, "h w c2"], Num[np.ndarray, "h w 1"]]:
+    """Returns the colours and the opacity, which is the last channel; see `Picture.to_array`."""
+    return np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1:])

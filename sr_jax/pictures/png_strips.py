@@ -13,8 +13,8 @@ import numpy as np
 
 from sr_jax.errors import InputError
 from sr_jax.pictures import exif, read, segments
-from sr_jax.pictures.picture import File, Metadata, Picture, Target
-from sr_jax.pictures.read import PNG_MAGIC
+from sr_jax.pictures.picture import File, Metadata, Picture, Target, divided
+from sr_jax.pictures.segments import PNG_MAGIC
 from sr_jax.pictures.write import PNG_LEVEL, in_c_order, png_chunks
 
 MOST_WIDE = 1_000_000
@@ -101,14 +101,12 @@ class PngStrips:
             pixels = values.reshape(len(samples), ihdr.width, SAMPLES[ihdr.kind])
             alpha = None
             if header.has_alpha:
-                pixels, alpha = np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1:])
+                pixels, alpha = divided(pixels)
         else:
             unfiltered = np.pad(raw, ((0, 0), (1, 0))).tobytes()
             strip = read.decode_file(io.BytesIO(_file(ihdr._replace(height=len(raw)), unfiltered, colours)))
             pixels, alpha = strip.pixels, strip.alpha
-        turned = exif.turn(pixels, self._told.orientation)
-        alpha = None if alpha is None else exif.turn(alpha, self._told.orientation)
-        return Picture(turned, alpha, header.space, self.metadata, "png")
+        return Picture(*exif.turn_both(pixels, alpha, self._told.orientation), header.space, self.metadata, "png")
 
 
 def write_png(file: Target, strips: Iterable[Picture], *, size: tuple[int, int], metadata: Metadata) -> None:

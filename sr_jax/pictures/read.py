@@ -14,7 +14,6 @@ from sr_jax.pictures import exif, heif, read_pillow, read_tiff
 from sr_jax.pictures.gif import Gif
 from sr_jax.pictures.picture import File, Header, Metadata, Picture
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAGIC_BYTES = 64
 """Bytes of a file that tell its format."""
 
@@ -106,7 +105,7 @@ def _pictures(file: File) -> Generator[Picture]:
         metadata = metadata._replace(xmp=moving.xmp) if isinstance(moving, Gif) else metadata
         orientation = read_pillow.orientation_of(image)
         for pixels, alpha, duration in read_pillow.decoded(image, file, header, moving):
-            turned = exif.turn(pixels, orientation), None if alpha is None else exif.turn(alpha, orientation)
+            turned = exif.turn_both(pixels, alpha, orientation)
             yield Picture(*turned, header.space, metadata, header.format, duration)
 
 

@@ -21,7 +21,7 @@ from sr_jax.pictures import apng, exif, gif, segments
 from sr_jax.pictures.apng import Apng
 from sr_jax.pictures.frames import composite
 from sr_jax.pictures.gif import Gif
-from sr_jax.pictures.picture import CMYK, GRAY, RGB, File, Header, Metadata
+from sr_jax.pictures.picture import CMYK, GRAY, RGB, File, Header, Metadata, divided
 
 PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "AVIF")
 NAMES = {"MPO": "jpeg", "DIB": "bmp"}
@@ -61,7 +61,7 @@ def moving_of(file: File, start: bytes) -> Gif | Apng | None:
         parsed = gif.parse(file.read())
         file.seek(0)
         return parsed if len(parsed.frames) > 1 else None
-    if start.startswith(apng.START) and segments.moves(file):
+    if start.startswith(segments.PNG_MAGIC) and segments.moves(file):
         parsed = apng.parse(file.read())
         file.seek(0)
         return parsed
@@ -75,8 +75,8 @@ def decoded(
     if moving:
         layers = gif.layers(moving) if isinstance(moving, Gif) else apng.layers(moving, _decode_frame)
         for canvas, duration in composite(layers, moving.shape):
-            alpha = np.ascontiguousarray(canvas[..., -1:]) if header.has_alpha else None
-            yield np.ascontiguousarray(canvas[..., :-1]), alpha, duration
+            pixels, alpha = divided(canvas)
+            yield pixels, alpha if header.has_alpha else None, duration
     elif header.is_animation:
         for i in range(header.frames):
             image.seek(i)
@@ -153,7 +153,7 @@ def _decode_8_bits(image: ImageFile.ImageFile, header: Header) -> tuple[np.ndarr
     if not header.has_alpha:
         return _with_channels(np.asarray(image.convert(mode))), None
     both = _with_channels(np.asarray(image.convert("LA" if mode == "L" else "RGBA")))
-    return np.ascontiguousarray(both[..., :-1]), np.ascontiguousarray(both[..., -1:])
+    return divided(both)
 
 
 def _decode_png16(image: ImageFile.ImageFile, file: File) -> tuple[np.ndarray, np.ndarray | None]:
@@ -164,7 +164,7 @@ def _decode_png16(image: ImageFile.ImageFile, file: File) -> tuple[np.ndarray, n
     if pixels.dtype != np.uint16 or pixels.shape[:2] != (image.height, image.width):
         raise InputError("is damaged")
     if pixels.shape[-1] % 2 == 0:
-        return np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1:])
+        return divided(pixels)
     if "transparency" not in image.info:
         return pixels, None
     clear = (pixels == np.asarray(image.info["transparency"], np.uint16)).all(-1, keepdims=True)

@@ -10,7 +10,7 @@ import tifffile
 
 from sr_jax.errors import InputError
 from sr_jax.pictures import directories, exif
-from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, File, Header, Metadata, Picture
+from sr_jax.pictures.picture import CHANNELS, CMYK, GRAY, RGB, File, Header, Metadata, Picture, divided
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How TIFF and BigTIFF files begin."""
@@ -70,7 +70,7 @@ def _decode(page: Any, file: File) -> Picture:
     samples = np.moveaxis(samples, 0, -1) if page.planarconfig == 2 and page.samplesperpixel > 1 else samples
     samples = samples.reshape(page.imagelength, page.imagewidth, -1)
     pixels, alpha = interpret(samples, layout, page)
-    turned = exif.turn(pixels, layout.orientation), None if alpha is None else exif.turn(alpha, layout.orientation)
+    turned = exif.turn_both(pixels, alpha, layout.orientation)
     return Picture(*turned, layout.header.space, metadata_of(page, file), "tiff")
 
 
@@ -192,7 +192,7 @@ def _split(samples: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray 
     """Colours and opacity. Colours that the opacity multiplies are divided by it."""
     if layout.alpha is None:
         return np.ascontiguousarray(samples), None
-    colours, alpha = np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1:])
+    colours, alpha = divided(samples)
     if layout.alpha == MULTIPLIED:
         greatest = 1.0 if colours.dtype.kind == "f" else float(np.iinfo(colours.dtype).max)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from sr_jax.errors import InputError
 from sr_jax.pictures.picture import File, Rest
 
-PNG_START = 8
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+PNG_START = len(PNG_MAGIC)
 PNG_KEPT = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"tIME"}
 """Chunks that say something of the picture rather than of its pixels. Others are made anew or dropped."""
 XMP_TEXT = b"XML:com.adobe.xmp"
@@ -42,12 +43,23 @@ def check_png(png: bytes) -> None:
     Raises:
       InputError: if the file is damaged.
     """
+    for _ in checked_chunks(png):
+        pass
+
+
+def checked_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the kinds and contents of all chunks of a PNG file, the last one included.
+
+    Raises:
+      InputError: if a chunk is damaged, or the file is cut short.
+    """
     place = PNG_START
     while place + 12 <= len(png):
         size, kind = struct.unpack_from(">L4s", png, place)
         end = place + 8 + size
         if end + 4 > len(png) or struct.unpack_from(">L", png, end)[0] != zlib.crc32(memoryview(png)[place + 4 : end]):
             break
+        yield kind, png[place + 8 : end]
         if kind == b"IEND":
             return
         place = end + 4
@@ -56,30 +68,27 @@ def check_png(png: bytes) -> None:
 
 def moves(file: File) -> bool:
     """Returns whether a PNG file says before its pixels that it is an animation. The place in the file stays."""
-    place = file.tell()
-    try:
-        file.seek(PNG_START)
-        while len(start := file.read(8)) == 8:
-            size, kind = struct.unpack(">L4s", start)
-            if kind in (b"acTL", b"IDAT"):
-                return kind == b"acTL"
-            file.seek(size + 4, io.SEEK_CUR)
-        return False
-    finally:
-        file.seek(place)
+    kind, _ = _first_of(file, b"acTL", b"IDAT")
+    return kind == b"acTL"
 
 
 def png_exif(file: File) -> bytes | None:
     """Returns the EXIF data of a PNG file, which may lie behind its pixels. The place in the file stays."""
+    _, content = _first_of(file, b"eXIf", reads=True)
+    return content
+
+
+def _first_of(file: File, *kinds: bytes, reads: bool = False) -> tuple[bytes | None, bytes | None]:
+    """The kind of the first chunk of these kinds in a PNG file, and its content if this is asked for; None without one."""
     place = file.tell()
     try:
         file.seek(PNG_START)
         while len(start := file.read(8)) == 8:
             size, kind = struct.unpack(">L4s", start)
-            if kind == b"eXIf":
-                return file.read(size)
+            if kind in kinds:
+                return kind, file.read(size) if reads else None
             file.seek(size + 4, io.SEEK_CUR)
-        return None
+        return None, None
     finally:
         file.seek(place)
 

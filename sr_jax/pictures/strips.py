@@ -14,6 +14,7 @@ from sr_jax.pictures.alpha import bleed, within_neighbours
 from sr_jax.pictures.picture import Metadata, Picture, Target
 from sr_jax.pictures.png_strips import MOST_WIDE, PngStrips, write_png
 from sr_jax.pictures.rows import Rows
+from sr_jax.pictures.segments import PNG_MAGIC
 from sr_jax.pictures.tiff_strips import TiffStrips, write_tiff
 
 __all__ = ["MOST_WIDE", "WRITERS", "Strips", "bled", "opacity", "opened", "part", "reach_of", "write"]
@@ -55,7 +56,7 @@ def opened(source: Path | bytes, name: str) -> Iterator[Strips]:
             file = stack.enter_context(read.opened(source))
             if read.begins(file, read_tiff.MAGIC):
                 inner = TiffStrips(stack.enter_context(tifffile.TiffFile(file)), file)
-            elif read.begins(file, (read.PNG_MAGIC[:4],)):
+            elif read.begins(file, (PNG_MAGIC[:4],)):
                 inner = PngStrips(file)
             else:
                 raise InputError("only PNG and TIFF are read in strips; convert it")

@@ -63,9 +63,8 @@ class TiffStrips:
     def __iter__(self) -> Iterator[Picture]:
         for samples in self._contiguous() if self._is_contiguous else self._pieces():
             pixels, alpha = read_tiff.interpret(samples, self._layout, self._page)
-            alpha = None if alpha is None else exif.turn(alpha, self._layout.orientation)
-            turned = exif.turn(pixels, self._layout.orientation)
-            yield Picture(turned, alpha, self.header.space, self.metadata, "tiff")
+            turned = exif.turn_both(pixels, alpha, self._layout.orientation)
+            yield Picture(*turned, self.header.space, self.metadata, "tiff")
 
     def _contiguous(self) -> Iterator[np.ndarray]:
         page = self._page
