@@ -114,10 +114,9 @@ class Pictures:
             self.jobs,
             records,
             out=self._settings.out,
-            made_by=self._made_by,
+            files=self._files,
             data=self._data,
             overwrite=self._settings.overwrite,
-            pages=self._comparer.files if self._comparer else None,
         )
         done = [job for job in self.jobs if job not in todo]
         self.jobs = todo
@@ -186,15 +185,21 @@ class Pictures:
         alpha, self_ensemble = self._settings.alpha, self._settings.self_ensemble
         return {part: Way(part.dtype, part.size, alpha, self_ensemble) for job in self.jobs for part in job.parts}
 
+    def _files(self, job: Job) -> dict[str, dict[str, Any]]:
+        """The files of a result by their names, with what makes them."""
+        return {str(job.output): self._made_by, **(self._comparer.files[job] if self._comparer else {})}
+
     def _memory(self, job: Job) -> int:
         compared = self._comparer.memory(job) if self._comparer else 0
         return strips.memory(job, scale=self._scale, self_ensemble=self._settings.self_ensemble) + compared
 
     def _write(self, records: Records, job: Job, result: Encoded) -> None:
-        page, origin = result.comparison, {"input_name": job.source.label, "input_sha256": result.enlarged.loaded.sha256}
-        records.write(str(job.output), result.data, made_by=self._made_by, **origin)
-        if page and self._comparer:
-            records.write(page.name, page.html, made_by=self._comparer.files[job][page.name], **origin)
+        contents: dict[str, bytes | Path] = {str(job.output): result.data}
+        if result.comparison:
+            contents[result.comparison.name] = result.comparison.html
+        origin = {"input_name": job.source.label, "input_sha256": result.enlarged.loaded.sha256}
+        for name, made_by in self._files(job).items():
+            records.write(name, contents[name], made_by=made_by, **origin)
 
 
 class _Steps:

@@ -71,14 +71,15 @@ class Videos:
         Raises:
           InputError: if a result would replace an input, or a file that may not be replaced.
         """
-        todo: list[VideoJob] = []
         assert self._out
-        for job in self.jobs:
-            made = self._made_by_of(job)
-            overwrite = self._settings.overwrite
-            jobs, notes = without_done([job], records, out=self._out, made_by=made, data={}, overwrite=overwrite)
-            todo += jobs
-            self._notes |= notes
+        todo, self._notes = without_done(
+            self.jobs,
+            records,
+            out=self._out,
+            files=lambda job: {str(job.output): self._made_by_of(job)},
+            data={},
+            overwrite=self._settings.overwrite,
+        )
         done = [job for job in self.jobs if job not in todo]
         self.jobs = todo
         return done

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -33,18 +33,16 @@ def without_done(
     records: Records,
     *,
     out: Path,
-    made_by: dict[str, Any],
+    files: Callable[[J], Mapping[str, dict[str, Any]]],
     data: Mapping[Source, bytes],
     overwrite: bool,
-    pages: Mapping[J, Mapping[str, dict[str, Any]]] | None = None,
 ) -> tuple[list[J], dict[J, str]]:
     """Returns those jobs whose results are not there yet, and notes on what the results of some replace.
 
     Args:
-      made_by: what makes the results, as in their records.
+      files: returns the files of a job by their names, with what makes them, as in their records.
       data: the bytes of pictures that are not files.
       overwrite: whether files that this command did not write are replaced.
-      pages: the other files of jobs by their names, with what makes them.
 
     Raises:
       InputError: if a result would replace an input, or a file that may not be replaced.
@@ -52,14 +50,14 @@ def without_done(
     todo, foreign, notes = [], [], {}
     inputs = {_identity(job.source.path) for job in jobs if job.source.path}
     for job in jobs:
-        files = {str(job.output): made_by, **(pages or {}).get(job, {})}
-        paths = [out / name for name in files]
+        made = files(job)
+        paths = [out / name for name in made]
         for path in paths:
             if path.exists() and _identity(path) in inputs:
                 raise InputError(f"--out {out}: {path} is an input, which is never replaced; give another folder")
         exists = any(map(os.path.lexists, paths))
         digest = hash_of(job.source, data) if exists else ""
-        states = [records.state(name, input_sha256=digest, made_by=files[name]) for name in files]
+        states = [records.state(name, input_sha256=digest, made_by=made_by) for name, made_by in made.items()]
         if {*states} == {"done"}:
             continue
         if "outdated" in states:

@@ -182,6 +182,17 @@ def test_what_cannot_be_done_is_said_before(tmp_path, enlarge, monkeypatch):
     assert (status, err) == (2, f"error: {tmp_path / 'a.mp4'}: videos need PyAV; install it with pip install -e '.[video]'\n")
 
 
+def test_no_video_of_the_command_is_replaced(tmp_path, enlarge):
+    """Also not by the result of another one."""
+    (tmp_path / "out").mkdir()
+    for name in ("a.mp4", "out/a_net_x2.mp4"):
+        clips.write(tmp_path / name, times=(0, 40))
+    before = (tmp_path / "out/a_net_x2.mp4").read_bytes()
+    status, _, err = enlarge(tmp_path / "a.mp4", tmp_path / "out/a_net_x2.mp4", "--overwrite")
+    assert (status, "a_net_x2.mp4 is an input, which is never replaced" in err) == (2, True), err
+    assert (tmp_path / "out/a_net_x2.mp4").read_bytes() == before
+
+
 def test_a_damaged_video_keeps_what_is_done(tmp_path, enlarge, monkeypatch):
     monkeypatch.setattr(segments, "FRAMES", 3)
     clips.write(tmp_path / "c.mov", codec="png", pixel_format="gray", planes=lambda i: clips.moving(i)[:1])
